@@ -1,0 +1,1 @@
+"""The model-driven framework: one operation call, from request to reply."""

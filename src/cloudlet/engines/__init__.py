@@ -1,0 +1,1 @@
+"""The stores' ports on disk and on real systems, all under one contract test."""

@@ -1,0 +1,300 @@
+"""The keys store: facts in one ordered, multi-version history; the port every engine serves.
+
+State   none here; an engine owns the history
+Source  etcd v3.5 semantics (revision, create and mod revision, version, comparisons over ranges, leases,
+        compaction): etcd.io "KV API guarantees" and "etcd API"
+Absent  none
+
+Theory of operation
+    A commit is one step of the history: guards, puts and drops that take effect together under one revision,
+    or not at all. A commit that changes nothing keeps the revision. Revision 1 is the empty store.
+
+    Two marks move along the history. `head` is the newest revision applied: what `get` and `scan` see.
+    `settled` is the newest revision R such that every commit up to R is as durable as its writer was
+    promised. Whoever shows what it read at `head` to the outside (a reply, a watch event) first waits for
+    `settle(head)`; with relaxed commits alone the two marks are equal and the wait costs a comparison.
+
+        writer promised    before `settle` returns                          survives
+        relaxed            the commit is handed to the operating system     kill -9
+        sync               the commit is on the disk (fdatasync)            power loss
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NewType, Protocol
+
+import msgspec
+
+from cloudlet.kernel.fault import InvalidCommit
+
+Revision = NewType("Revision", int)
+LeaseId = NewType("LeaseId", int)
+
+FIRST_REVISION = Revision(1)
+NO_LEASE = LeaseId(0)
+
+OPERATIONS_MAX = 120  # etcd refuses the 129th operation of a transaction; 8 are left to the engines
+GUARDS_MAX = 120
+COMMIT_BYTES_MAX = 1 << 20
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One key at one revision. `version` counts the puts since the key was created, from 1."""
+
+    key: bytes
+    value: bytes
+    meta: bytes  # small data beside the value, for a face's own use (a znode's ACL)
+    create_revision: Revision
+    mod_revision: Revision
+    version: int
+    lease: LeaseId
+
+
+class Target(IntEnum):
+    """What of an entry a guard compares; an absent key has zeroes, and no value."""
+
+    VERSION = 0
+    CREATE = 1
+    MOD = 2
+    VALUE = 3
+    LEASE = 4
+
+
+class Compare(IntEnum):
+    """How a guard compares what it finds (left) with its operand (right)."""
+
+    EQUAL = 0
+    GREATER = 1
+    LESS = 2
+    NOT_EQUAL = 3
+
+
+class Guard(msgspec.Struct, frozen=True, gc=False):
+    """A condition on one key (`stop` is None), or on every present key of the half-open range [start, stop).
+
+    A guard over a range without keys holds. A VALUE guard on one absent key does not hold, whatever the
+    comparison.
+    """
+
+    start: bytes
+    target: Target
+    compare: Compare
+    operand: int | bytes
+    stop: bytes | None = None
+
+
+class Put(msgspec.Struct, frozen=True, gc=False):
+    """Write a key; the lease, if any, drops it when it ends."""
+
+    key: bytes
+    value: bytes
+    meta: bytes = b""
+    lease: LeaseId = NO_LEASE
+
+
+class Drop(msgspec.Struct, frozen=True, gc=False):
+    """Delete one key (`stop` is None), or every key of the half-open range [start, stop)."""
+
+    start: bytes
+    stop: bytes | None = None
+
+
+class Author(msgspec.Struct, frozen=True, gc=False):
+    """Who wrote a revision; kept with it in the history."""
+
+    face: str  # "aws", "kafka", "etcd", "zookeeper", "consul", "controller"
+    principal: str = ""  # an ARN, a session, a client id
+    address: str = ""
+    request_id: str = ""
+
+
+class Durability(IntEnum):
+    """What a writer is promised before its commit may be shown."""
+
+    RELAXED = 0
+    SYNC = 1
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """One atomic step: applied wholly if every guard holds, else `Conflict` and nothing happens.
+
+    At most OPERATIONS_MAX puts and drops (a range counts once), GUARDS_MAX guards and COMMIT_BYTES_MAX of
+    keys, values and metas; a key is put once, and not inside a dropped range (InvalidCommit).
+    """
+
+    author: Author
+    expect: Sequence[Guard] = ()
+    put: Sequence[Put] = ()
+    drop: Sequence[Drop] = ()
+    durability: Durability = Durability.RELAXED
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A change of one key. A put carries the new entry; a drop an entry with the key, the drop's
+    mod_revision, and zeroes for the rest. `previous` is the entry before, unless there was none or it is
+    compacted."""
+
+    entry: Entry
+    previous: Entry | None
+
+    @property
+    def dropped(self) -> bool:
+        return self.entry.version == 0
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """The events of one revision inside a watched range, drops first, then puts, each in the commit's order;
+    the keys of a dropped range in key order."""
+
+    revision: Revision
+    author: Author
+    events: tuple[Event, ...]
+
+
+class Lease(msgspec.Struct, frozen=True, gc=False):
+    """A lease and when it ends, on the monotonic clock that the store was opened with."""
+
+    id: LeaseId
+    ttl_ms: int
+    ends_ms: float
+
+
+class Watch(Protocol):
+    """A cursor over the changes of a range: every one from its first revision on, in order, once."""
+
+    @property
+    def position(self) -> Revision:
+        """The next revision that `take` may return; all below have been returned or touch nothing in
+        range."""
+
+    async def take(self, changes_max: int = 1000) -> Sequence[Change]:
+        """The next changes, at least one, at most `changes_max`; waits until there is one and it is settled.
+
+        Compacted when the history below has been dropped (a watcher that fell too far behind), StoreError
+        once the store is closed. Cancelling loses nothing. After `close` it returns an empty sequence.
+        """
+
+    def close(self) -> None:
+        """End the watch; a waiting `take` returns empty."""
+
+
+class Keys(Protocol):
+    """The port. `get` and `scan` are local plain calls at `head`; what may wait is awaited.
+
+    A local engine's `commit` applies at once and never suspends; a remote one returns when its mirror holds
+    the commit. In both, when `commit` returns, `head` has reached the revision it returned.
+    """
+
+    @property
+    def head(self) -> Revision:
+        """The newest revision applied."""
+
+    @property
+    def settled(self) -> Revision:
+        """The newest revision that may be shown: all up to it are as durable as promised."""
+
+    async def settle(self, revision: Revision) -> None:
+        """Wait until `settled` has reached `revision`."""
+
+    def get(self, key: bytes) -> Entry | None:
+        """The entry at head."""
+
+    def scan(
+        self, start: bytes, stop: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> Sequence[Entry]:
+        """The entries of [start, stop) at head, in key order, at most `limit` from the chosen end."""
+
+    async def scan_at(
+        self,
+        revision: Revision,
+        start: bytes,
+        stop: bytes,
+        *,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Sequence[Entry]:
+        """The same at a past revision. Compacted below the compaction mark, FutureRevision above the head;
+        Compacted too for a range that meets a history-free space, unless `revision` is the head."""
+
+    async def commit(self, commit: Commit) -> Revision:
+        """Apply, or raise Conflict, InvalidCommit, NoSuchLease or NoSpace with nothing changed.
+
+        Returns the revision applied (the head when nothing changed); not yet settled: see `settle`.
+        """
+
+    def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> Watch:
+        """The changes of [start, stop) from revision `since` on (after the head when None). A `since` below
+        the compaction mark raises Compacted at the first `take`; history-free spaces give no past changes."""
+
+    async def lease_grant(self, lease: LeaseId, ttl_ms: int, author: Author) -> None:
+        """Make a lease that ends `ttl_ms` from now; LeaseExists. After a reopen each lease starts anew."""
+
+    async def lease_revoke(self, lease: LeaseId, author: Author) -> Revision:
+        """Drop the lease and all of its keys as one revision (not under the limits of a commit);
+        NoSuchLease."""
+
+    def lease_keepalive(self, lease: LeaseId) -> int:
+        """Start its time anew and return its ttl_ms; NoSuchLease."""
+
+    def leases(self) -> Sequence[Lease]:
+        """All leases; whoever runs the store revokes the ones that ended."""
+
+    def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
+        """The keys attached to a lease, in key order; NoSuchLease."""
+
+    async def compact(self, revision: Revision) -> None:
+        """Forget what only revisions below `revision` show; Compacted if done already, FutureRevision."""
+
+    async def close(self) -> None:
+        """Settle everything and let go; what waits is told."""
+
+
+MonotonicMs = Callable[[], float]
+
+
+def check_limits(commit: Commit) -> None:
+    """Raise InvalidCommit for a commit over the port's limits or one that contradicts itself."""
+    if len(commit.put) + len(commit.drop) > OPERATIONS_MAX:
+        raise InvalidCommit(f"{len(commit.put) + len(commit.drop)} operations, at most {OPERATIONS_MAX}")
+    if len(commit.expect) > GUARDS_MAX:
+        raise InvalidCommit(f"{len(commit.expect)} guards, at most {GUARDS_MAX}")
+    size = 0
+    for put in commit.put:
+        size += len(put.key) + len(put.value) + len(put.meta)
+    if size > COMMIT_BYTES_MAX:
+        raise InvalidCommit(f"{size} bytes, at most {COMMIT_BYTES_MAX}")
+    if len(commit.put) > 1 and len({put.key for put in commit.put}) != len(commit.put):
+        raise InvalidCommit("a key is put twice")
+    for drop in commit.drop:
+        for put in commit.put:
+            if put.key == drop.start or (drop.stop is not None and drop.start <= put.key < drop.stop):
+                raise InvalidCommit(f"key {put.key!r} is put and dropped")
+
+
+def guard_holds(guard: Guard, entry: Entry | None) -> bool:
+    """Whether one key passes; the caller walks the keys of a range."""
+    found: int | bytes
+    if entry is None:
+        if guard.target is Target.VALUE:
+            return False
+        found = 0
+    elif guard.target is Target.MOD:
+        found = entry.mod_revision
+    elif guard.target is Target.VERSION:
+        found = entry.version
+    elif guard.target is Target.CREATE:
+        found = entry.create_revision
+    elif guard.target is Target.VALUE:
+        found = entry.value
+    else:
+        found = entry.lease
+    operand = guard.operand
+    if guard.compare is Compare.EQUAL:
+        return found == operand
+    if guard.compare is Compare.NOT_EQUAL:
+        return found != operand
+    if guard.compare is Compare.LESS:
+        return found < operand  # type: ignore[operator]
+    return found > operand  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""One folder per AWS service: only what its operations mean."""

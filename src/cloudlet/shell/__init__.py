@@ -1,0 +1,1 @@
+"""Wires the rest together: sockets, processes and signals live here."""

@@ -1,0 +1,1 @@
+"""The AWS protocols as codecs compiled from the models."""
