@@ -17,6 +17,7 @@ from cloudlet.wire.http1 import (
     Request,
     render_chunk,
     render_head,
+    render_plain,
 )
 
 SMALL = ReceiveLimits(
@@ -272,15 +273,15 @@ def test_a_chunked_body_over_the_limit_is_refused() -> None:
 
 def test_the_state_between_and_inside_messages() -> None:
     receiver = Receiver(SMALL)
-    assert (receiver.idle, receiver.in_body) == (True, False)
+    assert (bool(receiver.idle), receiver.in_body) == (True, False)
     receiver.feed(b"P")
-    assert (receiver.idle, receiver.in_body) == (False, False)
+    assert (bool(receiver.idle), receiver.in_body) == (False, False)
     receiver.feed(b"UT / HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\n12")
-    assert (receiver.idle, receiver.in_body, receiver.body_left) == (False, True, 28)
+    assert (bool(receiver.idle), receiver.in_body, receiver.body_left) == (False, True, 28)
     receiver.feed(b"x" * 8)
     assert receiver.body_left == 20
     receiver.feed(b"x" * 20)
-    assert (receiver.idle, receiver.in_body, receiver.body_left) == (True, False, 0)
+    assert (bool(receiver.idle), receiver.in_body, receiver.body_left) == (True, False, 0)
 
 
 def test_a_streamed_body_is_handed_on_uncopied() -> None:
@@ -300,13 +301,18 @@ def test_a_closed_receiver_hears_nothing() -> None:
 def test_a_rendered_head_has_our_lines_before_the_face_s() -> None:
     head = render_head(200, [(b"a", b"1"), (b"b", b"2")], b"date: now\r\n")
     assert head == b"HTTP/1.1 200 OK\r\ndate: now\r\na: 1\r\nb: 2\r\n\r\n"
+    assert render_plain(404, [(b"a", b"1")], b"date: now\r\n", b"xy") == (
+        b"HTTP/1.1 404 Not Found\r\ndate: now\r\na: 1\r\ncontent-length: 2\r\n\r\nxy"
+    )
     assert render_head(299, [], b"") == b"HTTP/1.1 299 \r\n\r\n"
 
 
-@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb"])
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\r\n", b"a\n", b"\r"])
 def test_a_line_break_in_a_header_never_leaves(value: bytes) -> None:
     with pytest.raises(HeaderInjection):
         render_head(200, [(b"a", value)], b"")
+    with pytest.raises(HeaderInjection):
+        render_plain(200, [(b"a", value)], b"", b"")
 
 
 def test_chunks() -> None:

@@ -1,0 +1,190 @@
+"""The HTTP/1.1 server of every HTTP face: sockets, deadlines, and an end that finishes what it began.
+
+State   the open connections
+Source  docs/decisions/0004-http-server.md
+Absent  a least rate for bodies (each piece has its deadline, the whole has none)
+
+`serve(app, …)` listens; see `cloudlet.wire.http1.App` for what a face owes, and `http_connection` for what
+happens to its requests and when they are cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from ssl import SSLContext
+from time import gmtime
+
+import msgspec
+
+from cloudlet.kernel.clock import Clock, SystemClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.shell.http_connection import LOG as REQUEST_LOG
+from cloudlet.shell.http_connection import Connection
+from cloudlet.wire.http1 import App, ReceiveLimits
+
+BACKLOG = 1024
+TICK_MS_MAX = 1000  # the Date header changes every second
+ABORT_MS = 1000  # how long connections may take to notice that they were aborted
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What clients may take of the server."""
+
+    connections_max: int = 16_384
+    pipelined_max: int = 32  # requests that wait behind the one at work before reading stops
+    head_ms: int = 30_000  # from the first byte of a head to its last
+    body_ms: int = 30_000  # between two pieces of a body
+    idle_ms: int = 75_000  # between two requests; longer than the pools of the usual clients keep theirs
+    write_ms: int = 30_000  # without the client taking anything
+    linger_ms: int = 2_000  # for the client to close after our last word
+    receive: ReceiveLimits = ReceiveLimits()
+
+
+class Shared:
+    """What the connections of a server have in common; `tick` counts its sweeps."""
+
+    def __init__(self, app: App, limits: Limits, clock: Clock, ids: Ids) -> None:
+        self.app = app
+        self.limits = limits
+        self.receive_limits = limits.receive
+        self.loop = asyncio.get_running_loop()
+        self.ids = ids
+        self.connections: set[Connection] = set()
+        self.left_alone: set[asyncio.Task[object]] = set()  # tasks whose connection has gone
+        self.closing = False
+        self.emptied: asyncio.Future[None] | None = None
+        self._clock = clock
+        shortest = min(limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
+        self._tick_ms = max(1, min(TICK_MS_MAX, shortest // 4))
+        self.tick = 0
+        self.head_ticks = self._ticks(limits.head_ms)
+        self.body_ticks = self._ticks(limits.body_ms)
+        self.idle_ticks = self._ticks(limits.idle_ms)
+        self.write_ticks = self._ticks(limits.write_ms)
+        self.linger_ticks = self._ticks(limits.linger_ms)
+        self._timer: asyncio.TimerHandle | None = None
+        self.sweep()
+
+    def _ticks(self, time_ms: int) -> int:
+        return time_ms // self._tick_ms + 1  # the present tick is under way: never too early
+
+    def sweep(self) -> None:
+        """Renew what changes every second, and let the overdue connections know."""
+        self.tick = tick = self.tick + 1
+        self.date = b"date: %b\r\n" % http_date(self._clock.wall_ms()).encode()
+        self.access = REQUEST_LOG.isEnabledFor(logging.DEBUG)
+        for connection in [c for c in self.connections if c.read_deadline <= tick]:
+            connection.expire()
+        for connection in [c for c in self.connections if c.write_deadline <= tick]:
+            connection.expire_write()
+        self._timer = self.loop.call_later(self._tick_ms / 1000, self.sweep)
+
+    def forget(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        if self.emptied is not None and not self.connections and not self.emptied.done():
+            self.emptied.set_result(None)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def wait_emptied(self, time_ms: float) -> bool:
+        """Wait for the last connection to go."""
+        if self.connections:
+            self.emptied = self.loop.create_future()
+            await asyncio.wait([self.emptied], timeout=time_ms / 1000)
+        return not self.connections
+
+
+class Server:
+    """A listening server; made by `serve`."""
+
+    def __init__(self, shared: Shared, listeners: Sequence[asyncio.Server]) -> None:
+        self._shared = shared
+        self._listeners = listeners
+        self.ports = [
+            name[1]
+            for listener in listeners
+            for sock in listener.sockets
+            if isinstance(name := sock.getsockname(), tuple)
+        ]
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._shared.connections)
+
+    async def close(self, grace_ms: float = 5_000) -> None:
+        """Stop accepting, close idle connections at once, and the others after the reply at hand. What is
+        still at work after `grace_ms` is cancelled and its connection aborted."""
+        shared = self._shared
+        shared.closing = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(shared.connections):
+            connection.drain()
+        if not await shared.wait_emptied(grace_ms):
+            for connection in list(shared.connections):
+                connection.abort()
+            await shared.wait_emptied(ABORT_MS)
+        left_alone = list(shared.left_alone)
+        for task in left_alone:
+            task.cancel()
+        if left_alone:
+            await asyncio.wait(left_alone, timeout=ABORT_MS / 1000)
+        shared.stop()
+
+
+async def serve(
+    app: App,
+    *,
+    sockets: Sequence[socket.socket] = (),
+    host: str | Sequence[str] | None = None,
+    port: int | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    ssl: SSLContext | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+) -> Server:
+    """Serve `app` on bound sockets (TCP or Unix), or on `host` and `port`; OSError for a taken port."""
+    shared = Shared(app, limits, clock or SystemClock(), ids or Ids())
+    loop = shared.loop
+    handshake_s = limits.head_ms / 1000 if ssl is not None else None
+    listeners: list[asyncio.Server] = []
+
+    def connect() -> Connection:
+        return Connection(shared)
+
+    try:
+        for sock in sockets:
+            create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+            listeners.append(
+                await create(connect, sock=sock, backlog=BACKLOG, ssl=ssl, ssl_handshake_timeout=handshake_s)
+            )
+        if port is not None:
+            listeners.append(
+                await loop.create_server(
+                    connect, host, port, backlog=BACKLOG, ssl=ssl, ssl_handshake_timeout=handshake_s
+                )
+            )
+    except BaseException:
+        shared.stop()
+        for listener in listeners:
+            listener.close()
+        raise
+    return Server(shared, listeners)
+
+
+def http_date(wall_ms: int) -> str:
+    """The IMF-fixdate of RFC 9110 5.6.7."""
+    now = gmtime(wall_ms // 1000)
+    return (
+        f"{DAYS[now.tm_wday]}, {now.tm_mday:02} {MONTHS[now.tm_mon - 1]} {now.tm_year}"
+        f" {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
+    )
