@@ -19,7 +19,7 @@ import pytest
 from tests.shell.http_face import Client, Face
 
 from cloudlet.shell.http import Limits, Server, http_date, serve
-from cloudlet.wire.http1 import ReceiveLimits
+from cloudlet.wire.http1_receiver import ReceiveLimits
 
 H = b"Host: h\r\n"
 QUICK = Limits(head_ms=60, body_ms=60, idle_ms=60, write_ms=60, linger_ms=60)

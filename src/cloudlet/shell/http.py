@@ -23,9 +23,13 @@ from cloudlet.kernel.clock import Clock, SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.shell.http_connection import LOG as REQUEST_LOG
 from cloudlet.shell.http_connection import Connection
-from cloudlet.wire.http1 import App, ReceiveLimits
+from cloudlet.shell.http_line import Line
+from cloudlet.shell.http_sending import dispose
+from cloudlet.wire.http1 import App, Response
+from cloudlet.wire.http1_receiver import ReceiveLimits
 
 BACKLOG = 1024
+SWEEP_SLICE = 1000  # connections looked at in one turn of the loop
 TICK_MS_MAX = 1000  # the Date header changes every second
 ABORT_MS = 1000  # how long connections may take to notice that they were aborted
 
@@ -55,7 +59,7 @@ class Shared:
         self.receive_limits = limits.receive
         self.loop = asyncio.get_running_loop()
         self.ids = ids
-        self.connections: set[Connection] = set()
+        self.connections: set[Line] = set()
         self.left_alone: set[asyncio.Task[object]] = set()  # tasks whose connection has gone
         self.closing = False
         self.emptied: asyncio.Future[None] | None = None
@@ -76,19 +80,36 @@ class Shared:
 
     def sweep(self) -> None:
         """Renew what changes every second, and let the overdue connections know."""
-        self.tick = tick = self.tick + 1
+        self.tick += 1
         self.date = b"date: %b\r\n" % http_date(self._clock.wall_ms()).encode()
         self.access = REQUEST_LOG.isEnabledFor(logging.DEBUG)
-        for connection in [c for c in self.connections if c.read_deadline <= tick]:
-            connection.expire()
-        for connection in [c for c in self.connections if c.write_deadline <= tick]:
-            connection.expire_write()
+        self._sweep_some(list(self.connections))
         self._timer = self.loop.call_later(self._tick_ms / 1000, self.sweep)
 
-    def forget(self, connection: Connection) -> None:
+    def _sweep_some(self, connections: list[Line]) -> None:
+        """Look at a slice, and at the rest in the next turns of the loop: ten thousand take 2 ms."""
+        tick = self.tick
+        some = connections[-SWEEP_SLICE:]
+        del connections[-SWEEP_SLICE:]
+        for connection in some:
+            if connection.read_deadline <= tick:
+                connection.expire()
+            if connection.write_deadline <= tick:
+                connection.expire_write()
+        if connections:
+            self.loop.call_soon(self._sweep_some, connections)
+
+    def forget(self, connection: Line) -> None:
         self.connections.discard(connection)
         if self.emptied is not None and not self.connections and not self.emptied.done():
             self.emptied.set_result(None)
+
+    def dispose(self, response: Response) -> None:
+        """Let go of a reply's body that is not sent."""
+        task = dispose(response)
+        if task is not None:
+            self.left_alone.add(task)
+            task.add_done_callback(self.left_alone.discard)
 
     def stop(self) -> None:
         if self._timer is not None:
