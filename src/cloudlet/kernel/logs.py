@@ -18,6 +18,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, NewType, Protocol
 
@@ -27,6 +28,19 @@ LogName = NewType("LogName", str)
 """A path of segments of [A-Za-z0-9._=@-]+ joined with "/": also the log's folder on disk."""
 
 Offset = NewType("Offset", int)
+
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._=@-]+"
+_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+# What engines call their own files beside the segments' names: a log "a/00000000000000000000.log" would be
+# one.
+_RESERVED = re.compile(r"(?:^|/)(?:\d{20}\.[a-z.]+|[a-z-]*checkpoint)(?:/|$)")
+NAME_CHARACTERS_MAX = 1024
+
+
+def check_name(log: LogName) -> None:
+    """Raise AssertionError for what is no log's name; an engine asks when it makes the log."""
+    if len(log) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(log) or _RESERVED.search(log):
+        raise AssertionError(f"not a log's name: {log!r}")
 
 
 class Ends(NamedTuple):
@@ -51,14 +65,15 @@ class Logs(Protocol):
         """Append whole record batches; returns the offset of the first record. Makes the log if there is
         none.
 
-        OutOfRange unless the log stops at `at`; Fenced for an epoch below the log's; ProtocolError for bytes
-        that are not whole, checksummed batches; NoSpace. As durable as asked when it returns.
+        OutOfRange unless the log stops at `at`; Fenced for an epoch below the log's (a higher one raises it);
+        ProtocolError for bytes that are not whole, checksummed batches, or over batches.APPEND_BYTES_MAX;
+        NoSpace. As durable as asked when it returns; refused, it has changed nothing.
         """
 
     async def read(self, log: LogName, offset: Offset, *, bytes_max: int) -> bytes:
         """Whole batches from the one that holds `offset` on: at least one if the log has it, and no more than
-        `bytes_max` beyond the first. Empty at the log's stop; OutOfRange below its start or above its
-        stop."""
+        `bytes_max` beyond the first, perhaps less although there is more. Empty at the log's stop; OutOfRange
+        below its start or above its stop."""
 
     def ends(self, log: LogName) -> Ends:
         """The log's ends; (0, 0) for a log that does not exist."""
@@ -74,13 +89,16 @@ class Logs(Protocol):
         their segment. A start below the present one changes nothing; OutOfRange above the stop."""
 
     async def truncate(self, log: LogName, stop: Offset) -> None:
-        """Cut the batches that hold offsets from `stop` on; OutOfRange outside of the ends."""
+        """Cut the batches that hold offsets from `stop` on: the log then stops where the first of them began,
+        though not below its start. OutOfRange outside of the ends."""
 
     async def fence(self, log: LogName, epoch: int) -> None:
-        """Raise the epoch that appends must have; durable. Fenced if the log's is higher already."""
+        """Raise the epoch that appends must have; durable. Makes the log if there is none. Fenced if the
+        log's is higher already."""
 
     async def drop(self, log: LogName) -> None:
-        """Delete the log; no error if there is none. A log of the same name made later starts at 0."""
+        """Delete the log; no error if there is none. A log of the same name made later starts at 0, in epoch
+        0."""
 
     async def sync(self) -> None:
         """Make every append so far survive power loss."""
