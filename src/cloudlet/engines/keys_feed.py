@@ -1,0 +1,296 @@
+"""Who waits on a keys store: the watches, and the callers of `settle`; shared by the local engines.
+
+State   in memory: the settled mark, steps above it, watches by range, what each has not taken yet
+Source  docs/architecture.md, "Keys"
+Absent  none
+
+Theory of operation
+    A watch is *live* or *behind*. A live one queues every step that touches its range; `take`
+    gives out what is settled. One that is behind reads the engine's past from its position up to the settled
+    mark, in pages, and then goes live: the steps above the mark are kept here until they settle, so it takes
+    over exactly those that the past has not shown yet. Between the last look at the mark and the switch
+    nothing is awaited, so there is no gap, and no step is seen twice.
+
+                   since <= head                         caught up with the settled mark
+        watch() ------------------> behind  ---------------------------------------------> live
+           |                          ^                                                     |  ^
+           |                          '----- more than PENDING_MAX steps not taken ---------'  |
+           '------------------------------------ since > head, or None ------------------------'
+
+    A commit finds its watches without walking all of them: every key of a range [start, stop) begins with
+    the longest common prefix of start and stop. So the watches stand in a dict by that prefix, and a key is
+    looked up once for each *length* of prefix in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from cloudlet.kernel.fault import StoreError
+from cloudlet.kernel.keys import FIRST_REVISION, Change, Revision
+from cloudlet.kernel.keys_newest import Step, change_of, change_within
+
+PENDING_MAX = 1024  # steps queued for one watch; beyond, it reads them from the past
+
+
+class Past(Protocol):
+    """What an engine remembers."""
+
+    async def changes(
+        self,
+        start: bytes,
+        stop: bytes,
+        since: Revision,
+        until: Revision,
+        free_after: Revision,
+        changes_max: int,
+    ) -> tuple[Sequence[Change], Revision]:
+        """A page of the changes of [start, stop) in revisions since … until, history-free spaces only above
+        `free_after`; and the revision to go on from, above `since`. Compacted."""
+
+
+class Feed:
+    """The settled mark and everyone who waits for it to move."""
+
+    def __init__(self, past: Past, head: Revision = FIRST_REVISION) -> None:
+        self.past = past
+        self.head = head
+        self.settled = head
+        self.is_closed = False
+        self.unsettled: deque[Step] = deque()
+        self._settling: list[tuple[Revision, asyncio.Future[None]]] = []
+        self._due: deque[tuple[Revision, FeedWatch]] = deque()  # watches to wake when a revision settles
+        self._watches: dict[bytes, set[FeedWatch]] = {}
+        self._lengths: Counter[int] = Counter()  # of the prefixes in `_watches`
+
+    # --- what the engine tells
+
+    def publish(self, step: Step, settled: Revision) -> None:
+        """A step was applied; the mark stands at `settled` (the step's own revision, or below)."""
+        self.head = step.revision
+        if settled != step.revision:
+            self.unsettled.append(step)
+        elif self._settling:
+            self.advance(settled)
+        else:
+            self.settled = settled
+        if self._lengths:
+            self._deliver(step)
+
+    def advance(self, settled: Revision) -> None:
+        """The mark moved up."""
+        self.settled = settled
+        unsettled, due = self.unsettled, self._due
+        while unsettled and unsettled[0].revision <= settled:
+            unsettled.popleft()
+        while due and due[0][0] <= settled:
+            due.popleft()[1].wake()
+        if self._settling:
+            waiting = self._settling
+            self._settling = [row for row in waiting if row[0] > settled]
+            for revision, future in waiting:
+                if revision <= settled and not future.done():
+                    future.set_result(None)
+
+    def close(self) -> None:
+        """No more steps will come."""
+        self.is_closed = True
+        for _, future in self._settling:
+            if not future.done():
+                future.set_exception(StoreError("the store is closed"))
+        self._settling.clear()
+        for watch in [watch for group in self._watches.values() for watch in group]:
+            watch.wake()
+
+    # --- settling
+
+    async def settle(self, revision: Revision) -> None:
+        """Wait until the mark has reached `revision`; StoreError if the store closes first."""
+        if revision <= self.settled:
+            return
+        if self.is_closed:
+            raise StoreError("the store is closed")
+        future = asyncio.get_running_loop().create_future()
+        self._settling.append((revision, future))
+        await future
+
+    # --- watches
+
+    def watch(self, start: bytes, stop: bytes, since: Revision | None) -> FeedWatch:
+        """A new watch, live unless its first revision has happened."""
+        watch = FeedWatch(self, start, stop, Revision(self.head + 1) if since is None else since)
+        if watch.prefix not in self._watches:
+            self._lengths[len(watch.prefix)] += 1
+        self._watches.setdefault(watch.prefix, set()).add(watch)
+        return watch
+
+    def forget(self, watch: FeedWatch) -> None:
+        """The watch was closed."""
+        group = self._watches.get(watch.prefix)
+        if group is None or watch not in group:
+            return
+        group.discard(watch)
+        if not group:
+            del self._watches[watch.prefix]
+            length = len(watch.prefix)
+            self._lengths[length] -= 1
+            if not self._lengths[length]:
+                del self._lengths[length]
+
+    def wake_when_settled(self, revision: Revision, watch: FeedWatch) -> None:
+        """Wake the watch when `revision` settles."""
+        if self._due and revision < self._due[-1][0]:
+            # A watch began to wait for an old step after others for newer ones: rare, and kept in order.
+            self._due = deque(sorted([*self._due, (revision, watch)], key=lambda row: row[0]))
+        else:
+            self._due.append((revision, watch))
+
+    def _deliver(self, step: Step) -> None:
+        touched: set[FeedWatch] = set()
+        for key in step_keys(step):
+            for length in self._lengths:
+                for watch in self._watches.get(key[:length], ()):
+                    if watch.start <= key < watch.stop:
+                        touched.add(watch)
+        for watch in touched:
+            watch.push(step)
+
+
+def step_keys(step: Step) -> Iterable[bytes]:
+    """The keys that a step touches."""
+    if not step.dropped:
+        return [entry.key for entry in step.entries]
+    return [entry.key for entry in (*step.dropped, *step.entries)]
+
+
+def common_prefix(start: bytes, stop: bytes) -> bytes:
+    """The longest common prefix: every key between the two begins with it."""
+    for at, (left, right) in enumerate(zip(start, stop, strict=False)):
+        if left != right:
+            return start[:at]
+    return min(start, stop, key=len)
+
+
+class FeedWatch:
+    """A cursor over the changes of a range: see the theory above."""
+
+    __slots__ = (
+        "_feed",
+        "_free_after",
+        "_is_closed",
+        "_is_live",
+        "_pending",
+        "_position",
+        "_waiting",
+        "prefix",
+        "start",
+        "stop",
+    )
+
+    def __init__(self, feed: Feed, start: bytes, stop: bytes, since: Revision) -> None:
+        self._feed = feed
+        self.start = start
+        self.stop = stop
+        self.prefix = common_prefix(start, stop)
+        self._position = since  # while live, the floor: nothing below it is wanted
+        self._is_live = since > feed.head
+        self._free_after = feed.head
+        self._pending: deque[Step] = deque()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_closed = False
+
+    @property
+    def position(self) -> Revision:
+        """The next revision that `take` may return."""
+        if not self._is_live:
+            return self._position
+        if self._pending:
+            return self._pending[0].revision
+        return max(self._position, Revision(self._feed.head + 1))
+
+    async def take(self, changes_max: int = 1000) -> Sequence[Change]:
+        """The next changes, at least one; empty once closed."""
+        feed = self._feed
+        while not self._is_closed:
+            if feed.is_closed:
+                raise StoreError("the store is closed")
+            if not self._is_live and self._position > feed.settled:
+                self._go_live()
+            if self._is_live:
+                found = self._ready(changes_max)
+                if found:
+                    return found
+                await self._wait()
+                continue
+            since = self._position
+            changes, position = await feed.past.changes(
+                self.start, self.stop, since, feed.settled, self._free_after, changes_max
+            )
+            if self._is_closed or self._position != since:
+                continue  # closed, or another task took these
+            self._position = position
+            if changes:
+                return changes
+        return ()
+
+    def _go_live(self) -> None:
+        self._is_live = True
+        for step in self._feed.unsettled:
+            if step.revision >= self._position and any(
+                self.start <= key < self.stop for key in step_keys(step)
+            ):
+                self._pending.append(step)
+
+    def _ready(self, changes_max: int) -> Sequence[Change]:
+        pending, settled = self._pending, self._feed.settled
+        found: list[Change] = []
+        while pending and pending[0].revision <= settled and len(found) < changes_max:
+            change = change_within(change_of(pending.popleft()), self.start, self.stop)
+            assert change is not None
+            found.append(change)
+        return found
+
+    async def _wait(self) -> None:
+        if self._pending:
+            self._feed.wake_when_settled(self._pending[0].revision, self)
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+    def push(self, step: Step) -> None:
+        """A step touched the range."""
+        if not self._is_live or step.revision < self._position:
+            return
+        pending = self._pending
+        if len(pending) >= PENDING_MAX:
+            self._is_live = False
+            self._position = pending[0].revision
+            pending.clear()
+            return
+        pending.append(step)
+        if self._waiting and len(pending) == 1:
+            if step.revision <= self._feed.settled:
+                self.wake()
+            else:
+                self._feed.wake_when_settled(step.revision, self)
+
+    def wake(self) -> None:
+        """Let the waiting `take` look again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def close(self) -> None:
+        """End the watch; a waiting `take` returns empty."""
+        self._is_closed = True
+        self._feed.forget(self)
+        self._pending.clear()
+        self.wake()

@@ -1,0 +1,119 @@
+"""A sorted set of byte strings, cut into short lists.
+
+State   in memory only
+Source  the list-of-lists layout known from sortedcontainers; ours slices whole runs, and keeps no index
+        by rank, which the stores never ask for
+Absent  none
+
+An insertion bisects twice (which run, where in it) and moves at most a run of pointers. A range is a few list
+slices: 10 ns a key, where an iterator costs 100.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+
+RUN_KEYS = 512  # a run is split at twice this; 8 KiB of pointers move in well under a microsecond
+
+
+class OrderedKeys:
+    """Keys in byte order, each once."""
+
+    __slots__ = ("_lasts", "_runs")
+
+    def __init__(self, keys: Iterable[bytes] = ()) -> None:
+        ordered = sorted(keys)
+        self._runs = [ordered[at : at + RUN_KEYS] for at in range(0, len(ordered), RUN_KEYS)]
+        self._lasts = [run[-1] for run in self._runs]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runs))
+
+    def __iter__(self) -> Iterator[bytes]:
+        for run in self._runs:
+            yield from run
+
+    def add(self, key: bytes) -> None:
+        """Insert a key that is not there."""
+        runs = self._runs
+        if not runs:
+            runs.append([key])
+            self._lasts.append(key)
+            return
+        at = bisect_left(self._lasts, key)
+        if at == len(runs):
+            at -= 1
+            runs[at].append(key)
+            self._lasts[at] = key
+        else:
+            insort(runs[at], key)
+        if len(runs[at]) >= 2 * RUN_KEYS:
+            self._split(at)
+
+    def _split(self, at: int) -> None:
+        run = self._runs[at]
+        self._runs[at : at + 1] = [run[:RUN_KEYS], run[RUN_KEYS:]]
+        self._lasts.insert(at, run[RUN_KEYS - 1])
+
+    def remove(self, key: bytes) -> None:
+        """Take out a key that is there."""
+        at = bisect_left(self._lasts, key)
+        run = self._runs[at]
+        position = bisect_left(run, key)
+        assert run[position] == key
+        del run[position]
+        if not run:
+            del self._runs[at], self._lasts[at]
+        elif position == len(run):
+            self._lasts[at] = run[-1]
+
+    def slice(self, start: bytes, stop: bytes, limit: int | None = None) -> list[bytes]:
+        """The first `limit` keys of [start, stop), in order."""
+        runs = self._runs
+        found: list[bytes] = []
+        if start >= stop:
+            return []
+        first = bisect_left(self._lasts, start)
+        for at in range(first, len(runs)):
+            run = runs[at]
+            low = bisect_left(run, start) if at == first else 0
+            high = len(run) if self._lasts[at] < stop else bisect_left(run, stop)
+            if limit is not None and high - low >= limit - len(found):
+                found += run[low : low + limit - len(found)]
+                break
+            found += run[low:high]
+            if high < len(run):
+                break
+        return found
+
+    def slice_reverse(self, start: bytes, stop: bytes, limit: int | None = None) -> list[bytes]:
+        """The last `limit` keys of [start, stop), from the greatest down."""
+        runs = self._runs
+        found: list[bytes] = []
+        if start >= stop or not runs:
+            return []
+        last = min(bisect_left(self._lasts, stop), len(runs) - 1)
+        for at in range(last, -1, -1):
+            run = runs[at]
+            high = bisect_left(run, stop) if at == last else len(run)
+            low = 0 if run[0] >= start else bisect_left(run, start)
+            if limit is not None and high - low >= limit - len(found):
+                low = high - (limit - len(found))
+                found += run[low:high][::-1]
+                break
+            found += run[low:high][::-1]
+            if low > 0:
+                break
+        return found
+
+    def page(self, after: bytes | None) -> list[bytes]:
+        """A run of the keys behind `after` (from the first on when None), empty at the end: a walk in bounded
+        steps that survives changes in between."""
+        if after is None:
+            return list(self._runs[0]) if self._runs else []
+        at = bisect_right(self._lasts, after)
+        if at == len(self._runs):
+            return []
+        run = self._runs[at]
+        return run[bisect_right(run, after) :]
