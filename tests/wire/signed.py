@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from botocore.auth import BaseSigner
 from botocore.awsrequest import AWSRequest
 
-from cloudlet.wire.http1 import ReceiveLimits, Receiver, Request
+from cloudlet.wire.http1 import Request
+from cloudlet.wire.http1_receiver import ReceiveLimits, Receiver
 
 NOW_MS = 1_700_000_000_000
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
