@@ -81,15 +81,15 @@ class Connection(Line):
         events = receiver.feed(data)
         if len(events) == 1 and self._head is None and not self._waiting and not self._write_paused:
             event = events[0]
-            if type(event) is Request and not self._last:
-                self._serve(event)
+            shared = self._shared
+            if type(event) is not Request or self._last or shared.access:
+                self._take(event)
+            else:
+                self._serve_plain(event)
                 if self._head is None and receiver.idle and not self._lingering:
-                    shared = self._shared
                     self._heading = False
                     self.read_deadline = shared.tick + shared.idle_ticks
                     return
-            else:
-                self._take(event)
         elif events:
             self._take_all(events)
         self._rearm()
@@ -115,38 +115,49 @@ class Connection(Line):
     # Serving
 
     def _serve(self, request: Request) -> None:
-        """Answer a request; a plain reply is written at once."""
+        """Answer a request."""
         shared = self._shared
-        self._head = head = request.head
+        self._head = request.head
         if shared.access:
             self._started = shared.loop.time()
         try:
             answer = self._app.respond(request)
         except Exception as error:  # noqa: BLE001 (the connection loop)
             answer = self._failed(error)
-        if not isinstance(answer, Response):
+        if isinstance(answer, Response):
+            self._reply(answer)
+        else:
             self._task = task = shared.loop.create_task(answer)
             task.add_done_callback(self._answered)
-            return
-        body = answer.body
-        if (
-            type(body) is bytes
-            and head.keep_alive
-            and head.minor_version == 1
-            and head.method != "HEAD"
-            and len(body) <= JOIN_BYTES_MAX
-            and answer.status not in BODILESS
-            and not (self._last or shared.access)
-        ):
-            try:
-                rendered = render_plain(answer.status, answer.headers, shared.date, body)
-            except Exception as error:  # noqa: BLE001 (the connection loop)
-                self._reply(self._failed(error))
-                return
+
+    def _serve_plain(self, request: Request) -> None:
+        """As `_serve`, for the one request that was read, with a shorter way for the usual reply."""
+        shared = self._shared
+        self._head = head = request.head
+        rendered = b""
+        try:
+            answer = self._app.respond(request)
+            if isinstance(answer, Response):
+                body = answer.body
+                if (
+                    type(body) is bytes
+                    and head.keep_alive
+                    and head.minor_version == 1
+                    and head.method != "HEAD"
+                    and len(body) <= JOIN_BYTES_MAX
+                    and answer.status not in BODILESS
+                ):
+                    rendered = render_plain(answer.status, answer.headers, shared.date, body)
+        except Exception as error:  # noqa: BLE001 (the connection loop)
+            answer = self._failed(error)
+        if rendered:
             self._head = None
-            self._transport.write(rendered)
-        else:
+            self._write_now(rendered)
+        elif isinstance(answer, Response):
             self._reply(answer)
+        else:
+            self._task = task = shared.loop.create_task(answer)
+            task.add_done_callback(self._answered)
 
     def _open(self, head: Head) -> None:
         """A request that needs a word before its body."""
@@ -266,17 +277,16 @@ class Connection(Line):
 
     def _reply(self, response: Response) -> None:
         """Begin any reply."""
-        try:
-            self._begin_reply(response)
-        except Exception as error:  # noqa: BLE001 (the connection loop)
-            self._shared.dispose(response)
-            self._begin_reply(self._failed(error))
-
-    def _begin_reply(self, response: Response) -> None:
         head = self._head
         assert head is not None
-        plan = plan_reply(head, response, may_keep=not self._last and self._body_can_end(head))
-        rendered = render_planned(plan, head, response, self._shared.date)
+        try:
+            plan = plan_reply(head, response, may_keep=not self._last and self._body_can_end(head))
+            rendered = render_planned(plan, head, response, self._shared.date)
+        except Exception as error:  # noqa: BLE001 (the connection loop)
+            self._shared.dispose(response)
+            response = self._failed(error)
+            plan = plan_reply(head, response, may_keep=not self._last and self._body_can_end(head))
+            rendered = render_planned(plan, head, response, self._shared.date)
         self._status = response.status
         self._last = not plan.keep
         body = response.body

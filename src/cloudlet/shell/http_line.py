@@ -17,6 +17,7 @@ Two deadlines watch a client, counted in ticks of the server's one sweep, so tha
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +38,7 @@ class Line(asyncio.Protocol):
     """A connection without its requests; `Connection` adds them."""
 
     __slots__ = (
+        "_fileno",
         "_gone",
         "_head",
         "_heading",
@@ -81,6 +83,8 @@ class Line(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self._peer = str(name[0]) if isinstance(name, tuple) else ""
         self._secure = transport.get_extra_info("ssl_object") is not None
+        # Below the transport of a plain connection; see _write_now.
+        self._fileno = -1 if self._secure else transport.get_extra_info("socket").fileno()
         self._receiver = Receiver(shared.receive_limits, self._peer, secure=self._secure)
         full = len(shared.connections) >= shared.limits.connections_max
         shared.connections.add(self)
@@ -226,6 +230,23 @@ class Line(asyncio.Protocol):
             self._send_error(408, "the request did not come in time")
 
     # Writing
+
+    def _write_now(self, data: bytes) -> None:
+        """Write past the transport, which costs a tenth of a request less.
+
+        Only inside of data_received: anywhere else the transport may have closed the descriptor, and its
+        number be somebody else's.
+        """
+        transport = self._transport
+        if self._fileno < 0 or transport.get_write_buffer_size():
+            transport.write(data)
+            return
+        try:
+            sent = os.write(self._fileno, data)
+        except OSError:  # full, or broken: the transport knows what to do
+            sent = 0
+        if sent != len(data):
+            transport.write(data[sent:])
 
     def pause_writing(self) -> None:
         self._write_paused = True

@@ -84,8 +84,10 @@ class FileSending:
         self.start()
 
     def _finish(self, error: BaseException | None) -> None:
-        self.abandon()
-        self._done(error)
+        try:
+            self.abandon()
+        finally:
+            self._done(error)
 
     def abandon(self) -> None:
         file = self._file

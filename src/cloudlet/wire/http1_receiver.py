@@ -68,6 +68,7 @@ class Receiver:
     """The receiving half of a connection: bytes in, events out. See the module's theory of operation."""
 
     __slots__ = (
+        "_body",
         "_dead",
         "_events",
         "_execute",
@@ -100,7 +101,8 @@ class Receiver:
         self._target = b""
         self._head: Head | None = None  # of the message whose body is being read
         self._opened = False  # its Opening was given out, its body goes out in parts
-        self._parts: list[bytes] = []  # of a body that is read first
+        self._body = b""  # the only part of a body that is read first
+        self._parts: list[bytes] = []  # or all, where there are more
         self._received = 0  # bytes of a body that goes out in parts
         self._left = 0  # bytes of such a body that pass by the parser
         self._repeated = 0
@@ -274,10 +276,12 @@ class Receiver:
         if b"host" not in fields and self._minor_version() == 1:
             # RFC 9112 3.2: "... to any HTTP/1.1 request message that lacks a Host header field"
             raise self._stop(400, "no Host")
-        target = self._target
+        path = target = self._target
         self._target = b""
-        path, _, query = target.partition(b"?")
-        if path[:1] != b"/":
+        query = b""
+        if b"?" in target:
+            path, _, query = target.partition(b"?")
+        if not path.startswith(b"/"):
             path = _origin_form(path, fields)
         length = None
         if b"content-length" in fields:
@@ -334,7 +338,12 @@ class Receiver:
 
     def on_body(self, part: bytes) -> None:
         if not self._opened:
-            self._parts.append(part)
+            if not self._body:
+                self._body = part
+            elif not self._parts:
+                self._parts = [self._body, part]
+            else:
+                self._parts.append(part)
             return
         self._received += len(part)
         if self._received > self._limits.body_bytes_max:
@@ -356,13 +365,10 @@ class Receiver:
             self._fields = {}
             self._events.append(Ending(trailers))
             return
-        parts = self._parts
-        if not parts:
-            body = b""
-        elif len(parts) == 1:
-            body = parts.pop()
-        else:
-            body = b"".join(parts)
+        body = self._body
+        self._body = b""
+        if self._parts:
+            body = b"".join(self._parts)
             self._parts = []
         self._events.append(Request(head, body, self._peer, self._secure))
 
