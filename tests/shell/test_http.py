@@ -481,6 +481,48 @@ def test_random_bytes_never_hang_the_server(run) -> None:
     run(main)
 
 
+def test_damaged_requests_never_hang_the_server(run) -> None:
+    script = (
+        put("/echo", b"hello")
+        + get("/digest", "Transfer-Encoding: chunked", method="PUT")
+        + CHUNKED
+        + put("/digest", b"hello", "Expect: 100-continue")
+        + get("/iterate?3", method="HEAD")
+    )
+
+    async def main() -> None:
+        async with world(QUICK) as w:
+            for seed in range(80):
+                noise = hashlib.shake_128(b"%d" % seed).digest(10)
+                data = bytearray(script)
+                for a, b, c in zip(noise[::3], noise[1::3], noise[2::3], strict=False):
+                    data[(a * 256 + b) % len(data)] = c
+                client = await w.client()
+                client.send(bytes(data))
+                await client.ended()
+            await until(lambda: w.server.connections == 0)
+
+    run(main)
+
+
+def test_tiny_chunks_are_held_back_too(run) -> None:
+    async def main() -> None:
+        async with world() as w:
+            client = await w.client()
+            client.send(get("/held", "Transfer-Encoding: chunked", method="PUT"))
+            client.send(b"1\r\nx\r\n" * 2_000_000 + b"0\r\n\r\n")
+            await w.face.waiting.wait()
+            left = -1
+            transport = client.writer.transport
+            while left != transport.get_write_buffer_size():
+                left = transport.get_write_buffer_size()
+                await asyncio.sleep(0.05)
+            assert left > 1_000_000
+            client.abort()
+
+    run(main)
+
+
 def test_a_slow_head_is_given_up_as_a_whole(run) -> None:
     async def main() -> None:
         async with world(QUICK) as w:
@@ -746,6 +788,26 @@ def test_close_finishes_what_is_at_work(run) -> None:
             assert await busy.ended() == b""
             await closing
             assert w.face.seen == ["GET /wait", "took"]
+
+    run(main)
+
+
+def test_close_lets_a_request_arrive_that_has_begun(run) -> None:
+    async def main() -> None:
+        async with world() as w:
+            client = await w.client()
+            client.send(get("/first"))
+            await client.reply()
+            client.send(b"GET /begun HTTP/1.1\r\n")
+            await asyncio.sleep(0.05)
+            closing = asyncio.ensure_future(w.server.close(grace_ms=5000))
+            await asyncio.sleep(0)
+            client.send(b"Host: h\r\n\r\n" + get("/dropped"))
+            _, fields, body = await client.reply()
+            assert (fields["connection"], body) == ("close", b"hello /begun")
+            assert await client.ended() == b""
+            await closing
+            assert w.face.seen == ["GET /first", "GET /begun"]
 
     run(main)
 

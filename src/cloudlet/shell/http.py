@@ -62,6 +62,7 @@ class Shared:
         self.connections: set[Line] = set()
         self.left_alone: set[asyncio.Task[object]] = set()  # tasks whose connection has gone
         self.closing = False
+        self.careful = False  # requests may not take the short way
         self.emptied: asyncio.Future[None] | None = None
         self._clock = clock
         shortest = min(limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
@@ -83,8 +84,9 @@ class Shared:
         self.tick += 1
         self.date = b"date: %b\r\n" % http_date(self._clock.wall_ms()).encode()
         self.access = REQUEST_LOG.isEnabledFor(logging.DEBUG)
-        self._sweep_some(list(self.connections))
+        self.careful = self.access or self.closing
         self._timer = self.loop.call_later(self._tick_ms / 1000, self.sweep)
+        self._sweep_some(list(self.connections))
 
     def _sweep_some(self, connections: list[Line]) -> None:
         """Look at a slice, and at the rest in the next turns of the loop: ten thousand take 2 ms."""
@@ -145,7 +147,7 @@ class Server:
         """Stop accepting, close idle connections at once, and the others after the reply at hand. What is
         still at work after `grace_ms` is cancelled and its connection aborted."""
         shared = self._shared
-        shared.closing = True
+        shared.closing = shared.careful = True
         for listener in self._listeners:
             listener.close()
         for connection in list(shared.connections):

@@ -15,6 +15,7 @@ from typing import Protocol
 from cloudlet.wire.http1 import CHUNK_BYTES_MAX, BrokenBody, Fields, Head, Request
 
 QUEUE_BYTES_MAX = 2 * CHUNK_BYTES_MAX  # one piece at work, one ready: more only costs memory
+QUEUE_PIECES_MAX = 256  # a client may send chunks of one byte
 
 
 class Sink(Protocol):
@@ -124,7 +125,7 @@ class Incoming:
 
     @property
     def full(self) -> bool:
-        return self._size >= QUEUE_BYTES_MAX
+        return self._size >= QUEUE_BYTES_MAX or len(self._pieces) >= QUEUE_PIECES_MAX
 
     @property
     def asked(self) -> bool:

@@ -18,6 +18,7 @@ Theory of operation
       cancelled, so that a long poll of a dead client takes nothing;
     - a `carry` whose body is not whole is not cancelled: its stream raises BrokenBody, so it can tidy up;
     - what was handed over already, and a file body, still go out: `nc -N` half-closes and reads on.
+    It goes unnoticed while nothing is read: behind a full pipeline, or a body that a carry does not take.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Connection(Line):
         if len(events) == 1 and self._head is None and not self._waiting and not self._write_paused:
             event = events[0]
             shared = self._shared
-            if type(event) is not Request or self._last or shared.access:
+            if type(event) is not Request or self._last or shared.careful:
                 self._take(event)
             else:
                 self._serve_plain(event)
@@ -280,12 +281,12 @@ class Connection(Line):
         head = self._head
         assert head is not None
         try:
-            plan = plan_reply(head, response, may_keep=not self._last and self._body_can_end(head))
+            plan = plan_reply(head, response, may_keep=self._may_keep(head))
             rendered = render_planned(plan, head, response, self._shared.date)
         except Exception as error:  # noqa: BLE001 (the connection loop)
             self._shared.dispose(response)
             response = self._failed(error)
-            plan = plan_reply(head, response, may_keep=not self._last and self._body_can_end(head))
+            plan = plan_reply(head, response, may_keep=self._may_keep(head))
             rendered = render_planned(plan, head, response, self._shared.date)
         self._status = response.status
         self._last = not plan.keep
@@ -314,8 +315,11 @@ class Connection(Line):
             self._sending.paused = self._write_paused
             self._sending.start()
 
-    def _body_can_end(self, head: Head) -> bool:
-        """Whether the body that is still arriving may be read to its end, to keep the connection."""
+    def _may_keep(self, head: Head) -> bool:
+        """Whether the connection may serve another request: a body that is still arriving has to be read to
+        its end."""
+        if self._last or self._shared.closing:
+            return False
         if self._sink is None:
             return True
         if self._waiting and any(type(event) is Ending for event in self._waiting):

@@ -110,11 +110,10 @@ class Line(asyncio.Protocol):
             return False
         self._leave()
         self._last = True
-        return self._sending is not None  # keeps our half open
+        return self._sending is not None and not self._secure  # keeps our half open; TLS has no halves
 
     def drain(self) -> None:
-        """Finish what is at work, then close: the server stops."""
-        self._last = True
+        """Finish what has begun, then close: the server stops, and its replies say so."""
         if self._head is None and not self._waiting and self._receiver.idle and not self._lingering:
             self._end()
 
