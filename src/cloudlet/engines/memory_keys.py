@@ -72,6 +72,8 @@ class MemoryKeys:
             raise FutureRevision(self._newest.head)
         if revision == self._newest.head:
             return self._newest.scan(start, stop, limit, reverse=reverse)
+        if meets(start, stop, self._past.history_free):
+            raise Compacted(self._newest.head)
         return self._past.scan(revision, start, stop, limit, reverse=reverse)
 
     async def commit(self, commit: Commit) -> Revision:
@@ -128,7 +130,7 @@ class MemoryPast:
     """Every change since the compaction mark, and every version of each key with a history."""
 
     def __init__(self, history_free: tuple[bytes, ...]) -> None:
-        self._history_free = history_free
+        self.history_free = history_free
         self._mark = Revision(0)  # the oldest revision that can be read
         self._changes: list[Change] = []
         self._versions: dict[bytes, list[Entry]] = {}  # oldest first, tombstones too
@@ -139,7 +141,7 @@ class MemoryPast:
         self._changes.append(change)
         for event in change.events:
             key = event.entry.key
-            if key.startswith(self._history_free):
+            if key.startswith(self.history_free):
                 continue
             versions = self._versions.get(key)
             if versions is None:
@@ -152,7 +154,7 @@ class MemoryPast:
         self, revision: Revision, start: bytes, stop: bytes, limit: int | None, *, reverse: bool
     ) -> list[Entry]:
         """The entries of the range at a past revision; Compacted."""
-        if revision < self._mark or meets(start, stop, self._history_free):
+        if revision < self._mark:
             raise Compacted(self._mark)
         cut = self._order.slice_reverse if reverse else self._order.slice
         found: list[Entry] = []
@@ -190,7 +192,7 @@ class MemoryPast:
                 self._known(event)
                 for event in change.events
                 if start <= event.entry.key < stop
-                and (change.revision > free_after or not event.entry.key.startswith(self._history_free))
+                and (change.revision > free_after or not event.entry.key.startswith(self.history_free))
             )
             if events:
                 found.append(Change(change.revision, change.author, events))
