@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import base64
+import itertools
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudlet.kernel.fault import Fault
+from cloudlet.wire.checksums import DIGEST_BYTES, LANES_MIN, POLYNOMIAL, STRIP_BYTES, checksum, promise_of
+
+# The check values of the catalogues: the sums of "123456789"
+CHECKS = {
+    "CRC32": "cbf43926",
+    "CRC32C": "e3069283",
+    "CRC64NVME": "ae8b14860a799888",
+    "SHA1": "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
+    "SHA256": "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
+}
+
+
+@pytest.mark.parametrize("algorithm", DIGEST_BYTES)
+def test_check_values(algorithm: str) -> None:
+    digest = checksum(algorithm)
+    digest.update(b"12345")
+    digest.update(memoryview(bytearray(b"6789")))
+    assert digest.digest().hex() == CHECKS[algorithm]
+    assert len(digest.digest()) == DIGEST_BYTES[algorithm]
+
+
+def bit_by_bit(data: bytes) -> bytes:
+    register = (1 << 64) - 1
+    for byte in data:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ POLYNOMIAL if register & 1 else register >> 1
+    return (register ^ (1 << 64) - 1).to_bytes(8, "big")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(-600, 3000), st.lists(st.integers(0, 40_000), max_size=3))
+def test_crc64nvme_on_lanes_is_crc64nvme_bit_by_bit(seed: int, more: int, cuts: list[int]) -> None:
+    data = Random(seed).randbytes(LANES_MIN * STRIP_BYTES + more)
+    digest = checksum("CRC64NVME")
+    spots = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for start, stop in itertools.pairwise(spots):
+        digest.update(data[start:stop])
+    assert digest.digest() == bit_by_bit(data)
+
+
+def sent(data: bytes, headers: dict[bytes, bytes], trailers: dict[bytes, bytes] | None = None) -> str:
+    try:
+        promise = promise_of(headers)
+        if promise is None:
+            return "none"
+        promise.update(data)
+        return promise.verify(trailers or {}).hex()
+    except Fault as fault:
+        return f"{fault.code}: {fault.message}"
+
+
+@pytest.mark.parametrize("algorithm", DIGEST_BYTES)
+def test_a_promise_in_a_header_or_a_trailer_is_kept(algorithm: str) -> None:
+    name = b"x-amz-checksum-" + algorithm.lower().encode()
+    value = base64.b64encode(bytes.fromhex(CHECKS[algorithm]))
+    wrong = base64.b64encode(bytes(DIGEST_BYTES[algorithm]))
+    mismatch = f"BadDigest: The {algorithm} you specified did not match the calculated checksum."
+    invalid = f"InvalidRequest: Value for {name.decode()} header is invalid."
+    data = b"123456789"
+    assert sent(data, {name: value}) == CHECKS[algorithm]
+    assert sent(data, {name: wrong}) == mismatch
+    assert sent(data, {name: b"AA=="}) == sent(data, {name: b"!" + value}) == invalid
+    assert sent(data, {b"x-amz-trailer": name}, {name: value}) == CHECKS[algorithm]
+    assert sent(data, {b"x-amz-trailer": name}, {name: wrong}) == mismatch
+    assert sent(data, {b"x-amz-trailer": name}, {}) == invalid
+
+
+def test_what_is_no_sum_is_no_promise() -> None:
+    assert sent(b"", {b"x-amz-checksum-mode": b"ENABLED", b"x-amz-checksum-algorithm": b"CRC32"}) == "none"
+    assert sent(b"", {b"x-amz-checksum-type": b"FULL_OBJECT"}) == "none"
+
+
+def test_two_sums_or_an_unknown_trailer_are_refused() -> None:
+    crc, sha = b"x-amz-checksum-crc32", b"x-amz-checksum-sha1"
+    assert sent(b"", {crc: b"AAAAAA==", sha: b"x"}).startswith("InvalidRequest: Expecting a single")
+    assert sent(b"", {crc: b"AAAAAA==", b"x-amz-trailer": sha}).startswith(
+        "InvalidRequest: Expecting a single"
+    )
+    assert sent(b"", {b"x-amz-trailer": b"x-amz-meta-a"}).startswith(
+        "InvalidRequest: The value specified in the"
+    )
