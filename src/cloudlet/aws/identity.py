@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from cloudlet.aws.record import Record
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Keys
@@ -62,7 +63,7 @@ PrincipalType = Literal["Root", "IAMUser", "AssumedRole", "Anonymous"]
 """In the words of CloudTrail's userIdentity."""
 
 
-class AccessKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class AccessKey(Record):
     """A key that IAM or STS made. One with a session token is temporary, and useless without it."""
 
     secret: str

@@ -20,6 +20,10 @@ from __future__ import annotations
 Part = str | int | bytes
 Tuple = tuple[Part, ...]
 
+TUPLES_START = b"\x01"
+TUPLES_STOP = b"\x20"
+"""The space of all tuples."""
+
 ZERO = 0x14
 INTEGER_BYTES_MAX = 8
 

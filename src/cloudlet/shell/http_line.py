@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -117,21 +118,21 @@ class Line(asyncio.Protocol):
         if self._head is None and not self._waiting and self._receiver.idle and not self._lingering:
             self._end()
 
+    @abstractmethod
     def _leave(self) -> None:
         """The client has gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, event: Event) -> None:
         """Act upon what was read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abort(self) -> None:
         """Close without flushing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a client that broke the protocol."""
-        raise NotImplementedError
 
     # Reading
 

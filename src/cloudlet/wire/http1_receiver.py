@@ -68,29 +68,10 @@ class Receiver:
     """The receiving half of a connection: bytes in, events out. See the module's theory of operation."""
 
     __slots__ = (
-        "_body",
-        "_dead",
-        "_events",
-        "_execute",
-        "_fields",
-        "_head",
-        "_large",
-        "_left",
-        "_limits",
-        "_machine",
-        "_opened",
-        "_parts",
-        "_peer",
-        "_received",
-        "_refusal",
-        "_repeated",
-        "_secure",
-        "_target",
-        "_unfinished",
-        "_upgrade",
-        "idle",
-        "on_message_begin",
-    )
+        "_body", "_dead", "_events", "_execute", "_fields", "_head", "_large", "_left", "_limits",
+        "_machine", "_opened", "_parts", "_peer", "_received", "_refusal", "_repeated", "_secure",
+        "_target", "_unfinished", "_upgrade", "idle", "on_message_begin",
+    )  # fmt: skip
 
     def __init__(self, limits: ReceiveLimits, peer: str = "", *, secure: bool = False) -> None:
         self._limits = limits

@@ -1,0 +1,166 @@
+"""One call: decide, commit or append, settle; again when something came in between.
+
+State   none; what a call reads and writes is in the stores
+Source  docs/architecture.md, "Decide, then commit, then act"
+Absent  several nodes: an operation on a log that another node owns
+
+    decide -> Wait       -> wait in the log's line            -> decide again
+           -> Again      -> wait for the state to be there    -> decide again
+           -> commit     -> Conflict: wait for that revision  -> decide again (ATTEMPTS_MAX times)
+           -> appends    -> OutOfRange: somebody else wrote   -> decide again (ATTEMPTS_MAX times)
+           -> a result   -> settle what was read or written   -> answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from cloudlet.aws.identity import Caller
+from cloudlet.aws.request import Decoded, Request, Wait
+from cloudlet.aws.traffic import Again, Traffic
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import Conflict, OutOfRange
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Author, Durability, Keys, Revision
+from cloudlet.kernel.logs import LogName
+
+if TYPE_CHECKING:
+    from cloudlet.aws.authorise import Authoriser
+
+ATTEMPTS_MAX = 16  # conflicts of one call; then its service's throttling error
+
+T = TypeVar("T")
+
+
+class Contended(Exception):
+    """A call lost its race ATTEMPTS_MAX times; the service answers its throttling error."""
+
+
+class Call:
+    """What stays the same between the attempts of one call."""
+
+    __slots__ = (
+        "_clock",
+        "_started_ms",
+        "address",
+        "base_url",
+        "caller",
+        "face",
+        "path",
+        "region",
+        "request_id",
+    )
+
+    def __init__(
+        self,
+        caller: Caller,
+        region: str,
+        request_id: str,
+        clock: Clock,
+        *,
+        face: str = "aws",
+        address: str = "",
+        base_url: str = "",
+        path: str = "/",
+    ) -> None:
+        self.caller = caller
+        self.region = region
+        self.request_id = request_id
+        self.face = face
+        self.address = address
+        self.base_url = (
+            base_url  # "http://localhost:4566": how the caller reached us, for URLs that we return
+        )
+        self.path = path  # of the HTTP request, still encoded
+        self._clock = clock
+        self._started_ms = clock.monotonic_ms()
+
+    def waited_ms(self) -> float:
+        """Milliseconds since the call began, on the monotonic clock."""
+        return self._clock.monotonic_ms() - self._started_ms
+
+    def author(self) -> Author:
+        """Who writes, as the history keeps it."""
+        return Author(self.face, self.caller.arn, self.address, self.request_id)
+
+
+class Waited:
+    """How far a call has come: the log that it waited for, and what it decided."""
+
+    __slots__ = ("decided", "log")
+
+    def __init__(self) -> None:
+        self.log: LogName | None = None
+        self.decided: object = None
+
+
+class Desk:
+    """Where calls meet the stores: runs decisions and carries out what they decided."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        traffic: Traffic,
+        clock: Clock,
+        ids: Ids,
+        authoriser: Authoriser,
+        durability: Durability = Durability.RELAXED,
+    ) -> None:
+        self.keys = keys
+        self.traffic = traffic
+        self.clock = clock
+        self.ids = ids
+        self.authoriser = authoriser
+        self._durability = durability
+        self._decoded: Decoded = {}
+
+    async def run(self, call: Call, decide: Callable[[Request], T | Wait]) -> T:
+        """Run a decision until it stands; its faults pass through. Contended after too many conflicts."""
+        waited = Waited()
+        try:
+            for _ in range(ATTEMPTS_MAX):
+                request = await self._decide(call, decide, waited)
+                try:
+                    await self._carry_out(request)
+                except Conflict as conflict:
+                    await self.keys.settle(Revision(conflict.revision))
+                except OutOfRange:  # of a log: its state is closed, the next attempt replays it
+                    continue
+                else:
+                    return cast(T, waited.decided)
+            raise Contended
+        finally:
+            if waited.log is not None:
+                self.traffic.answered(waited.log)
+
+    async def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request:
+        """Run the decision until it neither waits nor lacks anything."""
+        while True:
+            request = Request(call, self, self._decoded)
+            try:
+                decided = decide(request)
+            except Again as again:
+                await again.ready
+                continue
+            if not isinstance(decided, Wait):
+                waited.decided = decided
+                return request
+            left_ms = decided.timeout_ms - call.waited_ms()
+            await self.traffic.wait(decided, left_ms, again=waited.log is not None)
+            waited.log = decided.log
+
+    async def _carry_out(self, request: Request) -> None:
+        """Make what was decided happen, as durable as promised; or raise with nothing done."""
+        keys = self.keys
+        seen = keys.head
+        commit = request.decided(self._durability)
+        if commit is not None:
+            assert not request.appends, "no commit spans a log and the keys"
+            seen = await keys.commit(commit)
+        for append in request.appends:
+            await self.traffic.append(append)
+        if keys.settled < seen:
+            await keys.settle(seen)
+        for name in request.dropped_logs:
+            await self.traffic.drop(name)

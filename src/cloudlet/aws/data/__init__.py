@@ -1,0 +1,1 @@
+"""Data derived from AWS's models; see cloudlet.aws.index."""

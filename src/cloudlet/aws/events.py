@@ -1,0 +1,182 @@
+"""One event per call, in the form of CloudTrail's records, kept in a log that ends at a size.
+
+State   log "aws/events"     one JSON record per call, its key the account
+Source  CloudTrail User Guide, "CloudTrail record contents" (event version 1.11)
+Absent  responseElements; a record of a call that is acknowledged in the loop turn of a kill -9 may be missing
+
+Events of a loop turn are appended as one batch at its end. Data events (messages sent and received, objects
+put) are recorded only when asked for. Members that the model marks sensitive are replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from cloudlet.aws.call import Call
+from cloudlet.aws.drive import Rest, begin, finish
+from cloudlet.aws.identity import Caller
+from cloudlet.aws.operation import LoadedOperation
+from cloudlet.kernel.fault import Fault, StoreError
+from cloudlet.kernel.logs import LogName, Logs, Offset
+from cloudlet.wire.kafka.records import encode_values
+
+log = logging.getLogger(__name__)
+
+EVENTS_LOG = LogName("aws/events")
+EVENTS_BYTES_MAX = 256 << 20
+TRIM_EVERY = 1000  # batches between two looks at the log's size
+PARAMETERS_BYTES_MAX = 100_000  # of one event: CloudTrail cuts at 100 KB too
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own word for what it leaves out
+
+NULL = msgspec.Raw(b"null")
+EVENT_VERSION = "1.11"
+
+READ_ONLY_VERBS = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "Lookup",
+    "Search",
+    "Scan",
+    "Query",
+    "Select",
+)
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One CloudTrail record."""
+
+    eventVersion: str  # noqa: N815 - CloudTrail's spelling, here and below
+    userIdentity: Mapping[str, str]  # noqa: N815
+    eventTime: str  # noqa: N815
+    eventSource: str  # noqa: N815
+    eventName: str  # noqa: N815
+    awsRegion: str  # noqa: N815
+    sourceIPAddress: str  # noqa: N815
+    userAgent: str  # noqa: N815
+    requestParameters: msgspec.Raw  # noqa: N815
+    requestID: str  # noqa: N815
+    eventID: str  # noqa: N815
+    readOnly: bool  # noqa: N815
+    eventType: str  # noqa: N815
+    managementEvent: bool  # noqa: N815
+    recipientAccountId: str  # noqa: N815
+    eventCategory: str  # noqa: N815
+    errorCode: str = ""  # noqa: N815
+    errorMessage: str = ""  # noqa: N815
+
+
+class Events:
+    """Collects the events of a loop turn and appends them."""
+
+    def __init__(self, logs: Logs, wall_ms: Callable[[], int], uuid: Callable[[], str]) -> None:
+        self._logs = logs
+        self._wall_ms = wall_ms
+        self._uuid = uuid
+        self._waiting: list[bytes] = []
+        self._flushing = False
+        self._appends: set[asyncio.Task[None]] = set()
+        self._appended = 0
+        self._second = 0
+        self._second_text = ""
+
+    def record(
+        self, call: Call, source: str, operation: LoadedOperation, params: msgspec.Struct | None,
+        *, user_agent: str, fault: Fault | None,
+    ) -> None:  # fmt: skip
+        """Note one call; it is on the log after this loop turn."""
+        caller, name, is_data = call.caller, operation.model.name, operation.declared.is_data
+        event = Event(
+            EVENT_VERSION, identity_of(caller), self._time(), source, name, call.region, call.address,
+            user_agent, parameters(params, operation.sensitive), call.request_id, self._uuid(),
+            name.startswith(READ_ONLY_VERBS), "AwsApiCall", not is_data, caller.account,
+            "Data" if is_data else "Management", fault.code if fault else "", fault.message if fault else "",
+        )  # fmt: skip
+        self._waiting.append(msgspec.json.encode(event))
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _time(self) -> str:
+        second = self._wall_ms() // 1000
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._second_text
+
+    def _flush(self) -> None:
+        self._flushing = False
+        batch, self._waiting = self._waiting, []
+        appending = begin(self._append(batch))
+        if isinstance(appending, Rest):
+            task = asyncio.ensure_future(finish(appending))
+            self._appends.add(task)
+            task.add_done_callback(self._appends.discard)
+
+    async def _append(self, events: list[bytes]) -> None:
+        try:
+            await self._logs.append(EVENTS_LOG, encode_values(events, self._wall_ms()))
+            self._appended += 1
+            if self._appended % TRIM_EVERY == 0:
+                await self._trim()
+        except StoreError as error:
+            log.warning("%d call events were not recorded: %r", len(events), error)
+
+    async def _trim(self) -> None:
+        """Give up the oldest eighth of the log when it is over its size."""
+        if self._logs.size(EVENTS_LOG) > EVENTS_BYTES_MAX:
+            start, stop = self._logs.ends(EVENTS_LOG)
+            await self._logs.trim(EVENTS_LOG, Offset(start + (stop - start) // 8))
+
+    async def close(self) -> None:
+        """Append what is waiting."""
+        if self._waiting:
+            self._flush()
+        await asyncio.gather(*self._appends)
+
+
+def identity_of(caller: Caller) -> Mapping[str, str]:
+    """The userIdentity element."""
+    return {
+        "type": caller.principal_type,
+        "principalId": caller.user_id,
+        "arn": caller.arn,
+        "accountId": caller.account,
+        "accessKeyId": caller.access_key,
+    }
+
+
+def parameters(params: msgspec.Struct | None, hidden: Sequence[Sequence[str]]) -> msgspec.Raw:
+    """The request's members as JSON, the hidden ones replaced; null where there is nothing, or too much."""
+    if params is None:
+        return NULL
+    if not hidden:
+        encoded = msgspec.json.encode(params)
+    else:
+        plain = msgspec.to_builtins(params)
+        for path in hidden:
+            hide(plain, path)
+        encoded = msgspec.json.encode(plain)
+    return msgspec.Raw(encoded) if len(encoded) <= PARAMETERS_BYTES_MAX else NULL
+
+
+def hide(value: object, path: Sequence[str]) -> None:
+    """Replace what stands at a path, in every element of lists and maps on the way."""
+    if isinstance(value, list):
+        for each in value:
+            hide(each, path)
+    elif isinstance(value, dict):
+        if path[0] not in value:
+            for each in value.values():
+                hide(each, path)
+        elif len(path) == 1:
+            value[path[0]] = HIDDEN
+        else:
+            hide(value[path[0]], path[1:])

@@ -1,0 +1,87 @@
+"""An operation ready to be called: its declaration, its model, and its codec for one protocol.
+
+State   none
+Source  docs/architecture.md, "The AWS gateway"
+Absent  none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from cloudlet.aws.service import NotImplementedFault, Operation, names_read
+from cloudlet.wire.aws.codec import Codec
+from cloudlet.wire.aws.shapes import OperationModel, ServiceModel, Shape
+
+PATHS_DEPTH_MAX = 6  # how deep ignored members are looked for; recursive shapes end there
+
+
+class LoadedOperation:
+    """What the gateway needs to answer one call."""
+
+    __slots__ = ("action", "codec", "declared", "model", "sensitive", "unread")
+
+    def __init__(
+        self, declared: Operation, model: OperationModel, codec: Codec, service: ServiceModel
+    ) -> None:
+        self.declared = declared
+        self.model = model
+        self.codec = codec
+        self.action = declared.action or f"{service.signing_name}:{model.name}"
+        read = names_read(declared.act, declared.act.__module__.rpartition(".")[0]) | declared.harmless
+        self.unread = tuple(unread_members(model.input, read)) if model.input else ()
+        self.sensitive = tuple(sensitive_members(model.input)) if model.input else ()
+
+    def check(self, params: msgspec.Struct) -> None:
+        """Raise the service's validation fault for what breaks the model, NotImplemented for an unread
+        member."""
+        broken = self.codec.violations(params)
+        if broken:
+            noun = "error" if len(broken) == 1 else "errors"
+            raise self.declared.service.validation(
+                f"{len(broken)} validation {noun} detected: " + "; ".join(broken)
+            )
+        for path in self.unread:
+            if is_present(params, path):
+                name = ".".join(path)
+                raise NotImplementedFault(
+                    f"{self.declared.service.name}: {self.model.name} does not implement the member {name}"
+                )
+
+
+def unread_members(shape: Shape, read: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """The paths of members that no code reads; inside of one that nobody reads, nothing is looked for."""
+    return _paths(shape, lambda name, _: name not in read, ())
+
+
+def sensitive_members(shape: Shape) -> Iterator[tuple[str, ...]]:
+    """The paths of members that the model marks sensitive."""
+    return _paths(shape, lambda _, inner: inner.sensitive, ())
+
+
+def _paths(
+    shape: Shape, chosen: Callable[[str, Shape], bool], path: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    if len(path) > PATHS_DEPTH_MAX:
+        return
+    for name, member in shape.members.items():
+        inner = member.shape
+        while inner.type in ("list", "map"):
+            inner = (inner.member if inner.type == "list" else inner.value).shape
+        if chosen(name, inner) or chosen(name, member.shape):
+            yield (*path, name)
+        elif inner.type == "structure":
+            yield from _paths(inner, chosen, (*path, name))
+
+
+def is_present(value: object, path: Sequence[str]) -> bool:
+    """Whether a client sent anything at this path, in any element of lists and maps on the way."""
+    if not path or value is None:
+        return value is not None
+    if isinstance(value, list):
+        return any(is_present(each, path) for each in value)
+    if isinstance(value, dict):
+        return any(is_present(each, path) for each in value.values())
+    return is_present(getattr(value, path[0], None), path[1:])

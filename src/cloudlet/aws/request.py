@@ -1,0 +1,215 @@
+"""What an operation sees of the cloud while it decides: reads that join the guards, one commit, logs.
+
+State   none: a Request lives for one attempt of one call
+Source  docs/architecture.md, "Decide, then commit, then act"
+Absent  reads at a past revision; calling another service's operation inside a call
+
+An operation is run again from the start when what it read has changed, so it has no effect but through its
+Request. Keys that it `get`s are guarded; a `scan` guards that nothing in its range was put since; `peek`
+guards nothing. A log's state is derived from its records: the operation appends records, and the framework
+applies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from cloudlet.aws.record import Key, R, Record, decoder, encode, packed
+from cloudlet.kernel.keys import Commit, Compare, Drop, Durability, Guard, Put, Revision, Target
+from cloudlet.kernel.logs import LogName, Offset
+from cloudlet.kernel.tuples import prefix_range, unpack
+
+if TYPE_CHECKING:
+    from cloudlet.aws.call import Call, Desk
+
+SCAN_MAX = 10_000  # entries of one scan: a listing pages well below
+
+
+class Derived(Protocol):
+    """State that is derived from one log and from nothing else."""
+
+    def apply(self, offset: Offset, record: bytes) -> None:
+        """Take one record in; called for every record of the log in order, live and after a restart alike."""
+
+    def live_bytes(self) -> int:
+        """About how many bytes of the log are still needed."""
+
+    def keep(self, offset: Offset, record: bytes) -> bytes | None:
+        """What must be appended so that the record at `offset` may go: None if nothing in it is needed."""
+
+
+D = TypeVar("D", bound=Derived)
+
+
+class Wait(NamedTuple):
+    """The operation cannot answer yet: run it again when the log has changed, or at a time.
+
+    `timeout_ms` is liveness, counted from the call's start (`Request.waited_ms` tells how much is gone);
+    `wake_at_ms` is cloud time, when something becomes visible by itself. Waiters of a log are woken one by
+    one, in the order in which they came.
+    """
+
+    log: LogName
+    timeout_ms: float
+    wake_at_ms: int | None = None
+
+
+class Append(NamedTuple):
+    """Records for one log, in order; several appends of a call happen in the order they were asked for."""
+
+    log: LogName
+    records: Sequence[bytes]
+
+
+Decoded = dict[bytes, tuple[Revision, Record]]
+"""Key -> the record decoded at that mod revision: records are frozen, so all readers share one."""
+
+DECODED_MAX = 50_000
+
+
+class Request:
+    """One attempt of one call."""
+
+    __slots__ = (
+        "_commit", "_decoded", "_desk", "_guards", "_keys", "account", "appends", "call", "dropped_logs",
+        "now_ms", "region",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, desk: Desk, decoded: Decoded) -> None:
+        self.call = call  # caller, host, path, request id and all else that stays the same between attempts
+        self.account = call.caller.account
+        self.region = call.region
+        self.now_ms = desk.clock.cloud_ms()  # cloud time, one value for the whole attempt
+        self.appends: list[Append] = []  # what `append` was asked for, in order
+        self.dropped_logs: list[LogName] = []
+        self._desk = desk
+        self._keys = desk.keys
+        self._decoded = decoded
+        self._guards: list[Guard] = []
+        self._commit: tuple[list[Put], list[Drop]] | None = None
+
+    @property
+    def waited_ms(self) -> float:
+        """How long the call has taken so far, on the monotonic clock."""
+        return self.call.waited_ms()
+
+    def uuid(self) -> str:
+        """A fresh random UUID."""
+        return self._desk.ids.uuid()
+
+    def token(self, size_bytes: int) -> bytes:
+        """Fresh random bytes."""
+        return self._desk.ids.token(size_bytes)
+
+    # --- reading keys
+
+    def get(self, key: Key, kind: type[R]) -> R | None:
+        """The record under a key; the commit is refused if it has changed meanwhile."""
+        raw = packed(key)
+        entry = self._keys.get(raw)
+        revision = 0 if entry is None else entry.mod_revision
+        self._guards.append(Guard(raw, Target.MOD, Compare.EQUAL, revision))
+        return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
+
+    def peek(self, key: Key, kind: type[R]) -> R | None:
+        """The record under a key, unguarded: for what may be a moment old."""
+        raw = packed(key)
+        entry = self._keys.get(raw)
+        return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
+
+    def scan(
+        self, prefix: Key, kind: type[R], *, after: Key | None = None, limit: int = SCAN_MAX
+    ) -> Sequence[tuple[Key, R]]:
+        """The records whose key begins with `prefix` and goes on, in key order, those behind `after`.
+
+        Guards that nothing in the range is put before the commit; a delete inside it is not seen, so a
+        decision that rests on a record's presence `get`s it.
+        """
+        start, stop = prefix_range(prefix)
+        self._guards.append(Guard(start, Target.MOD, Compare.LESS, self._keys.head + 1, stop))
+        return self.glance(prefix, kind, after=after, limit=limit)
+
+    def glance(
+        self, prefix: Key, kind: type[R], *, after: Key | None = None, limit: int = SCAN_MAX
+    ) -> Sequence[tuple[Key, R]]:
+        """The same, unguarded: for listings, which show a moment and decide nothing."""
+        start, stop = prefix_range(prefix)
+        if after is not None:
+            start = packed(after) + b"\0"
+        return [
+            (unpack(entry.key), self._decode(entry.key, entry.mod_revision, entry.value, kind))
+            for entry in self._keys.scan(start, stop, limit=limit)
+        ]
+
+    def _decode(self, raw: bytes, revision: Revision, value: bytes, kind: type[R]) -> R:
+        known = self._decoded.get(raw)
+        if known is not None and known[0] == revision and type(known[1]) is kind:
+            return known[1]
+        record: R = decoder(kind).decode(value)
+        if len(self._decoded) >= DECODED_MAX:
+            self._decoded.clear()
+        self._decoded[raw] = (revision, record)
+        return record
+
+    # --- the one commit
+
+    def commit(self, put: Mapping[Key, Record] | None = None, drop: Sequence[Key | Prefix] = ()) -> None:
+        """Write and delete records as one step, after the operation has returned; at most once a call."""
+        assert self._commit is None, "an operation commits once"
+        puts = [Put(packed(key), encode(record)) for key, record in put.items()] if put else []
+        drops = [
+            Drop(*prefix_range(each.parts)) if isinstance(each, Prefix) else Drop(packed(each))
+            for each in drop
+        ]
+        self._commit = puts, drops
+
+    def add_to_commit(self, put: Mapping[Key, Record], drop: Sequence[Key]) -> None:
+        """What the framework itself keeps beside an operation's commit, if the operation made one."""
+        if self._commit is not None:
+            self._commit[0].extend(Put(packed(key), encode(record)) for key, record in put.items())
+            self._commit[1].extend(Drop(packed(key)) for key in drop)
+
+    def decided(self, durability: Durability) -> Commit | None:
+        """The commit with its guards, None where the operation only read."""
+        if self._commit is None:
+            return None
+        put, drop = self._commit
+        return Commit(self.call.author(), _distinct(self._guards), put, drop, durability)
+
+    # --- logs
+
+    def log(self, name: LogName, empty: Callable[[], D]) -> D:
+        """The state derived from a log; `empty` makes the one of a log without records."""
+        return self._desk.traffic.state(name, empty)
+
+    def records(self, name: LogName, offsets: Sequence[Offset]) -> Sequence[bytes]:
+        """The records at these offsets, in the order asked for."""
+        return self._desk.traffic.records(name, offsets)
+
+    def append(self, name: LogName, records: Sequence[bytes]) -> None:
+        """Append records after the operation has returned, then apply them to the log's state.
+
+        Appends to several logs happen in this order, each durable before the next: a crash between them
+        leaves the first ones done, so a move writes its target first, under an id by which the target drops
+        a repeat.
+        """
+        self.appends.append(Append(name, records))
+
+    def drop_log(self, name: LogName) -> None:
+        """Delete a log once the commit has taken its name away: a crash in between leaves a log without a
+        name."""
+        self.dropped_logs.append(name)
+
+
+class Prefix(NamedTuple):
+    """All keys that begin with `parts` and go on, for `commit(drop=…)`."""
+
+    parts: Key
+
+
+def _distinct(guards: list[Guard]) -> Sequence[Guard]:
+    """The guards, each once."""
+    return (
+        guards if len(guards) < 2 else list({(guard.start, guard.stop): guard for guard in guards}.values())
+    )

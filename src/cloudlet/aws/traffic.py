@@ -1,0 +1,272 @@
+"""Traffic: logs with derived state. Decide on the state, append records, apply them; replay after a restart.
+
+State   log NAME     records of the service that owns it
+        in memory    the state derived from each log in use, and who waits for it
+Source  docs/architecture.md, "Logs and traffic"
+Absent  ownership of a log by a leased key and fencing between several nodes
+
+Theory of operation
+    A log is opened at its first use: its records are replayed in slices of REPLAY_BYTES, a loop turn each,
+    into a state that only `apply` changes. From then on a decision, its append and its application follow
+    each other with nothing in between: the append names the offset it was decided at, and while one append
+    is under way on a slow engine no other operation sees that log's state (it is run again afterwards). An
+    append whose outcome is unknown, or that was refused because somebody else appended, closes the state;
+    the next user replays.
+
+    Waiters queue per log. A change wakes the first. Woken, it runs its operation again: if that answers, the
+    next is woken too, since there may be more; if it must still wait it keeps its place and the chain stops.
+
+        append, or a time reached -> first waiter -> answered      -> next waiter
+                                                  -> waits again   -> (front of the queue)
+
+    A log of which under half is live is rewritten: live records are appended again from the front, and the
+    front is trimmed; a crash in between leaves some records twice, which `apply` must bear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import cast
+
+from cloudlet.aws.drive import Rest, begin, finish
+from cloudlet.aws.request import Append, D, Derived, Wait
+from cloudlet.aws.waiting import WaitingLine
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import OutOfRange, StoreError
+from cloudlet.kernel.keys import Durability
+from cloudlet.kernel.logs import LogName, Logs, Offset
+from cloudlet.wire.kafka.records import decode, encode_values
+
+log = logging.getLogger(__name__)
+
+REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
+REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
+FETCHED_MAX = 1000  # records read ahead for operations that had to wait for them
+
+
+class Again(Exception):
+    """The operation cannot go on before `ready` is done; then it is run again from the start."""
+
+    def __init__(self, ready: Awaitable[object]) -> None:
+        super().__init__()
+        self.ready = ready
+
+
+class OpenLog:
+    """One log in use."""
+
+    __slots__ = ("busy", "name", "rewriting", "state", "stop")
+
+    def __init__(self, name: LogName, state: Derived, stop: Offset) -> None:
+        self.name = name
+        self.state = state
+        self.stop = stop  # the offset after the last record applied
+        self.busy: asyncio.Future[None] | None = None  # while an append is under way
+        self.rewriting = False
+
+
+class Traffic:
+    """All logs in use, by name."""
+
+    def __init__(self, logs: Logs, clock: Clock, durability: Durability = Durability.RELAXED) -> None:
+        self._logs = logs
+        self._clock = clock
+        self._durability = durability
+        self._open: dict[LogName, OpenLog] = {}
+        self._opening: dict[LogName, asyncio.Task[None]] = {}
+        self._lines: dict[LogName, WaitingLine] = {}
+        self._fetched: dict[tuple[LogName, Offset], bytes] = {}
+        self._rewrites: set[asyncio.Task[None]] = set()
+
+    # --- what a Request offers
+
+    def state(self, name: LogName, empty: Callable[[], D]) -> D:
+        """The log's state, replayed; Again while it is being opened or appended to."""
+        opened = self._open.get(name)
+        if opened is None:
+            if self._logs.ends(name).stop != 0:
+                raise Again(self._open_soon(name, empty))
+            opened = self._open[name] = OpenLog(name, empty(), Offset(0))
+        if opened.busy is not None:
+            raise Again(asyncio.shield(opened.busy))
+        return cast(D, opened.state)
+
+    def records(self, name: LogName, offsets: Sequence[Offset]) -> Sequence[bytes]:
+        """The records at these offsets; Again where the engine has to wait for them."""
+        return [self._record(name, offset) for offset in offsets]
+
+    def _record(self, name: LogName, offset: Offset) -> bytes:
+        if self._fetched and (name, offset) in self._fetched:
+            return self._fetched.pop((name, offset))
+        batch = begin(self._logs.read(name, offset, bytes_max=1))
+        if isinstance(batch, Rest):
+            raise Again(asyncio.ensure_future(self._fetch(name, offset, batch)))
+        return record_at(batch, offset)
+
+    async def _fetch(self, name: LogName, offset: Offset, batch: Rest[bytes]) -> None:
+        record = record_at(await batch, offset)
+        if len(self._fetched) >= FETCHED_MAX:
+            self._fetched.clear()
+        self._fetched[name, offset] = record
+
+    # --- appending
+
+    async def append(self, append: Append) -> None:
+        """Append and apply. OutOfRange when somebody else appended meanwhile: run the call again."""
+        opened = self._open[append.log]
+        assert opened.busy is None, "an append under way hides the state"
+        batch = encode_values(append.records, self._clock.cloud_ms())
+        try:
+            offset = begin(self._logs.append(append.log, batch, at=opened.stop, durability=self._durability))
+            if isinstance(offset, Rest):
+                offset = await self._append_slowly(opened, offset)
+        except OutOfRange:
+            self._open.pop(opened.name, None)
+            raise
+        self._apply(opened, offset, append.records)
+
+    async def _append_slowly(self, opened: OpenLog, rest: Rest[Offset]) -> Offset:
+        """Finish an append that has to wait; nobody else sees the state meanwhile.
+
+        It runs as a task of its own: a client that goes away does not leave it half done.
+        """
+        busy = opened.busy = asyncio.get_running_loop().create_future()
+        appending = asyncio.ensure_future(finish(rest))
+        offset: Offset | None = None
+        try:
+            offset = await asyncio.shield(appending)
+        finally:
+            if offset is None:
+                self._open.pop(opened.name, None)  # its outcome is unknown here: the next user replays
+                appending.add_done_callback(_forget)
+            opened.busy = None
+            busy.set_result(None)
+        return offset
+
+    def _apply(self, opened: OpenLog, offset: Offset, records: Sequence[bytes]) -> None:
+        state = opened.state
+        for record in records:
+            state.apply(offset, record)
+            offset = Offset(offset + 1)
+        opened.stop = offset
+        line = self._lines.get(opened.name)
+        if line is not None:
+            line.wake()
+        if not opened.rewriting and offset & 0xFF == 0:
+            self._rewrite_if_due(opened)
+
+    # --- opening
+
+    def _open_soon(self, name: LogName, empty: Callable[[], Derived]) -> Awaitable[None]:
+        task = self._opening.get(name)
+        if task is None:
+            task = self._opening[name] = asyncio.ensure_future(self._replay(name, empty()))
+            task.add_done_callback(lambda _: self._opening.pop(name, None))
+        return asyncio.shield(task)
+
+    async def _replay(self, name: LogName, state: Derived) -> None:
+        offset = self._logs.ends(name).start
+        while offset < self._logs.ends(name).stop:
+            for at, _, _, value in decode(await self._logs.read(name, offset, bytes_max=REPLAY_BYTES)):
+                if at >= offset:
+                    state.apply(Offset(at), value or b"")
+                    offset = Offset(at + 1)
+            await asyncio.sleep(0)
+        self._open[name] = OpenLog(name, state, offset)
+
+    async def drop(self, name: LogName) -> None:
+        """Delete a log and its state; who waits for it runs again and finds it gone."""
+        self._open.pop(name, None)
+        await self._logs.drop(name)
+        line = self._lines.get(name)
+        if line is not None:
+            line.wake_all()
+
+    # --- waiting
+
+    def line(self, name: LogName) -> WaitingLine:
+        """The waiters of a log."""
+        line = self._lines.get(name)
+        if line is None:
+            line = self._lines[name] = WaitingLine(self._clock, partial(self._lines.pop, name, None))
+        return line
+
+    async def wait(self, wait: Wait, left_ms: float, *, again: bool) -> None:
+        """Wait until the log has changed, the wait's own time has come, or `left_ms` have passed.
+
+        `again` says that the call has waited before: it goes to the front of the line.
+        """
+        await self.line(wait.log).wait(left_ms, wait.wake_at_ms, again=again)
+
+    def answered(self, name: LogName) -> None:
+        """A call that had waited for this log is done: the next in line has its turn."""
+        line = self._lines.get(name)
+        if line is not None:
+            line.wake()
+
+    def clock_moved(self) -> None:
+        """Cloud time has jumped: whatever waits for a time looks again."""
+        for line in list(self._lines.values()):
+            line.wake_all()
+
+    # --- rewriting
+
+    def _rewrite_if_due(self, opened: OpenLog) -> None:
+        size = self._logs.size(opened.name)
+        if size < REWRITE_BYTES_MIN or opened.state.live_bytes() * 2 > size:
+            return
+        opened.rewriting = True
+        task = asyncio.ensure_future(self._rewrite(opened))
+        self._rewrites.add(task)
+        task.add_done_callback(self._rewrites.discard)
+
+    async def _rewrite(self, opened: OpenLog) -> None:
+        """Append what is live again, from the front up to where the log stops now, and trim the front."""
+        try:
+            start, stop = self._logs.ends(opened.name)
+            while start < stop and self._open.get(opened.name) is opened:
+                batch = await self._logs.read(opened.name, start, bytes_max=REPLAY_BYTES)
+                while opened.busy is not None:
+                    await asyncio.shield(opened.busy)
+                kept: list[bytes] = []
+                for at, _, _, value in decode(batch):
+                    if start <= at < stop:
+                        again = opened.state.keep(Offset(at), value or b"")
+                        if again is not None:
+                            kept.append(again)
+                        start = Offset(at + 1)
+                if kept and self._open.get(opened.name) is opened:
+                    await self.append(Append(opened.name, kept))
+                await asyncio.sleep(0)
+            if self._open.get(opened.name) is opened:
+                await self._logs.trim(opened.name, start)
+        except StoreError as error:
+            log.warning("rewriting log %s stopped: %r", opened.name, error)
+        finally:
+            opened.rewriting = False
+
+    async def close(self) -> None:
+        """End what runs in the background and tell who waits."""
+        tasks = [*self._rewrites, *self._opening.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for line in list(self._lines.values()):
+            line.wake_all()
+
+
+def record_at(batch: bytes, offset: Offset) -> bytes:
+    """The value of one record of a batch; OutOfRange if it is not there."""
+    for at, _, _, value in decode(batch):
+        if at == offset:
+            return value or b""
+    raise OutOfRange(offset, offset)
+
+
+def _forget(task: asyncio.Task[Offset]) -> None:
+    """Take the outcome of an append that nobody waits for any more, so that it is not reported as lost."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,157 @@
+"""The `cloudlet` command: what can be said, and which exit status says what.
+
+State   none
+Source  docs/cli.md
+Absent  clock, checkpoint, reset, keys, kafka, fault and console come with their features
+
+    0  done      2  usage, or a flag that is not available yet      4  a port is taken
+    1  not running, or not ready      3  the data folder is held, or of another format
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from cloudlet import __version__
+
+NOT_RUNNING = 1
+USAGE = 2
+HELD = 3
+PORT_TAKEN = 4
+FAILED = 5
+
+BARE = ("--kafka-security",)
+
+PORTS_HELP = "auto: free ones, picked once per data folder and kept. [default: default]"
+
+F = TypeVar("F", bound=Callable[..., object])
+
+NOT_YET = {
+    "brokers": "--brokers", "kafka": "--kafka", "kafka_security": "--kafka-security", "keys": "--keys",
+    "logs": "--logs", "blobs": "--blobs", "init": "--init",
+}  # fmt: skip
+"""Flags of faces and engines that are still to come: known, and refused by name."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CLOUDLET"})
+@click.version_option(__version__, message="cloudlet %(version)s")
+def main() -> None:
+    """A small cloud on this machine.
+
+    Every flag can be given as an environment variable too: --data of every command as CLOUDLET_DATA,
+    --strict of `up` as CLOUDLET_UP_STRICT.
+    """
+
+
+def data_option(command: F) -> F:
+    """--data, the same on every command."""
+    return click.option(
+        "--data", envvar="CLOUDLET_DATA", type=click.Path(file_okay=False, path_type=Path), default=None,
+        help="The data folder. [default: the platform's user data folder]",
+    )(command)  # fmt: skip
+
+
+def start_options(command: F) -> F:
+    """The flags of every command that starts a cloud."""
+    for option in (
+        click.option("--ports", type=click.Choice(["auto", "default"]), default=None, help=PORTS_HELP),
+        click.option("--only", default="aws", show_default=True, help="The faces to start, comma-separated."),
+        click.option("--host", default=None, help="The address to listen on. [default: 127.0.0.1 and ::1]"),
+        click.option("--advertise", default=None, metavar="NAME", help="The name that clients are told."),
+        click.option("--account", default="000000000000", show_default=True, help="The default account."),
+        click.option("--region", default="us-east-1", show_default=True, help="For requests that name none."),
+        click.option("--strict", is_flag=True, help="Refuse keys that are unknown."),
+        click.option("--sync", is_flag=True, help="Sync every write to the disk before it is acknowledged."),
+        click.option("--data-events", is_flag=True, help="Record data events (messages sent, …) too."),
+        *(click.option(flag, hidden=True, is_flag=flag in BARE, default=None) for flag in NOT_YET.values()),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@main.command()
+@data_option
+@start_options
+@click.option("--ephemeral", is_flag=True, help="Keep nothing: a folder that goes with the cloud.")
+@click.option("-d", "--detach", is_flag=True, help="Return once everything is ready.")
+def up(data: Path | None, *, ephemeral: bool, detach: bool, **flags: object) -> None:
+    """Start a cloud; in the foreground until Ctrl-C, unless -d."""
+    from cloudlet.cli import start
+
+    settings = start.settings(data, ephemeral=ephemeral, **flags)
+    sys.exit(start.up_detached(settings) if detach else start.up(settings))
+
+
+@main.command()
+@data_option
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait until it is gone.")
+def down(data: Path | None, timeout: float) -> None:
+    """Stop the cloud, and wait until it is gone."""
+    from cloudlet.cli import running
+
+    sys.exit(running.down(running.folder(data), timeout))
+
+
+@main.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def status(data: Path | None, *, as_json: bool) -> None:
+    """What runs, and where it listens."""
+    from cloudlet.cli import running
+
+    sys.exit(running.status(running.folder(data), as_json=as_json))
+
+
+@main.command()
+@data_option
+@click.option("--only", default="aws", show_default=True, help="The faces that must answer, comma-separated.")
+def env(data: Path | None, only: str) -> None:
+    """Print `export NAME='value'` lines for the running cloud, or nothing with exit status 1.
+
+    eval "$(cloudlet env)"
+    """
+    from cloudlet.cli import running
+
+    sys.exit(running.env(running.folder(data), only))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@start_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: tuple[str, ...], **flags: object) -> None:
+    """Run a command beside a private cloud: cloudlet run -- pytest
+
+    The cloud is ephemeral, on free ports, and stops when the command ends; its exit status is passed on.
+    """
+    from cloudlet.cli import start
+
+    if flags.get("ports") is None:
+        flags["ports"] = "auto"
+    sys.exit(start.run(start.settings(None, ephemeral=True, **flags), command))
+
+
+@main.command()
+@data_option
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
+@click.option("-n", "--lines", default=100, show_default=True, help="How many to begin with.")
+def logs(data: Path | None, lines: int, *, follow: bool) -> None:
+    """Show what a detached cloud has logged."""
+    from cloudlet.cli import running
+
+    sys.exit(running.logs(running.folder(data), lines, follow=follow))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(cloudlet completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(main, {}, "cloudlet", "_CLOUDLET_COMPLETE").source())

@@ -1,0 +1,166 @@
+"""What is said to and about a running cloud: status, env, down, logs.
+
+State   none
+Source  docs/cli.md
+Absent  none
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from cloudlet.cli.main import NOT_RUNNING
+
+CONTROL_SECONDS = 5.0
+FOLLOW_SECONDS = 0.2
+
+
+def default_folder() -> Path:
+    """The platform's folder for a user's data."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "cloudlet"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cloudlet"
+
+
+def folder(data: Path | None) -> Path:
+    """The data folder that a command speaks of."""
+    return data or default_folder()
+
+
+class Control(http.client.HTTPConnection):
+    """HTTP over the control socket of a data folder."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__("localhost", timeout=CONTROL_SECONDS)
+        self._path = str(data / "control.sock")
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def ask(data: Path, method: str, path: str) -> Mapping[str, object] | None:
+    """One control verb; None where no cloud runs."""
+    control = Control(data)
+    try:
+        control.request(method, path)
+        said: Mapping[str, object] = json.loads(control.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        control.close()
+    return said
+
+
+def status(data: Path, *, as_json: bool) -> int:
+    """Print what runs; exit status 1 where nothing does."""
+    said = ask(data, "GET", "/status")
+    if as_json:
+        click.echo(json.dumps(said or {"data": str(data), "endpoints": {}}))
+    elif said is None:
+        click.echo(f"no cloud runs on {data}", err=True)
+    else:
+        endpoints = said["endpoints"]
+        assert isinstance(endpoints, dict)
+        for face, address in endpoints.items():
+            click.echo(f"{face:<10} {address}")
+        for name in ("data", "pid", "version", "uptime_ms", "revision", "loop_lag_ms"):
+            click.echo(f"{name:<10} {said[name]}")
+    return 0 if said else NOT_RUNNING
+
+
+def environment(endpoints: Mapping[str, str], region: str) -> Mapping[str, str]:
+    """The variables by which clients find a cloud."""
+    found: dict[str, str] = {}
+    if "aws" in endpoints:
+        found |= {
+            "AWS_ENDPOINT_URL": endpoints["aws"],
+            "AWS_ACCESS_KEY_ID": "test",  # root of the default account
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "CLOUDLET_URL": endpoints["aws"],
+        }
+    return found
+
+
+def env(data: Path, only: str) -> int:
+    """Print the variables once every face asked for answers, else nothing with exit status 1."""
+    from cloudlet.shell.folder import running
+
+    said = running(data)
+    faces = {face.strip() for face in only.split(",") if face.strip()}
+    if said is None or not faces <= set(said.endpoints):
+        return NOT_RUNNING
+    if "aws" in faces and not answers(said.endpoints["aws"]):
+        return NOT_RUNNING
+    for name, value in environment(said.endpoints, said.region).items():
+        click.echo(f"export {name}={quoted(value)}")
+    return 0
+
+
+def quoted(value: str) -> str:
+    """A value between single quotes, as a shell reads it."""
+    plain = shlex.quote(value)
+    return plain if plain.startswith("'") else f"'{value}'"
+
+
+def answers(url: str) -> bool:
+    """Whether the AWS port answers."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CONTROL_SECONDS)
+    try:
+        connection.request("GET", "/_cloudlet/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def down(data: Path, timeout: float) -> int:
+    """Ask the cloud to stop and wait until its folder is free."""
+    from cloudlet.shell.folder import is_held
+
+    if ask(data, "POST", "/stop") is None:
+        click.echo(f"no cloud runs on {data}", err=True)
+        return NOT_RUNNING
+    deadline = time.monotonic() + timeout
+    while is_held(data):
+        if time.monotonic() > deadline:
+            click.echo(f"the cloud on {data} is still stopping after {timeout:g} s", err=True)
+            return NOT_RUNNING
+        time.sleep(0.01)
+    return 0
+
+
+def logs(data: Path, lines: int, *, follow: bool) -> int:
+    """Print the end of the log, and with `follow` what comes."""
+    path = data / "log" / "cloudlet.log"
+    try:
+        file = path.open(encoding="utf-8", errors="replace")
+    except OSError:
+        click.echo(f"there is no log at {path}: only a detached cloud writes one", err=True)
+        return NOT_RUNNING
+    with file:
+        for line in file.readlines()[-lines:]:
+            click.echo(line, nl=False)
+        while follow:
+            line = file.readline()
+            if line:
+                click.echo(line, nl=False)
+            else:
+                time.sleep(FOLLOW_SECONDS)
+    return 0

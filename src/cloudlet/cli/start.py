@@ -1,0 +1,200 @@
+"""Starting a cloud: in the foreground, detached, or beside a command.
+
+State   none
+Source  docs/cli.md
+Absent  none
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from cloudlet.cli.main import FAILED, HELD, NOT_YET, PORT_TAKEN
+from cloudlet.cli.running import default_folder, environment
+from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
+
+READY_SECONDS = 60.0
+READY_VARIABLE = "_CLOUDLET_READY_FD"
+
+
+def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings:
+    """The settings that the flags say; usage errors end the process with their text."""
+    for name, flag in NOT_YET.items():
+        if flags.pop(name, None):
+            raise click.UsageError(
+                f"{flag} is not available yet: the part that it configures is still to come."
+            )
+    only = tuple(filter(None, (part.strip() for part in str(flags.pop("only")).split(","))))
+    for face in only:
+        if face in FACES_TO_COME:
+            raise click.UsageError(
+                f"--only {face}: this face is not available yet; today there is: {', '.join(FACES)}."
+            )
+        if face not in FACES:
+            raise click.UsageError(f"--only {face}: there is no such face; there is: {', '.join(FACES)}.")
+    if not re.fullmatch(r"\d{12}", str(flags["account"])):
+        raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
+    flags["ports"] = flags["ports"] or "default"
+    return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
+
+
+def up(chosen: Settings) -> int:
+    """Serve in this process until Ctrl-C; the exit status."""
+    announce = announcer()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    from cloudlet.shell.cloud import Cloud, PortTaken, serve_cloud
+    from cloudlet.shell.folder import FolderHeld, UnknownFormat
+
+    def ready(cloud: Cloud) -> None:
+        announce({"endpoints": cloud.endpoints, "ready_ms": ready_ms(), "data": str(cloud.data)})
+
+    try:
+        serve_cloud(chosen, ready)
+    except (FolderHeld, UnknownFormat) as error:
+        announce({"error": str(error), "status": HELD})
+        return HELD
+    except PortTaken as error:
+        announce({"error": str(error), "status": PORT_TAKEN})
+        return PORT_TAKEN
+    except OSError as error:
+        announce({"error": f"The cloud cannot start: {error}", "status": FAILED})
+        return FAILED
+    return 0
+
+
+def ready_ms() -> int:
+    """Milliseconds since this process was started, as far as the system tells."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        started_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return round((time.clock_gettime(time.CLOCK_BOOTTIME) - started_s) * 1000)
+    except (OSError, AttributeError, ValueError, IndexError):
+        return round(time.process_time() * 1000)
+
+
+def announcer() -> Callable[[Mapping[str, object]], None]:
+    """How this process says that it is ready, or why not: to a person, or to the one that detached it."""
+    given = os.environ.pop(READY_VARIABLE, None)
+    if given is None:
+        return report
+
+    def tell(said: Mapping[str, object]) -> None:
+        with os.fdopen(int(given), "w", encoding="utf-8") as pipe:
+            json.dump(said, pipe)
+
+    return tell
+
+
+def report(said: Mapping[str, object]) -> None:
+    """Tell a person."""
+    if "error" in said:
+        click.echo(f"cloudlet: {said['error']}", err=True)
+        return
+    endpoints = said["endpoints"]
+    assert isinstance(endpoints, dict)
+    for face, address in endpoints.items():
+        click.echo(f"{face:<10} {address}")
+    click.echo(f"{'data':<10} {said['data']}")
+    click.echo(f"ready in {said['ready_ms']} ms")
+
+
+def up_detached(chosen: Settings) -> int:
+    """Start a cloud of its own process and return once it is ready; the exit status."""
+    process, said = spawn(chosen)
+    report(said)
+    if "error" in said:
+        process.wait()
+        status = said.get("status", FAILED)
+        assert isinstance(status, int)
+        return status
+    return 0
+
+
+def spawn(chosen: Settings) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
+    """Start `cloudlet up` in a process of its own; what it said when it was ready, or why it is not."""
+    log = Path(os.devnull)
+    if not chosen.ephemeral:
+        log = Path(chosen.data) / "log" / "cloudlet.log"
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reader, writer = os.pipe()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cloudlet", "up", *arguments(chosen)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            pass_fds=(writer,), start_new_session=True,
+            env={**os.environ, READY_VARIABLE: str(writer)},
+        )  # fmt: skip
+    os.close(writer)
+    return process, answer(reader, process, log)
+
+
+def answer(reader: int, process: subprocess.Popen[bytes], log: Path) -> Mapping[str, object]:
+    """Wait for what the new process says; its silence is an error too."""
+    from select import select
+
+    with os.fdopen(reader, encoding="utf-8") as pipe:
+        ready, _, _ = select([pipe], [], [], READY_SECONDS)
+        text = pipe.read() if ready else ""
+    if text:
+        said: Mapping[str, object] = json.loads(text)
+        return said
+    process.kill()
+    return {"error": f"The cloud did not become ready; see {log}.", "status": FAILED}
+
+
+def arguments(chosen: Settings) -> Sequence[str]:
+    """The command line that says these settings."""
+    words = ["--data", chosen.data, "--ports", chosen.ports, "--only", ",".join(chosen.only)]
+    words += ["--account", chosen.account, "--region", chosen.region]
+    for flag, value in (("--host", chosen.host), ("--advertise", chosen.advertise)):
+        words += [flag, value] if value else []
+    for flag, is_set in (
+        ("--ephemeral", chosen.ephemeral),
+        ("--strict", chosen.strict),
+        ("--sync", chosen.sync),
+        ("--data-events", chosen.data_events),
+    ):
+        words += [flag] if is_set else []
+    return words
+
+
+def run(chosen: Settings, command: Sequence[str]) -> int:
+    """Run a command beside a private cloud; the command's exit status, 128 + n when a signal ended it."""
+    cloud, said = spawn(chosen)
+    if "error" in said:
+        report(said)
+        return FAILED
+    endpoints = said["endpoints"]
+    assert isinstance(endpoints, dict)
+    try:
+        child = subprocess.Popen(command, env={**os.environ, **environment(endpoints, chosen.region)})
+    except OSError as error:
+        click.echo(f"cloudlet: {command[0]} cannot be run: {error.strerror}", err=True)
+        return 127
+    else:
+        return waited(child)
+    finally:
+        cloud.terminate()
+        cloud.wait()
+
+
+def waited(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a command, handing it the signals that we get."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: child.send_signal(received))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command by itself: it has our terminal
+    status = child.wait()
+    return status if status >= 0 else 128 - status

@@ -1,0 +1,41 @@
+"""Settings: one frozen value, built by the command line and passed down.
+
+State   none
+Source  docs/cli.md
+Absent  --brokers, --kafka, --kafka-security, --keys, --logs, --blobs and --init come with the faces and
+        engines that they configure, and are refused by name until then
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_AWS_PORT = 4566
+FACES = ("aws",)
+"""What can be asked for with --only today."""
+
+FACES_TO_COME = ("kafka", "etcd", "zookeeper", "consul", "dns")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one cloud is started. `data` is its folder; an ephemeral cloud has one that goes with it."""
+
+    data: str
+    ephemeral: bool = False
+    ports: str = "default"  # "auto": free ones, picked once per data folder and kept
+    only: tuple[str, ...] = FACES
+    host: str | None = None  # None: 127.0.0.1 and ::1
+    advertise: str | None = None
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    strict: bool = False
+    sync: bool = False
+    data_events: bool = False
+    log_level: str = "info"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which clients may reach us, beside localhost's."""
+        given = (self.host, self.advertise)
+        return tuple(name for name in given if name)

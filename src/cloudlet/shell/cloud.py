@@ -1,0 +1,234 @@
+"""One cloud: its folder, its stores, its faces; from start to stop.
+
+State   the data folder and what the stores keep in it
+Source  docs/architecture.md, "Processes"; docs/cli.md
+Absent  faces other than AWS
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import logging
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cloudlet import __version__
+from cloudlet.aws.origin import OriginGuard
+from cloudlet.kernel.clock import SystemClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Durability
+from cloudlet.kernel.settings import DEFAULT_AWS_PORT, Settings
+from cloudlet.shell.aws_face import AwsFace
+from cloudlet.shell.folder import DataFolder, Running
+from cloudlet.shell.front import Control, Front
+from cloudlet.shell.http import Server, serve
+from cloudlet.shell.lag import LoopLag
+from cloudlet.shell.stores import Stores, open_stores
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = ("127.0.0.1", "::1")
+GRACE_MS = 5_000
+
+
+class PortTaken(Exception):
+    """A port is in use; the message names it and the flag that changes it."""
+
+
+class Cloud:
+    """A cloud over one data folder. `start`, then `run` until told to stop, then `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.started_ms = self.clock.wall_ms()
+        self.endpoints: dict[str, str] = {}
+        self._temporary = tempfile.TemporaryDirectory(prefix="cloudlet-") if settings.ephemeral else None
+        self._folder = DataFolder(Path(self._temporary.name if self._temporary else settings.data))
+        self._stop = asyncio.Event()
+        self._lag = LoopLag()
+        self._stores: Stores | None = None
+        self._face: AwsFace | None = None
+        self._servers: list[Server] = []
+
+    @property
+    def data(self) -> Path:
+        """The folder in use."""
+        return self._folder.path
+
+    async def start(self) -> None:
+        """Open the stores and listen; on any failure everything is let go again."""
+        try:
+            sockets = self._bind()
+            self._stores = await open_stores(self._folder.path, self.clock, ephemeral=self.settings.ephemeral)
+            self._face = self._aws_face(self._stores)
+            self._face.start()
+            guard = OriginGuard(self.settings.names)
+            front = Front(self._face.app, guard, self._face.metrics, self._face.reset)
+            self._servers.append(await serve(front, sockets=sockets, clock=self.clock))
+            self._servers.append(await self._serve_control(self._face))
+        except BaseException:
+            await self.close()
+            raise
+        self._lag.start()
+        self._face.metrics.gauge(
+            "cloudlet_loop_lag_seconds", "Worst lag of the last minute.", self._lag.worst_s
+        )
+        self._face.metrics.gauge("cloudlet_keys_revision", "The cloud's revision.", self._revision)
+        self._folder.announce(self.said())
+        gc.collect()
+        gc.freeze()  # what start-up made stays; collections need not walk it
+
+    def said(self) -> Running:
+        """What this cloud says of itself."""
+        settings = self.settings
+        return Running(
+            os.getpid(), __version__, self.started_ms, self.endpoints, settings.ephemeral, settings.account,
+            settings.region,
+        )  # fmt: skip
+
+    def _revision(self) -> float:
+        return float(self._stores.keys.head) if self._stores else 0.0
+
+    def _aws_face(self, stores: Stores) -> AwsFace:
+        settings = self.settings
+        return AwsFace(
+            stores.keys,
+            stores.logs,
+            self.clock,
+            Ids(),
+            account=settings.account,
+            region=settings.region,
+            is_strict=settings.strict,
+            host_names=settings.names,
+            durability=Durability.SYNC if settings.sync else Durability.RELAXED,
+            records_data_events=settings.data_events,
+        )
+
+    # --- listening
+
+    def _bind(self) -> list[socket.socket]:
+        """Sockets of the AWS port on every address asked for."""
+        hosts = (self.settings.host,) if self.settings.host else LOOPBACK
+        kept = self._folder.ports().get("aws", 0)
+        port = DEFAULT_AWS_PORT if self.settings.ports == "default" else kept
+        sockets: list[socket.socket] = []
+        for host in hosts:
+            bound = bind(host, port, is_only=len(hosts) == 1 or not sockets)
+            if bound is not None:
+                sockets.append(bound)
+                port = bound.getsockname()[1]
+        if self.settings.ports == "auto" and port != kept:
+            self._folder.keep_ports({"aws": port})
+        name = self.settings.advertise or ("127.0.0.1" if self.settings.host is None else self.settings.host)
+        self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        return sockets
+
+    async def _serve_control(self, face: AwsFace) -> Server:
+        path = self._folder.path / "control.sock"
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        old = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(old)
+        return await serve(
+            Control(self._status, self._stop, face.reset), sockets=[listener], clock=self.clock
+        )
+
+    def _status(self) -> Mapping[str, object]:
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "data": str(self._folder.path),
+            "ephemeral": self.settings.ephemeral,
+            "uptime_ms": self.clock.wall_ms() - self.started_ms,
+            "revision": int(self._revision()),
+            "loop_lag_ms": round(self._lag.worst_s() * 1000, 3),
+            "endpoints": self.endpoints,
+        }
+
+    # --- stopping
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until a signal or a control verb says stop."""
+        await self._stop.wait()
+
+    async def close(self) -> None:
+        """Finish what is being answered, settle the stores, give the folder back."""
+        self._lag.stop()
+        for server in self._servers:
+            await server.close(GRACE_MS)
+        if self._face is not None:
+            await self._face.close()
+        if self._stores is not None:
+            await self._stores.close()
+        (self._folder.path / "control.sock").unlink(missing_ok=True)
+        self._folder.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def bind(host: str, port: int, *, is_only: bool) -> socket.socket | None:
+    """A bound socket; None where the machine lacks the address and another one serves."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.socket(family)
+    except OSError:
+        if is_only:
+            raise
+        return None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if not is_only and port and not _is_taken(error):
+            return None  # a machine without IPv6
+        raise PortTaken(
+            f"Port {port} of {host} cannot be used ({os.strerror(error.errno or 0)}). "
+            "Free it, or start with --ports auto."
+        ) from error
+    return listener
+
+
+def _is_taken(error: OSError) -> bool:
+
+    return error.errno in (errno.EADDRINUSE, errno.EACCES)
+
+
+async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:
+    cloud = Cloud(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, cloud.stop)
+    await cloud.start()
+    on_ready(cloud)
+    try:
+        await cloud.run()
+    finally:
+        await cloud.close()
+
+
+def serve_cloud(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:
+    """Run a cloud in this process until it is told to stop; uvloop where it is there."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(_serve_until_stopped(settings, on_ready))
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve_until_stopped(settings, on_ready))

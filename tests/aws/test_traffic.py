@@ -1,0 +1,300 @@
+"""Logs with derived state: decide, append, apply; replay, waiting and rewriting."""
+
+import asyncio
+import random
+
+import pytest
+
+from cloudlet.aws.authorise import RootOnly
+from cloudlet.aws.call import Call, Contended, Desk
+from cloudlet.aws.identity import root_of
+from cloudlet.aws.record import Record
+from cloudlet.aws.request import Wait
+from cloudlet.aws.traffic import Traffic
+from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.clock import ManualClock
+from cloudlet.kernel.fault import Fault
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.logs import LogName, Offset
+from cloudlet.kernel.logs_memory import MemoryLogs
+
+LOG = LogName("tests/stock")
+
+
+class Stock:
+    """Numbers put in and taken out: the smallest state that can go wrong."""
+
+    def __init__(self):
+        self.held = {}
+        self.applied = 0
+
+    def apply(self, offset, record):
+        self.applied += 1
+        verb, number = record.split()
+        if verb == b"put":
+            self.held.setdefault(int(number), offset)
+        elif verb == b"keep":
+            self.held[int(number)] = offset
+        else:
+            self.held.pop(int(number), None)  # its put may have been trimmed away
+
+    def live_bytes(self):
+        return 70 * len(self.held)
+
+    def keep(self, offset, record):
+        number = int(record.split()[1])
+        return b"keep %d" % number if self.held.get(number) == offset else None
+
+
+class Scene:
+    def __init__(self, keys=None, logs=None):
+        self.clock = ManualClock()
+        self.keys = keys or MemoryKeys(self.clock.monotonic_ms)
+        self.logs = logs or MemoryLogs()
+        self.restart()
+
+    def restart(self):
+        self.traffic = Traffic(self.logs, self.clock)
+        self.desk = Desk(self.keys, self.traffic, self.clock, Ids(), RootOnly())
+
+    async def run(self, decide):
+        return await self.desk.run(Call(root_of("1"), "us-east-1", "id", self.clock), decide)
+
+    async def put(self, number):
+        def decide(rq):
+            rq.log(LOG, Stock)
+            rq.append(LOG, [b"put %d" % number])
+
+        await self.run(decide)
+
+    async def take(self, wait_ms=0, wake_at_ms=None):
+        def decide(rq):
+            stock = rq.log(LOG, Stock)
+            if not stock.held:
+                return Wait(LOG, wait_ms, wake_at_ms) if rq.waited_ms < wait_ms else None
+            number = min(stock.held)
+            rq.append(LOG, [b"take %d" % number])
+            return number
+
+        return await self.run(decide)
+
+    async def held(self):
+        return await self.run(lambda rq: set(rq.log(LOG, Stock).held))
+
+
+def test_state_after_a_restart_is_the_state_before():
+    async def scenario():
+        scene = Scene()
+        for number in range(5):
+            await scene.put(number)
+        assert await scene.take() == 0
+        before = await scene.held()
+        scene.restart()
+        assert await scene.held() == before == {1, 2, 3, 4}
+
+    asyncio.run(scenario())
+
+
+def test_calls_on_the_local_engine_never_suspend():
+    scene = Scene()
+    for step in (scene.put(1), scene.take(), scene.held()):
+        with pytest.raises(StopIteration):
+            step.send(None)
+
+
+def test_waiters_are_answered_in_their_order():
+    async def scenario():
+        scene = Scene()
+        answers = []
+
+        async def taker(name):
+            answers.append((name, await scene.take(wait_ms=60_000)))
+
+        tasks = [asyncio.ensure_future(taker(name)) for name in "abc"]
+        await asyncio.sleep(0.01)
+        for number in (7, 8, 9):
+            await scene.put(number)
+        await asyncio.gather(*tasks)
+        assert answers == [("a", 7), ("b", 8), ("c", 9)]
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_waiter_takes_nothing():
+    async def scenario():
+        scene = Scene()
+        gone = asyncio.ensure_future(scene.take(wait_ms=60_000))
+        stays = asyncio.ensure_future(scene.take(wait_ms=60_000))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        await scene.put(1)
+        assert await asyncio.wait_for(stays, 5) == 1
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+
+    asyncio.run(scenario())
+
+
+def test_a_foreign_append_makes_the_call_decide_again():
+    async def scenario():
+        scene = Scene()
+        await scene.put(1)
+        await scene.put(2)
+        other = Scene(scene.keys, scene.logs)
+        assert await other.take() == 1
+        assert await scene.take() == 2, "the first attempt was refused, the second replayed"
+        assert await scene.held() == set()
+
+    asyncio.run(scenario())
+
+
+def test_a_record_is_read_back_by_its_offset():
+    async def scenario():
+        scene = Scene()
+        for number in (5, 6):
+            await scene.put(number)
+        records = await scene.run(lambda rq: rq.records(LOG, [Offset(1), Offset(0)]))
+        assert list(records) == [b"put 6", b"put 5"]
+
+    asyncio.run(scenario())
+
+
+def test_a_dropped_log_starts_anew():
+    async def scenario():
+        scene = Scene()
+        await scene.put(1)
+        await scene.run(lambda rq: rq.drop_log(LOG))
+        assert await scene.held() == set()
+        assert scene.logs.ends(LOG) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_log_of_which_little_is_live_is_rewritten(monkeypatch):
+    monkeypatch.setattr("cloudlet.aws.traffic.REWRITE_BYTES_MIN", 1000)
+
+    async def scenario():
+        scene = Scene()
+        for number in range(1000):
+            await scene.put(number)
+        for _ in range(990):
+            await scene.take()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert scene.logs.ends(LOG).start > 0
+        before = await scene.held()
+        assert len(before) == 10
+        scene.restart()
+        assert await scene.held() == before
+
+    asyncio.run(scenario())
+
+
+class Counter(Record):
+    value: int
+
+
+def count_up(rq):
+    old = rq.get(("tests", "counter"), Counter)
+    rq.commit(put={("tests", "counter"): Counter((old.value if old else 0) + 1)})
+    return old.value if old else 0
+
+
+def test_a_lost_race_is_run_again():
+    async def scenario():
+        scene = Scene()
+        raced = []
+
+        def decide(rq):
+            answer = count_up(rq)
+            if len(raced) < 3:
+                raced.append(1)
+                begun = scene.run(count_up)
+                with pytest.raises(StopIteration):
+                    begun.send(None)
+            return answer
+
+        assert await scene.run(decide) == 3
+        assert await scene.run(count_up) == 4
+
+    asyncio.run(scenario())
+
+
+def test_who_loses_sixteen_times_is_told():
+    async def scenario():
+        scene = Scene()
+
+        def decide(rq):
+            count_up(rq)
+            with pytest.raises(StopIteration):
+                scene.run(count_up).send(None)
+
+        with pytest.raises(Contended):
+            await scene.run(decide)
+
+    asyncio.run(scenario())
+
+
+def test_a_scan_guards_against_what_is_put_into_its_range():
+    async def scenario():
+        scene = Scene()
+        sizes = []
+
+        def decide(rq):
+            found = rq.scan(("tests", "list"), Counter)
+            sizes.append(len(found))
+            if len(sizes) == 1:
+                put = scene.run(lambda other: other.commit(put={("tests", "list", "x"): Counter(1)}))
+                with pytest.raises(StopIteration):
+                    put.send(None)
+            rq.commit(put={("tests", "size"): Counter(len(found))})
+
+        await scene.run(decide)
+        assert sizes == [0, 1]
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_after_a_wait_gives_the_next_its_turn():
+    async def scenario():
+        scene = Scene()
+
+        def picky(rq):
+            stock = rq.log(LOG, Stock)
+            if stock.held:
+                raise Fault("Picky")
+            return Wait(LOG, 60_000)
+
+        first = asyncio.ensure_future(scene.run(picky))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(scene.take(wait_ms=60_000))
+        await asyncio.sleep(0.01)
+        await scene.put(4)
+        with pytest.raises(Fault):
+            await first
+        assert await asyncio.wait_for(second, 5) == 4
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_takers_and_putters_lose_and_double_nothing(seed):
+    async def scenario():
+        scene = Scene()
+        chance = random.Random(seed)
+        taken = []
+
+        async def taker():
+            for _ in range(50):
+                taken.append(await scene.take(wait_ms=60_000))
+
+        async def putter(start):
+            for number in range(start, start + 50):
+                await scene.put(number)
+                if chance.random() < 0.3:
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(taker() for _ in range(4)), *(putter(base * 50) for base in range(4)))
+        assert sorted(taken) == list(range(200))
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))

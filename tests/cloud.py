@@ -1,0 +1,106 @@
+"""A cloud inside the test process: the real server on a free port, on a thread of its own.
+
+with running(engine="disk", folder=tmp_path) as cloud:
+    cloud.client("sqs").create_queue(QueueName="q")
+"""
+
+import asyncio
+import contextlib
+import threading
+
+import boto3
+import botocore.config
+
+from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.clock import SystemClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.logs_memory import MemoryLogs
+from cloudlet.shell.aws_face import AwsFace
+from cloudlet.shell.http import serve
+
+
+class RunningCloud:
+    """A cloud that listens; `client` makes boto3 clients that point at it."""
+
+    def __init__(self, engine, folder, clock, options):
+        self.engine = engine
+        self.folder = folder
+        self.clock = clock or SystemClock()
+        self.options = options
+        self.port = 0
+        self.face = None
+        self.loop = None
+        self._ready = threading.Event()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service, *, key="test", secret="test", token=None, region="us-east-1", **config):
+        settings = botocore.config.Config(retries={"max_attempts": 0}, **config)
+        session = boto3.session.Session()
+        return session.client(
+            service, region_name=region, endpoint_url=self.url, aws_access_key_id=key,
+            aws_secret_access_key=secret, aws_session_token=token, config=settings,
+        )  # fmt: skip
+
+    def call(self, function):
+        """Run a plain function on the cloud's loop and return what it returns."""
+
+        async def run():
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(30)
+
+    def start(self):
+        self._thread.start()
+        assert self._ready.wait(30)
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _run(self):
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - told to the thread that waits
+            self._failure = failure
+            self._ready.set()
+
+    async def _serve(self):
+        self.loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        keys, logs = await open_stores(self.engine, self.folder, self.clock)
+        self.face = AwsFace(keys, logs, self.clock, Ids(), **self.options)
+        self.face.start()
+        server = await serve(self.face.app, host="127.0.0.1", port=0)
+        self.port = server.ports[0]
+        self._ready.set()
+        await self._stopping.wait()
+        await server.close()
+        await self.face.close()
+        await logs.close()
+        await keys.close()
+
+
+async def open_stores(engine, folder, clock):
+    """Keys and logs over the engine asked for."""
+    if engine == "memory":
+        return MemoryKeys(clock.monotonic_ms), MemoryLogs()
+    raise ValueError(engine)
+
+
+@contextlib.contextmanager
+def running(*, engine="memory", folder=None, clock=None, **options):
+    """A cloud that stops with the block; `options` go to AwsFace."""
+    cloud = RunningCloud(engine, folder, clock, options).start()
+    try:
+        yield cloud
+    finally:
+        cloud.stop()

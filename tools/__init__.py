@@ -1,0 +1,1 @@
+"""Development steps: generated pages and pins. Not part of the install."""
