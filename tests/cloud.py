@@ -10,12 +10,15 @@ import threading
 
 import boto3
 import botocore.config
+from tests import ledger
 
+from cloudlet.aws.origin import OriginGuard
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.logs_memory import MemoryLogs
 from cloudlet.shell.aws_face import AwsFace
+from cloudlet.shell.front import Front
 from cloudlet.shell.http import serve
 
 
@@ -79,11 +82,13 @@ class RunningCloud:
         keys, logs = await open_stores(self.engine, self.folder, self.clock)
         self.face = AwsFace(keys, logs, self.clock, Ids(), **self.options)
         self.face.start()
-        server = await serve(self.face.app, host="127.0.0.1", port=0)
+        front = Front(self.face.app, OriginGuard(), self.face.metrics, self.face.reset)
+        server = await serve(front, host="127.0.0.1", port=0)
         self.port = server.ports[0]
         self._ready.set()
         await self._stopping.wait()
         await server.close()
+        ledger.note(self.face.metrics.answered())
         await self.face.close()
         await logs.close()
         await keys.close()

@@ -22,7 +22,8 @@ from cloudlet.aws.call import Call, Contended, Desk
 from cloudlet.aws.catalogue import Catalogue, LoadedService
 from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.aws.events import Events
-from cloudlet.aws.identity import Caller, Identities
+from cloudlet.aws.idempotency import once
+from cloudlet.aws.identity import Caller, Identities, in_json
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.origin import OriginGuard
@@ -38,6 +39,8 @@ from cloudlet.wire.sigv4 import Claim, read_credential
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 << 20  # of a request that is not streamed; the largest such quota is API Gateway's 10 MiB
+
+JSON_PROTOCOLS = frozenset({"json", "rest-json", "rpc-v2-cbor"})
 
 Unavailable = Fault("ServiceUnavailable", "The disk is full.", status=503)
 
@@ -112,7 +115,8 @@ class Gateway:
                 is_free=operation.model.authtype == "none",
             )
         except Fault as refused:
-            return operation.codec.refuse(refused, request_id), refused.code
+            spelled = in_json(refused) if exchange.route.protocol in JSON_PROTOCOLS else refused
+            return operation.codec.refuse(spelled, request_id), spelled.code
         call = self._call(exchange, caller)
         params: msgspec.Struct | None = None
         fault: Fault
@@ -138,6 +142,8 @@ class Gateway:
             self._desk.authoriser.judge(
                 rq.call.caller, accesses(operation.declared, operation.action, rq, params)
             )
+        if operation.token_member and getattr(params, operation.token_member) is not None:
+            return once(operation.declared, operation.token_member, rq, params)
         return operation.declared.act(rq, params) or {}
 
     def _call(self, exchange: Exchange, caller: Caller) -> Call:

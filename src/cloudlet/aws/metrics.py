@@ -45,6 +45,10 @@ class Metrics:
             series = self._calls.setdefault(key, Series())
         series.add(elapsed_ms)
 
+    def answered(self) -> set[tuple[str, str]]:
+        """The (service, operation) pairs that were answered well at least once."""
+        return {(service, operation) for service, operation, code in self._calls if code == "OK"}
+
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Offer a figure that is read when the metrics are."""
         self._gauges[name] = meaning, read

@@ -21,7 +21,7 @@ PATHS_DEPTH_MAX = 6  # how deep ignored members are looked for; recursive shapes
 class LoadedOperation:
     """What the gateway needs to answer one call."""
 
-    __slots__ = ("action", "codec", "declared", "model", "sensitive", "unread")
+    __slots__ = ("action", "codec", "declared", "model", "sensitive", "token_member", "unread")
 
     def __init__(
         self, declared: Operation, model: OperationModel, codec: Codec, service: ServiceModel
@@ -31,7 +31,9 @@ class LoadedOperation:
         self.codec = codec
         self.action = declared.action or f"{service.signing_name}:{model.name}"
         read = names_read(declared.act, declared.act.__module__.rpartition(".")[0]) | declared.harmless
+        read |= frozenset(model.idempotency_tokens)  # the framework reads those
         self.unread = tuple(unread_members(model.input, read)) if model.input else ()
+        self.token_member = next(iter(model.idempotency_tokens), None)
         self.sensitive = tuple(sensitive_members(model.input)) if model.input else ()
 
     def check(self, params: msgspec.Struct) -> None:

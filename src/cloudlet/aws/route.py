@@ -30,7 +30,7 @@ class Router:
         target = head.headers.get(b"x-amz-target")
         if target is not None:
             prefix, _, operation = target.decode().partition(".")
-            service = {"AmazonSQS": "sqs"}.get(prefix)
+            service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(prefix)
             if service is None:
                 raise Fault("UnknownOperationException", prefix, status=404)
             return Route(service, operation, "json", {})
