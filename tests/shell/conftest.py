@@ -20,11 +20,16 @@ def run(request: pytest.FixtureRequest) -> Run:
     factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.SelectorEventLoop
 
     def run_it(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        complaints: list[dict[str, Any]] = []
+
         async def bounded() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
             async with asyncio.timeout(DEADLINE_S):
                 await main()
 
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(bounded())
+        assert complaints == []
 
     return run_it

@@ -215,6 +215,23 @@ def test_files(run, tmp_path: Path, size: int) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("path", ["/file?0-30000000", "/large?30000000", "/iterate-length?9"])
+def test_the_last_reply_ends_after_it_was_held_back(run, tmp_path: Path, path: str) -> None:
+    async def main() -> None:
+        async with world() as w:
+            w.face.file = tmp_path / "file"
+            with w.face.file.open("wb") as file:
+                file.truncate(30_000_000)
+            client = await w.client()
+            client.send(get("/large?3000000") + get(path, "Connection: close"))
+            assert len((await client.reply())[2]) == 3_000_000
+            _, fields, body = await client.reply()
+            assert len(body) == int(fields["content-length"])
+            assert await client.ended() == b""
+
+    run(main)
+
+
 def test_a_file_that_is_too_short_breaks_the_connection(run, tmp_path: Path, caplog) -> None:
     async def main() -> None:
         async with world() as w:
@@ -376,6 +393,20 @@ def test_the_client_is_told_to_continue(run, path: str) -> None:
                 status, fields, _ = await client.reply()
                 assert (status, "connection" in fields) == (200, False)
                 w.face.seen.clear()
+
+    run(main)
+
+
+@pytest.mark.parametrize("path", ["/digest", "/buffer/9"])
+def test_a_client_that_has_begun_its_body_is_not_told(run, path: str) -> None:
+    async def main() -> None:
+        async with world() as w:
+            client = await w.client()
+            client.send(get(path, "Content-Length: 5", "Expect: 100-continue", method="PUT") + b"he")
+            await until(lambda: bool(w.face.seen))
+            await asyncio.sleep(0.02)
+            client.send(b"llo")
+            assert (await client.reply())[0] == 200
 
     run(main)
 

@@ -107,8 +107,6 @@ class Connection(Line):
             pass  # of a body that was given up
         elif isinstance(event, bytes):
             sink.part(event)
-            if sink.full:
-                self._update_reading()
         elif type(event) is Ending:
             self._sink = None
             sink.end(event.trailers)
@@ -307,7 +305,7 @@ class Connection(Line):
             transport.write(rendered)
             loop = self._shared.loop
             if isinstance(body, FileBody):
-                self._sending = FileSending(loop, transport, body, self._sent)
+                self._sending = FileSending(loop, transport, self._fileno, body, self._sent)
             else:
                 self._sending = IteratorSending(
                     loop, transport, body, plan.length, self._sent, chunked=plan.chunked

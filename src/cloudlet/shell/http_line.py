@@ -258,9 +258,16 @@ class Line(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._write_paused = False
         self.write_deadline = NEVER
+        # Not at once: asyncio's transport, when it is closed inside of this call, tells so twice (CPython
+        # 3.11, _write_ready), and fails the second time.
+        self._shared.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._write_paused:
+            return
         if self._sending is not None:
             self._sending.resume()
-        else:
+        elif not self._gone:
             self._advance()
 
     def _watch_writes(self) -> None:

@@ -2,8 +2,12 @@
 
 State   how far it is
 Source  RFC 9112 section 7.1 (chunks)
-Absent  sendfile (a file is read and written in pieces); a read of a file that is not in the page cache
-        holds the loop until the disk answers
+Absent  sendfile under TLS; a read of a file that is not in the page cache holds the loop until the disk
+        answers
+
+A file goes to a plain socket by sendfile, without waiting. When the socket takes no more, one small piece is
+given to the transport instead: it waits for room, as it would for any reply, and its `resume` is our turn.
+So nobody but the transport ever watches the descriptor (uvloop allows no other, and has no sendfile).
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ from typing import Protocol
 
 from cloudlet.wire.http1 import CHUNK_BYTES_MAX, LAST_CHUNK, FileBody, Response, render_chunk
 
-TURN_CHUNKS_MAX = 4  # pieces of a file in one turn of the loop, 0.1 ms each
+TURN_PIECES_MAX = 4  # of a file in one turn of the loop, 0.1 ms each
+SENDFILE_BYTES = 512 * 1024
+ARM_BYTES = 16 * 1024  # given to the transport to make it wait
 
 Done = Callable[[BaseException | None], None]
 """Called once when a body is handed over whole, or with what was wrong; not after `abandon`."""
@@ -39,51 +45,82 @@ class Sending(Protocol):
 
 
 class FileSending:
-    """Pieces of a file, while the client keeps up and the turn is not too long."""
+    """Pieces of a file, while the client keeps up and the turn is not too long.
 
-    __slots__ = ("_done", "_file", "_loop", "_position", "_transport", "paused")
+    `fileno` is the socket below a plain transport, or negative.
+    """
+
+    __slots__ = ("_done", "_file", "_fileno", "_loop", "_position", "_transport", "paused")
 
     outlives_eof = True
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, transport: asyncio.WriteTransport, file: FileBody, done: Done
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.WriteTransport,
+        fileno: int,
+        file: FileBody,
+        done: Done,
     ) -> None:
         self._loop = loop
         self._transport = transport
+        self._fileno = fileno
         self._file: FileBody | None = file
         self._position = file.start
         self._done = done
         self.paused = False
 
     def start(self) -> None:
+        if self._fileno >= 0:
+            self._transport.set_write_buffer_limits(0)  # resume only when all is sent: sendfile goes past it
+        self._go_on()
+
+    def _go_on(self) -> None:
         file = self._file
-        turns = TURN_CHUNKS_MAX
+        turns = TURN_PIECES_MAX
         while file is not None and not self.paused:
             if self._position >= file.stop:
                 self._finish(None)
                 return
             if turns == 0:
-                self._loop.call_soon(self.start)
+                self._loop.call_soon(self._go_on)
                 return
             turns -= 1
-            size = min(CHUNK_BYTES_MAX, file.stop - self._position)
             try:
-                piece = os.pread(file.fileno, size, self._position)
+                size = self._send_piece(file)
             except OSError as error:
                 self._finish(error)
                 return
-            if not piece:
+            if not size:
                 self._finish(EOFError(f"the file ends at {self._position}, not at {file.stop}"))
                 return
-            self._position += len(piece)
-            self._transport.write(piece)
+            self._position += size
             file = self._file  # a failed write may have abandoned us
+
+    def _send_piece(self, file: FileBody) -> int:
+        """The bytes sent, 0 at the end of the file."""
+        transport = self._transport
+        left = file.stop - self._position
+        piece_max = CHUNK_BYTES_MAX
+        if self._fileno >= 0:
+            piece_max = ARM_BYTES
+            # A transport that is closing may have closed the descriptor, whose number may be another's now.
+            if not transport.is_closing() and not transport.get_write_buffer_size():
+                try:
+                    return os.sendfile(self._fileno, file.fileno, self._position, min(SENDFILE_BYTES, left))
+                except OSError:  # full, or broken, or no such file system: the way below meets it again
+                    pass
+        piece = os.pread(file.fileno, min(piece_max, left), self._position)
+        if piece:
+            transport.write(piece)
+        return len(piece)
 
     def resume(self) -> None:
         self.paused = False
-        self.start()
+        self._go_on()
 
     def _finish(self, error: BaseException | None) -> None:
+        self._transport.set_write_buffer_limits(CHUNK_BYTES_MAX)
         try:
             self.abandon()
         finally:
