@@ -29,13 +29,14 @@ from statistics import median
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bench.peers import PEERS, ROOT, NotInstalled, NotReady, Peer, Server, machine, on_core
-from bench.replay import CONNECTIONS, Refused, Replayer, Signer
+from bench.replay import CONNECTIONS, Refused, Replayer, Signer, wrk_rate
 
 print = functools.partial(print, flush=True)
 
-BATCH = 300  # requests; moto's SendMessage slows down as its queue grows, so a queue gets no more
+BATCH = 150  # requests; moto's SendMessage slows down as its queue grows, so a queue gets no more
 WINDOW_SECONDS = 0.3  # batches are repeated until a round has measured this long, or BATCHES_MAX
-BATCHES_MAX = 10
+BATCHES_MAX = 20
+WRK_SECONDS = 2
 LOAD_SECONDS = 4.0  # of each half of the load under which memory is watched
 SETTLE_SECONDS = 1.0  # before idle memory is read
 BODY = "x" * 256
@@ -120,6 +121,7 @@ class Figures:
     growth_kib: float = 0.0  # per 1,000 requests of the load's second half
     cpu_us: dict[str, list[float]] = field(default_factory=dict)
     rate: dict[str, list[float]] = field(default_factory=dict)
+    wrk_rate: list[float] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -169,6 +171,14 @@ def measure_case(running: Running, name: str, figures: Figures) -> None:
     figures.rate.setdefault(name, []).append(requests / wall_s)
 
 
+def measure_wrk(running: Running, figures: Figures, folder: Path) -> None:
+    """One round of the one request that changes nothing."""
+    request, _ = identity(running)
+    rate = wrk_rate(running.server.port, request, WRK_SECONDS, folder)
+    if rate is not None:
+        figures.wrk_rate.append(rate)
+
+
 def measure_growth(running: Running, figures: Figures) -> None:
     """Memory before, between and after two equal halves of a load."""
     request, expected = identity(running)
@@ -212,6 +222,8 @@ def measure(peers: Sequence[Peer], rounds: int) -> Mapping[str, Figures]:
                 for case in CASES:
                     for each in running:
                         measure_case(each, case, figures[each.server.peer.name])
+                for each in running:
+                    measure_wrk(each, figures[each.server.peer.name], folder)
             print("memory under load")
             for each in running:
                 measure_growth(each, figures[each.server.peer.name])
@@ -275,6 +287,9 @@ def report(
     ]
     rows += [compared(f"CPU of {case}, µs", [middle(each.cpu_us, case) for each in of]) for case in CASES]
     rates = [compared(case, [middle(each.rate, case) for each in of], ratios=False) for case in CASES]
+    if any(each.wrk_rate for each in of):
+        by_wrk = [median(each.wrk_rate) if each.wrk_rate else None for each in of]
+        rates.append(compared("GetCallerIdentity by wrk, 32 connections", by_wrk, ratios=False))
     notes = [f"- **{peer.name} {peer.version}**: {peer.note}." for peer in peers]
     notes += [f"- **{name}** could not be installed: {reason}" for name, reason in absent.items()]
     notes += [

@@ -191,8 +191,11 @@ class Server:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=READY_SECONDS) as connection:
                     connection.sendall(raw)
-                    if connection.recv(65536):
+                    reply = connection.recv(65536)
+                    if reply[9:12] == b"200":
                         return time.monotonic() - self.started_s
+                    if reply:
+                        raise NotReady(reply[:400].decode("utf-8", "replace"))
             except OSError:
                 pass
             time.sleep(PROBE_SECONDS)
