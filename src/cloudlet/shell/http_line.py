@@ -232,7 +232,7 @@ class Line(asyncio.Protocol):
     # Writing
 
     def _write_now(self, data: bytes) -> None:
-        """Write past the transport, which costs a tenth of a request less.
+        """Write past the transport, which costs about 1 us less.
 
         Only inside of data_received: anywhere else the transport may have closed the descriptor, and its
         number be somebody else's.
