@@ -28,10 +28,10 @@ from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.aws.request import Request, Wait
-from cloudlet.aws.route import Route, Router
+from cloudlet.aws.route import Route, Router, Unroutable
 from cloudlet.aws.service import Result
 from cloudlet.kernel.fault import Fault, NoSpace
-from cloudlet.wire.aws.codec import refuse
+from cloudlet.wire.aws.errors import refuse, spoken_protocol
 from cloudlet.wire.http1 import Buffer, Head, Response, Stream
 from cloudlet.wire.http1 import Request as HttpRequest
 from cloudlet.wire.sigv4 import Claim, read_credential
@@ -95,14 +95,25 @@ class Gateway:
             loaded = self._catalogue.service(route.service)
             operation = loaded.operation(route.operation, route.protocol)
         except Fault as fault:
-            protocol = route.protocol if route else None
-            self._metrics.called(route.service if route else "-", "-", fault.code, 0.0)
-            return refuse(fault, request_id, protocol, head)
+            return self._unrouted(fault, route, request, request_id)
         exchange = Exchange(request, request_id, claim, route, loaded, operation)
         reply, code = await self._serve(exchange)
         elapsed_ms = self._desk.clock.monotonic_ms() - started_ms
         self._metrics.called(route.service, route.operation, code, elapsed_ms)
         return reply
+
+    def _unrouted(self, fault: Fault, route: Route | None, request: HttpRequest, request_id: str) -> Response:
+        """Refuse a request that reached no operation, in the protocol that it speaks."""
+        if isinstance(fault, Unroutable):
+            protocol, service = fault.protocol, fault.service
+        elif route is not None:
+            protocol, service = route.protocol, route.service
+        else:
+            protocol, service = spoken_protocol(request.head, request.body), "-"
+        self._metrics.called(service, "-", fault.code, 0.0)
+        return refuse(
+            in_json(fault) if protocol in JSON_PROTOCOLS else fault, request_id, protocol, request.head
+        )
 
     async def _serve(self, exchange: Exchange) -> tuple[Response, str]:
         """The reply, and "OK" or the fault's code."""

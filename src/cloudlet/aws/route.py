@@ -1,40 +1,269 @@
-"""Interim routing.
+"""Routing: from the wire form of a request to a service, an operation and a protocol.
 
 State   none
-Source  none
-Absent  rest, cbor
+Source  the models' protocols, target prefixes, HTTP bindings; aws/data/routes.json, derived from them
+Absent  S3's virtual-host addressing comes with S3
+
+What is sent decides, not what a model lists: current and older SDKs speak different protocols to one service.
+
+    Smithy-Protocol: rpc-v2-cbor   /service/ID/operation/NAME               rpc-v2-cbor
+    X-Amz-Target: PREFIX.NAME      application/x-amz-json-1.x               json
+    Action=NAME&Version=…          in a form, or in the query string        query, ec2
+    anything else                  method, raw path, required arguments     rest-json, rest-xml
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import resources
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote, unquote_plus
+
+import orjson
 
 from cloudlet.aws.models import Models
 from cloudlet.kernel.fault import Fault
+from cloudlet.wire.aws.shapes import OperationModel, ServiceModel
 from cloudlet.wire.http1 import Head
+
+UnknownOperation = Fault("UnknownOperationException", status=404)
+InvalidAction = Fault("InvalidAction", status=400)
+MissingAction = Fault("MissingAction", "The request must contain the parameter Action.", status=400)
+
+ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
+VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
+CBOR_PATH = re.compile(rb"/service/([^/]+)/operation/([^/]+)\Z")
+LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
+
+KNOWN_MAX = 10_000  # remembered targets and actions
 
 
 class Route(NamedTuple):
+    """Where a request goes. `labels` are the decoded parts of a REST path."""
+
     service: str
     operation: str
     protocol: str
-    labels: dict[str, str]
+    labels: Mapping[str, str]
+
+
+NO_LABELS: Mapping[str, str] = {}
+
+
+class Unroutable(Fault):
+    """A request that names no operation of any service, with the protocol to say so in."""
+
+    def __init__(self, fault: Fault, protocol: str, service: str = "-") -> None:
+        super().__init__(fault.code, fault.message, status=fault.status)
+        self.protocol = protocol
+        self.service = service
 
 
 class Router:
+    """Routes over the models of one botocore."""
+
     def __init__(self, models: Models) -> None:
         self._models = models
+        self._paths: dict[str, RestPaths] = {}
+        self._targets: dict[bytes, Route] = {}
+        self._actions: dict[tuple[bytes, bytes, str | None], Route] = {}
+
+    @cached_property
+    def _index(self) -> dict[str, dict[str, list[str]]]:
+        raw = resources.files("cloudlet.aws.data").joinpath("routes.json").read_bytes()
+        found: dict[str, dict[str, list[str]]] = orjson.loads(raw)
+        return found
 
     def route(self, head: Head, body: bytes, signing_name: str | None) -> Route:
-        target = head.headers.get(b"x-amz-target")
+        """The route of a request; Unroutable."""
+        headers = head.headers
+        target = headers.get(b"x-amz-target")
         if target is not None:
-            prefix, _, operation = target.decode().partition(".")
-            service = {"AmazonSQS": "sqs", "AmazonSSM": "ssm"}.get(prefix)
-            if service is None:
-                raise Fault("UnknownOperationException", prefix, status=404)
-            return Route(service, operation, "json", {})
-        form = dict(parse_qsl((body or head.query).decode("latin-1")))
-        if "Action" in form:
-            return Route(signing_name or "sts", form["Action"], "query", {})
-        raise Fault("NotImplemented", f"{head.method} {head.path!r}", status=501)
+            known = self._targets.get(target)
+            return known or self._by_target(target, signing_name)
+        if b"smithy-protocol" in headers:
+            return self._by_cbor_path(head.path)
+        is_form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+        source = body if is_form and b"Action=" in body else head.query
+        action = ACTION.search(source)
+        if action is not None:
+            version = VERSION.search(source)
+            return self._by_action(action[1], version[1] if version else b"", signing_name)
+        if is_form and head.path == b"/" and not head.query:
+            raise Unroutable(MissingAction, "query")
+        return self._by_path(head, signing_name)
+
+    # --- json
+
+    def _by_target(self, target: bytes, signing_name: str | None) -> Route:
+        prefix, _, operation = target.decode("latin-1").rpartition(".")
+        names = self._index["target"].get(prefix, [])
+        for name in names:
+            if operation in self._models.service(name).operations:
+                route = Route(name, operation, "json", NO_LABELS)
+                if len(self._targets) < KNOWN_MAX:
+                    self._targets[target] = route
+                return route
+        what = (
+            f"{prefix} has no operation {operation}."
+            if names
+            else f"No service has the target prefix {prefix}."
+        )
+        raise Unroutable(UnknownOperation(what), "json", names[0] if names else "-")
+
+    # --- rpc-v2-cbor
+
+    def _by_cbor_path(self, path: bytes) -> Route:
+        found = CBOR_PATH.search(path)
+        if found is None:
+            raise Unroutable(
+                UnknownOperation("An rpc-v2-cbor request names its operation in its path."), "rpc-v2-cbor"
+            )
+        shape, operation = found[1].decode("latin-1"), found[2].decode("latin-1")
+        # SDKs send the service shape's name, which is the target prefix where there is one.
+        for name in self._index["target"].get(shape) or self._index["id"].get(shape) or []:
+            if operation in self._models.service(name).operations:
+                return Route(name, operation, "rpc-v2-cbor", NO_LABELS)
+        raise Unroutable(
+            UnknownOperation(f"The service {shape} has no operation {operation}."), "rpc-v2-cbor"
+        )
+
+    # --- query and ec2
+
+    def _by_action(self, raw_action: bytes, raw_version: bytes, signing_name: str | None) -> Route:
+        key = (raw_action, raw_version, signing_name)
+        known = self._actions.get(key)
+        if known is not None:
+            return known
+        action = unquote_plus(raw_action.decode("latin-1"))
+        version = unquote_plus(raw_version.decode("latin-1"))
+        for name in self._speakers_of_query(version, signing_name):
+            model = self._models.service(name)
+            if action in model.operations:
+                protocol = "ec2" if "ec2" in model.protocols else "query"
+                route = Route(name, action, protocol, NO_LABELS)
+                if len(self._actions) < KNOWN_MAX:
+                    self._actions[key] = route
+                return route
+        text = (
+            f"Could not find operation {action} for version {version}"
+            if version
+            else f"The action {action} is not valid"
+        )
+        protocol = "ec2" if signing_name == "ec2" else "query"
+        raise Unroutable(InvalidAction(text), protocol)
+
+    def _speakers_of_query(self, version: str, signing_name: str | None) -> Sequence[str]:
+        """The services that may be meant: of that signing name and version, else of either."""
+        dated = self._index["version"].get(version, [])
+        if signing_name is None:
+            return dated
+        signed = self._index["signing"].get(signing_name, [])
+        speakers = [name for names in self._index["version"].values() for name in names if name in signed]
+        return (
+            [name for name in speakers if name in dated]
+            or ([] if dated and version else speakers)
+            or speakers
+        )
+
+    # --- rest
+
+    def _by_path(self, head: Head, signing_name: str | None) -> Route:
+        names = self._index["signing"].get(signing_name, []) if signing_name else []
+        for name in names:
+            model = self._models.service(name)
+            protocol = next((each for each in model.protocols if each.startswith("rest")), None)
+            if protocol is None:
+                continue
+            paths = self._paths.get(name)
+            if paths is None:
+                paths = self._paths[name] = RestPaths(model)
+            found = paths.match(head)
+            if found is not None:
+                return Route(name, found[0], protocol, found[1])
+        path = head.path.decode("latin-1")
+        if not names:
+            what = f"{head.method} {path}: no service is named by a target, an action or a credential."
+        else:
+            what = f"{names[0]} has no operation at {head.method} {path}."
+        raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
+
+    def _rest_protocol(self, names: Sequence[str]) -> str:
+        protocols = [each for name in names for each in self._models.service(name).protocols]
+        return next(
+            (each for each in protocols if each.startswith("rest")),
+            protocols[0] if protocols else "rest-json",
+        )
+
+
+class RestPath(NamedTuple):
+    """One operation's place: its path as a pattern, and the arguments that it needs in the query string."""
+
+    rank: tuple[int, int, int]  # the most specific first: arguments, literal parts, greedy labels
+    pattern: re.Pattern[str]
+    arguments: Mapping[str, str | None]
+    operation: str
+    labels: Sequence[str]
+
+
+class RestPaths:
+    """The paths of one REST service."""
+
+    def __init__(self, model: ServiceModel) -> None:
+        self._by_method: dict[str, list[RestPath]] = {}
+        for name in model.operations:
+            operation = model.operation(name)
+            self._by_method.setdefault(operation.method, []).append(rest_path(operation))
+        for paths in self._by_method.values():
+            paths.sort(key=lambda path: path.rank)
+
+    def match(self, head: Head) -> tuple[str, Mapping[str, str]] | None:
+        """The operation at a raw path, and its decoded labels."""
+        path = head.path.decode("latin-1")
+        given: dict[str, str] | None = None
+        for place in self._by_method.get(head.method, ()):
+            found = place.pattern.match(path)
+            if found is None:
+                continue
+            if place.arguments:
+                given = dict(_pairs(head.query)) if given is None else given
+                if not all(n in given and v in (None, given[n]) for n, v in place.arguments.items()):
+                    continue
+            labels = {name: unquote(part) for name, part in zip(place.labels, found.groups(), strict=True)}
+            return place.operation, labels
+        return None
+
+
+def _pairs(query: bytes) -> Iterator[tuple[str, str]]:
+    for pair in query.decode("latin-1").split("&"):
+        name, _, value = pair.partition("=")
+        yield unquote_plus(name), unquote_plus(value)
+
+
+def rest_path(operation: OperationModel) -> RestPath:
+    """The pattern of an operation's URI template."""
+    template, _, query = operation.uri.partition("?")
+    labels: list[str] = []
+    pattern: list[str] = []
+    literal = greedy = 0
+    for segment in template.strip("/").split("/") if template != "/" else []:
+        pattern.append("/")
+        position = 0
+        for found in LABEL.finditer(segment):
+            pattern.append(re.escape(segment[position : found.start()]))
+            labels.append(found[1])
+            pattern.append("(.+)" if found[2] else "([^/]*)")
+            greedy += bool(found[2])
+            position = found.end()
+        pattern.append(re.escape(segment[position:]))
+        literal += position == 0
+    arguments = {name: value or None for name, value in _pairs(query.encode())} if query else {}
+    return RestPath(
+        (-len(arguments), -literal, greedy),
+        re.compile("".join(pattern) + "/?\\Z"),
+        arguments,
+        operation.name,
+        labels,
+    )

@@ -73,6 +73,6 @@ def get_session_token(rq: Request, p: shapes.GetSessionTokenRequest) -> shapes.G
             "AccessKeyId": access_key_id,
             "SecretAccessKey": made.secret,
             "SessionToken": made.session_token,
-            "Expiration": made.expires_ms,
+            "Expiration": made.expires_ms / 1000,
         }
     }

@@ -1,185 +1,331 @@
-"""Interim codec: JSON and query by walking the model.
+"""An operation's codec over one protocol: request to parameters, result to reply; compiled at the first call.
 
 State   none
-Source  Smithy AWS protocols
-Absent  cbor, rest, ec2
+Source  Smithy's AWS protocol documents; botocore's models
+Absent  event streams (refused by name); streaming payloads are bound, their bytes are the framework's concern
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 import msgspec
-import orjson
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.aws.shapes import OperationModel, ServiceModel, Shape
+from cloudlet.wire.aws import cbor, form, json, xml
+from cloudlet.wire.aws.errors import Refuser
+from cloudlet.wire.aws.rest import ReplyBindings, RequestBindings
+from cloudlet.wire.aws.shapes import Member, OperationModel, ServiceModel, Shape
+from cloudlet.wire.aws.values import NOTHING, Malformed, Types
+from cloudlet.wire.aws.violations import Check, Checks
 from cloudlet.wire.http1 import Head, Response
 
-Malformed = Fault("SerializationException")
+Parse = Callable[[Head, bytes, Mapping[str, str]], msgspec.Struct]
+Reply = Callable[[Mapping[str, Any], str], Response]
+
+NoEventStreams = Fault("NotImplemented", status=501)
+
+OUTSIDE = ("header", "headers", "statusCode")
 
 
 class Codec:
-    def __init__(self, service: ServiceModel, operation: OperationModel, protocol: str) -> None:
-        self.service = service
-        self.operation = operation
-        self.protocol = protocol
-        self._types: dict[str, Any] = {}
-        self.input = self._type(operation.input) if operation.input else None
+    """Parses and answers one operation over one protocol."""
 
-    def _type(self, shape: Shape) -> Any:
-        found = self._types.get(shape.name)
-        if found is None:
-            found = self._types[shape.name] = msgspec.defstruct(
-                shape.name, [(name, Any, None) for name in shape.members], omit_defaults=True
-            )
-        return found
+    __slots__ = ("_check", "_refuser", "parse", "reply")
 
-    def parse(self, head: Head, body: bytes, labels: Mapping[str, str]) -> msgspec.Struct:
-        if self.operation.input is None:
-            return msgspec.defstruct("Nothing", [])()
-        if self.protocol == "json":
-            try:
-                raw = orjson.loads(body or b"{}")
-            except ValueError:
-                raise Malformed("not JSON") from None
-            return self._from_json(self.operation.input, raw)
-        form = dict(parse_qsl((body or head.query).decode(), keep_blank_values=True))
-        return self._from_form(self.operation.input, form, "")
-
-    def _from_json(self, shape: Shape, raw: Any) -> Any:
-        if raw is None:
-            return None
-        if shape.type == "structure":
-            if not isinstance(raw, dict):
-                raise Malformed("Start of structure or map found where not expected.")
-            return self._type(shape)(
-                **{n: self._from_json(m.shape, raw[n]) for n, m in shape.members.items() if n in raw}
-            )
-        if shape.type == "list":
-            if not isinstance(raw, list):
-                raise Malformed("Unexpected field type")
-            return [self._from_json(shape.member.shape, each) for each in raw]
-        if shape.type == "map":
-            return {key: self._from_json(shape.value.shape, each) for key, each in raw.items()}
-        if shape.type == "blob":
-            return base64.b64decode(raw)
-        kinds = {"string": str, "integer": int, "long": int, "boolean": bool}
-        kind = kinds.get(shape.type)
-        if kind is not None and type(raw) is not kind:
-            raise Malformed(f"{type(raw).__name__} value can not be converted to {shape.type}")
-        return raw
-
-    def _from_form(self, shape: Shape, form: dict[str, str], prefix: str) -> Any:
-        if shape.type == "structure":
-            found = {}
-            for name, member in shape.members.items():
-                path = f"{prefix}.{member.wire_name}" if prefix else member.wire_name
-                if any(k == path or k.startswith(path + ".") for k in form):
-                    found[name] = self._from_form(member.shape, form, path)
-            return self._type(shape)(**found)
-        if shape.type == "list":
-            base = f"{prefix}.{shape.member.wire_name}"
-            if not any(k.startswith(base + ".") for k in form):
-                base = prefix
-            out, index = [], 1
-            while any(k == f"{base}.{index}" or k.startswith(f"{base}.{index}.") for k in form):
-                out.append(self._from_form(shape.member.shape, form, f"{base}.{index}"))
-                index += 1
-            return out
-        text = form[prefix]
-        if shape.type in ("integer", "long"):
-            return int(text)
-        if shape.type == "boolean":
-            return text == "true"
-        return base64.b64decode(text) if shape.type == "blob" else text
+    def __init__(self, parse: Parse, reply: Reply, refuser: Refuser, check: Check | None) -> None:
+        self.parse = parse
+        self.reply = reply
+        self._refuser = refuser
+        self._check = check
 
     def violations(self, params: msgspec.Struct) -> list[str]:
+        """What the parameters break of the model's constraints, in AWS's words."""
         out: list[str] = []
-        for name in self.operation.input.required if self.operation.input else ():
-            if getattr(params, name) is None:
-                lower = name[0].lower() + name[1:]
-                out.append(f"Value null at '{lower}' failed to satisfy constraint: Member must not be null")
-        for name, member in (self.operation.input.members if self.operation.input else {}).items():
-            value = getattr(params, name)
-            bounded = member.shape.type == "integer" and value is not None
-            if bounded and value < (member.shape.min or value):
-                lower = name[0].lower() + name[1:]
-                out.append(
-                    f"Value '{value}' at '{lower}' failed to satisfy constraint: "
-                    f"Member must have value greater than or equal to {member.shape.min}"
-                )
+        if self._check is not None:
+            self._check(params, "", out)
         return out
 
-    def reply(self, result: Mapping[str, object], request_id: str) -> Response:
-        rid = request_id.encode()
-        if self.protocol == "json":
-            body = orjson.dumps(result, default=_default)
-            version = self.service.json_version.encode()
-            return Response(
-                200,
-                [(b"content-type", b"application/x-amz-json-" + version), (b"x-amzn-requestid", rid)],
-                body,
-            )
-        name = self.operation.name
-        inner = _xml(self.operation.output, result) if self.operation.output else ""
-        text = (
-            f"<{name}Response><{name}Result>{inner}</{name}Result><ResponseMetadata><RequestId>{request_id}"
-            f"</RequestId></ResponseMetadata></{name}Response>"
-        )
-        return Response(200, [(b"content-type", b"text/xml"), (b"x-amzn-requestid", rid)], text.encode())
-
     def refuse(self, fault: Fault, request_id: str) -> Response:
-        return refuse(fault, request_id, self.protocol, None, self.service)
+        """The reply that carries a fault."""
+        return self._refuser.refuse(fault, request_id)
 
 
-def refuse(
-    fault: Fault,
-    request_id: str,
-    protocol: str | None,
-    head: Head | None,
-    service: ServiceModel | None = None,
-) -> Response:
-    rid = request_id.encode()
-    error = service.errors.get(fault.code) if service else None
-    status = error.status if error else fault.status
-    if protocol == "query":
-        text = (
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(fault.code)}</Code><Message>"
-            f"{escape(fault.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+class Compiler:
+    """What the codecs of one service share."""
+
+    def __init__(self, service: ServiceModel) -> None:
+        self.service = service
+        self.types = Types()
+        self.checks = Checks()
+        self._json_readers = json.JsonReaders(self.types, uses_location_names=False)
+        self._rest_json_readers = json.JsonReaders(self.types, uses_location_names=True)
+        self._json_writers = json.JsonWriters(uses_location_names=False)
+        self._rest_json_writers = json.JsonWriters(uses_location_names=True)
+        self._cbor_readers = cbor.CborReaders(self.types)
+        self._cbor_writers = cbor.CborWriters()
+        self._query_readers = form.FormReaders(self.types, is_ec2=False)
+        self._ec2_readers = form.FormReaders(self.types, is_ec2=True)
+        self._xml_readers = xml.XmlReaders(self.types)
+        self._xml_writers = xml.XmlWriters()
+        self._refusers: dict[str, Refuser] = {}
+
+    def codec(self, operation: OperationModel, protocol: str) -> Codec:
+        if operation.event_streams:
+            raise NoEventStreams(f"{self.service.name}: {operation.name} needs event streams")
+        if protocol in ("query", "ec2") and self.service.legacy:
+            operation = self.service.as_query.operation(operation.name)
+        make_parse, make_reply = {
+            "json": (self._parse_json, self._reply_json),
+            "query": (self._parse_form, self._reply_query),
+            "ec2": (self._parse_form, self._reply_ec2),
+            "rpc-v2-cbor": (self._parse_cbor, self._reply_cbor),
+            "rest-json": (self._parse_rest, self._reply_rest),
+            "rest-xml": (self._parse_rest, self._reply_rest),
+        }[protocol]
+        refuser = self._refusers.setdefault(protocol, Refuser(self.service, protocol))
+        check = self.checks.check(operation.input) if operation.input else None
+        return Codec(make_parse(operation, protocol), make_reply(operation, protocol), refuser, check)
+
+    # --- requests
+
+    def _parse_json(self, operation: OperationModel, protocol: str) -> Parse:
+        if operation.input is None:
+            return lambda head, body, labels: NOTHING()
+        read = self._json_readers.reader(operation.input)
+        return lambda head, body, labels: read(json.load(body or b"{}"))
+
+    def _parse_cbor(self, operation: OperationModel, protocol: str) -> Parse:
+        if operation.input is None:
+            return lambda head, body, labels: NOTHING()
+        read = self._cbor_readers.reader(operation.input)
+        return lambda head, body, labels: read(cbor.load(body) if body else {})
+
+    def _parse_form(self, operation: OperationModel, protocol: str) -> Parse:
+        if operation.input is None:
+            return lambda head, body, labels: NOTHING()
+        readers = self._ec2_readers if protocol == "ec2" else self._query_readers
+        read = readers.structure(operation.input)
+
+        def parse(head: Head, body: bytes, labels: Mapping[str, str]) -> msgspec.Struct:
+            pairs = form.fields(head.query) + form.fields(body) if head.query else form.fields(body)
+            params: msgspec.Struct = read(form.tree(pairs))
+            return params
+
+        return parse
+
+    def _parse_rest(self, operation: OperationModel, protocol: str) -> Parse:
+        shape = operation.input
+        if shape is None:
+            return lambda head, body, labels: NOTHING()
+        struct = self.types.struct(shape)
+        bindings = RequestBindings(shape)
+        read_body = self._rest_body(shape, protocol)
+
+        def parse(head: Head, body: bytes, labels: Mapping[str, str]) -> msgspec.Struct:
+            found = read_body(body)
+            bindings.read(head, labels, found)
+            return struct(**found)
+
+        return parse
+
+    def _rest_body(self, shape: Shape, protocol: str) -> Callable[[bytes], dict[str, Any]]:
+        if shape.payload is not None:
+            member = shape.members[shape.payload]
+            read_payload = self._payload_reader(member, protocol)
+            return lambda body: {member.name: read_payload(body)} if body else {}
+        members = [member for member in shape.members.values() if member.location is None]
+        if not members:
+            return lambda body: {}
+        if protocol == "rest-json":
+            read_object = self._rest_json_readers.members(shape, members)
+            return lambda body: read_object(json.load(body)) if body else {}
+        read_element = self._xml_readers.members(members)
+        return lambda body: read_element(xml.parse(body)) if body else {}
+
+    def _payload_reader(self, member: Member, protocol: str) -> Callable[[bytes], Any]:
+        if member.shape.type == "blob":
+            return lambda body: body
+        if member.shape.type in ("string", "character"):
+            return _utf8
+        if protocol == "rest-json":
+            read_value = self._rest_json_readers.reader(member.shape)
+            return lambda body: read_value(json.load(body))
+        read_element = self._xml_readers.reader(member)
+        return lambda body: read_element(xml.parse(body))
+
+    # --- replies
+
+    def _reply_json(self, operation: OperationModel, protocol: str) -> Reply:
+        shape = operation.output
+        write = self._json_writers.members(list(shape.members.values())) if shape else _no_members
+        plain = shape is not None and not any(
+            self._json_writers.writer(member.shape, member.timestamp_format)
+            for member in shape.members.values()
         )
-        return Response(status, [(b"content-type", b"text/xml"), (b"x-amzn-requestid", rid)], text.encode())
-    headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"x-amzn-requestid", rid)]
-    if error is not None:
-        headers.append((b"x-amzn-query-error", f"{error.query_code};Sender".encode()))
-    body = orjson.dumps({"__type": fault.code, "message": fault.message})
-    return Response(status, headers, body)
+        kind = (b"content-type", b"application/x-amz-json-" + self.service.json_version.encode())
+        names = frozenset(shape.members) if shape else frozenset()
 
+        def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            if plain and None not in result.values():
+                assert names.issuperset(result), f"{operation.name} answers {set(result) - names}"
+                body = json.dump(result)
+            else:
+                body = json.dump(write(result))
+            return Response(200, [kind, (b"x-amzn-requestid", request_id.encode())], body)
 
-def _default(value: object) -> object:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError
+        return reply
 
+    def _reply_cbor(self, operation: OperationModel, protocol: str) -> Reply:
+        shape = operation.output
+        write = self._cbor_writers.members(list(shape.members.values())) if shape else None
+        fixed = [(b"content-type", b"application/cbor")] if shape else []
 
-def _xml(shape: Shape, value: Any) -> str:
-    if shape.type == "structure":
-        return "".join(
-            f"<{m.wire_name}>{_xml(m.shape, value[n])}</{m.wire_name}>"
-            for n, m in shape.members.items()
-            if value.get(n) is not None
+        def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            headers = [
+                *fixed,
+                (b"smithy-protocol", b"rpc-v2-cbor"),
+                (b"x-amzn-requestid", request_id.encode()),
+            ]
+            return Response(200, headers, cbor.dump(write(result)) if write else b"")
+
+        return reply
+
+    def _reply_query(self, operation: OperationModel, protocol: str) -> Reply:
+        name = operation.name
+        shape = operation.output
+        wrapper = operation.result_wrapper or f"{name}Result"
+        namespace = self.service.as_query.metadata.get("xmlNamespace")
+        declared = f' xmlns="{namespace}"' if namespace else ""
+        write = self._xml_writers.structure(shape) if shape else None
+
+        def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            inside = f"<{wrapper}>{write(result)}</{wrapper}>" if write else ""
+            text = (
+                f"<{name}Response{declared}>{inside}<ResponseMetadata><RequestId>{request_id}</RequestId>"
+                f"</ResponseMetadata></{name}Response>"
+            )
+            return _xml_reply(200, text, request_id)
+
+        return reply
+
+    def _reply_ec2(self, operation: OperationModel, protocol: str) -> Reply:
+        name = operation.name
+        write = self._xml_writers.structure(operation.output) if operation.output else None
+        namespace = self.service.metadata.get("xmlNamespace") or (
+            f"http://ec2.amazonaws.com/doc/{self.service.api_version}/"
         )
-    if shape.type == "list":
-        return "".join(f"<member>{_xml(shape.member.shape, each)}</member>" for each in value)
-    if shape.type == "timestamp":
-        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return escape(str(value))
+
+        def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            inside = write(result) if write else ""
+            opening = f'<{name}Response xmlns="{namespace}"><requestId>{request_id}</requestId>'
+            return _xml_reply(200, f"{opening}{inside}</{name}Response>", request_id)
+
+        return reply
+
+    def _reply_rest(self, operation: OperationModel, protocol: str) -> Reply:
+        shape = operation.output
+        bindings = ReplyBindings(shape)
+        write_body = self._rest_reply_body(shape, protocol) if shape else None
+
+        def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            headers: list[tuple[bytes, bytes]] = []
+            status = bindings.write(result, headers) or operation.status
+            kind, body = write_body(result) if write_body else (b"", b"")
+            if kind and not any(name == b"content-type" for name, _ in headers):
+                headers.append((b"content-type", kind))
+            headers.append((b"x-amzn-requestid", request_id.encode()))
+            return Response(status, headers, body)
+
+        return reply
+
+    def _rest_reply_body(
+        self, shape: Shape, protocol: str
+    ) -> Callable[[Mapping[str, Any]], tuple[bytes, bytes]]:
+        if shape.payload is not None:
+            return self._payload_writer(shape.members[shape.payload], protocol)
+        # In a reply only headers and the status are outside of the body, whatever else a member is bound to.
+        members = [member for member in shape.members.values() if member.location not in OUTSIDE]
+        names = {member.name for member in members}
+        if protocol == "rest-json":
+            write = self._rest_json_writers.members(members)
+            return lambda result: (
+                b"application/json",
+                json.dump(write({name: each for name, each in result.items() if name in names})),
+            )
+        if not members:
+            return lambda result: (b"", b"")
+        write_elements = self._xml_writers.members(members)
+        write_attributes = self._xml_writers.attributes(members)
+        tag = str(shape.raw.get("locationName") or shape.name)
+        declared = xml.namespace_of(shape.raw.get("xmlNamespace") or _declared(self.service))
+        return lambda result: (
+            b"application/xml",
+            xml_document(f"<{tag}{declared}{write_attributes(result)}>{write_elements(result)}</{tag}>"),
+        )
+
+    def _payload_writer(
+        self, member: Member, protocol: str
+    ) -> Callable[[Mapping[str, Any]], tuple[bytes, bytes]]:
+        name = member.name
+        if member.shape.type == "blob":
+            return lambda result: _payload(result.get(name), b"application/octet-stream", _as_bytes)
+        if member.shape.type in ("string", "character"):
+            return lambda result: _payload(result.get(name), b"text/plain", str.encode)
+        if protocol == "rest-json":
+            change = self._rest_json_writers.writer(member.shape)
+            return lambda result: _payload(
+                result.get(name),
+                b"application/json",
+                lambda value: json.dump(change(value) if change else value),
+            )
+        tag = member.location_name or member.shape.raw.get("locationName") or member.shape.name
+        write = self._xml_writers.element(member, str(tag))
+        return lambda result: _payload(
+            result.get(name), b"application/xml", lambda value: xml_document(write(value))
+        )
+
+
+def _no_members(result: Mapping[str, Any]) -> dict[str, Any]:
+    assert not result, f"an operation without output answers {result}"
+    return {}
+
+
+def _payload(value: Any, kind: bytes, write: Callable[[Any], bytes]) -> tuple[bytes, bytes]:
+    return (b"", b"") if value is None else (kind, write(value))
+
+
+def _as_bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _utf8(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8") from None
+
+
+def _declared(service: ServiceModel) -> Any:
+    namespace = service.metadata.get("xmlNamespace")
+    return {"uri": namespace} if isinstance(namespace, str) else namespace
+
+
+def xml_document(text: str) -> bytes:
+    """An XML document of one root."""
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()
+
+
+def _xml_reply(status: int, text: str, request_id: str) -> Response:
+    headers = [(b"content-type", b"text/xml"), (b"x-amzn-requestid", request_id.encode())]
+    return Response(status, headers, xml_document(text))
 
 
 def compile_codec(service: ServiceModel, operation: OperationModel, protocol: str) -> Codec:
-    return Codec(service, operation, protocol)
+    """The codec of an operation; what a service's operations share is kept with its model."""
+    compiler = service.compiled.get("compiler")
+    if compiler is None:
+        compiler = service.compiled["compiler"] = Compiler(service)
+    codec: Codec = compiler.codec(operation, protocol)
+    return codec

@@ -1,0 +1,157 @@
+"""Errors as each protocol and SDK generation expects them.
+
+State   none
+Source  Smithy "AWS JSON", "restJson1", "restXml", "query", "EC2 query", "rpcv2Cbor" error serialization;
+"AWS query
+        compatible protocol"; SQS Developer Guide, "Error codes for the JSON protocol"
+Absent  none
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.kernel.fault import Fault
+from cloudlet.wire.aws import cbor, json
+from cloudlet.wire.aws.shapes import ErrorModel, ServiceModel
+from cloudlet.wire.aws.xml import escape
+from cloudlet.wire.http1 import Head, Response
+
+SENDER_BELOW = 500
+
+
+class Refuser:
+    """Writes the faults of one service over one protocol."""
+
+    def __init__(self, service: ServiceModel | None, protocol: str) -> None:
+        self._service = service
+        self._protocol = protocol
+        self._write = {
+            "query": self._query,
+            "ec2": self._ec2,
+            "rest-xml": self._rest_xml,
+            "rest-json": self._rest_json,
+            "rpc-v2-cbor": self._cbor,
+        }.get(protocol, self._json)
+
+    def refuse(self, fault: Fault, request_id: str) -> Response:
+        """The reply that carries a fault."""
+        model = self._service.errors.get(fault.code) if self._service else None
+        status = model.status if model else fault.status
+        return self._write(fault, model, status, request_id)
+
+    def _json(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        version = self._service.json_version if self._service else "1.0"
+        headers = [
+            (b"content-type", b"application/x-amz-json-" + version.encode()),
+            (b"x-amzn-requestid", request_id.encode()),
+        ]
+        self._query_compatible(headers, fault, model, status)
+        kind = self._qualified(fault, model) if version == "1.0" else _name(fault, model)
+        return Response(status, headers, json.dump({"__type": kind, **_members(fault, model)}))
+
+    def _rest_json(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"x-amzn-requestid", request_id.encode()),
+            (b"x-amzn-errortype", _name(fault, model).encode()),
+        ]
+        return Response(status, headers, json.dump(_members(fault, model)))
+
+    def _cbor(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        headers = [
+            (b"content-type", b"application/cbor"),
+            (b"smithy-protocol", b"rpc-v2-cbor"),
+            (b"x-amzn-requestid", request_id.encode()),
+        ]
+        self._query_compatible(headers, fault, model, status)
+        return Response(
+            status, headers, cbor.dump({"__type": self._qualified(fault, model), **_members(fault, model)})
+        )
+
+    def _query(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        namespace = self._service.as_query.metadata.get("xmlNamespace") if self._service else None
+        declared = f' xmlns="{escape(namespace)}"' if isinstance(namespace, str) else ""
+        code = (model.query_code if model else "") or fault.code
+        body = (
+            f"<ErrorResponse{declared}><Error><Type>{_side(model, status)}</Type><Code>{escape(code)}</Code>"
+            f"<Message>{escape(fault.message)}</Message>{_elements(fault)}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return _xml(status, body, request_id)
+
+    def _ec2(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        body = (
+            f"<Response><Errors><Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>"
+            f"{_elements(fault)}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        )
+        return _xml(status, body, request_id)
+
+    def _rest_xml(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
+        code = model.code if model else fault.code
+        inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>{_elements(fault)}"
+        if self._service is not None and self._service.name == "s3":  # its model's noErrorWrapping
+            body = f"<Error>{inside}<RequestId>{request_id}</RequestId></Error>"
+        else:
+            body = (
+                f"<ErrorResponse><Error><Type>{_side(model, status)}</Type>{inside}</Error>"
+                f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+            )
+        return _xml(status, body, request_id)
+
+    def _query_compatible(
+        self, headers: list[tuple[bytes, bytes]], fault: Fault, model: ErrorModel | None, status: int
+    ) -> None:
+        """Clients that grew up with the query protocol find its error code in a header."""
+        if self._service is not None and self._service.query_compatible:
+            code = (model.query_code if model else "") or fault.code
+            headers.append((b"x-amzn-query-error", f"{code};{_side(model, status)}".encode()))
+
+    def _qualified(self, fault: Fault, model: ErrorModel | None) -> str:
+        name = _name(fault, model)
+        return f"com.amazonaws.{self._service.name.replace('-', '')}#{name}" if self._service else name
+
+
+def _name(fault: Fault, model: ErrorModel | None) -> str:
+    return model.shape.name if model else fault.code
+
+
+def _side(model: ErrorModel | None, status: int) -> str:
+    is_sender = model.sender if model else status < SENDER_BELOW
+    return "Sender" if is_sender else "Receiver"
+
+
+def _members(fault: Fault, model: ErrorModel | None) -> dict[str, Any]:
+    spelled = "Message" if model and "Message" in model.shape.members else "message"
+    return {spelled: fault.message, **(fault.detail or {})}
+
+
+def _elements(fault: Fault) -> str:
+    return "".join(
+        f"<{name}>{escape(str(value))}</{name}>"
+        for name, value in (fault.detail or {}).items()
+        if value is not None
+    )
+
+
+def _xml(status: int, body: str, request_id: str) -> Response:
+    headers = [(b"content-type", b"text/xml"), (b"x-amzn-requestid", request_id.encode())]
+    return Response(status, headers, b'<?xml version="1.0" encoding="UTF-8"?>\n' + body.encode())
+
+
+def spoken_protocol(head: Head, body: bytes = b"") -> str:
+    """The protocol that a request speaks, as far as its wire form shows."""
+    headers = head.headers
+    if b"smithy-protocol" in headers:
+        return "rpc-v2-cbor"
+    if b"x-amz-target" in headers:
+        return "json"
+    kind = headers.get(b"content-type", b"")
+    if kind.startswith(b"application/x-www-form-urlencoded") or b"Action=" in head.query:
+        return "query"
+    return "rest-json" if b"json" in kind else "rest-xml"
+
+
+def refuse(fault: Fault, request_id: str, protocol: str | None, head: Head) -> Response:
+    """The reply to a request that reached no operation."""
+    return Refuser(None, protocol or spoken_protocol(head)).refuse(fault, request_id)

@@ -1,0 +1,182 @@
+"""Scalars as the AWS protocols spell them, and the structs that requests become.
+
+State   none
+Source  Smithy 2.0 "Timestamp serialization and formats"; AWS's protocol documents
+Absent  none
+
+A timestamp is a number of seconds since 1970 (int where it is whole, else float), a blob is bytes, an
+integer is an int, a float a float, a structure a struct whose fields are the model's members, None where
+absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from cloudlet.kernel.fault import Fault
+from cloudlet.wire.aws.shapes import Shape
+
+Malformed = Fault("SerializationException")
+Reader = Callable[[Any], Any]
+Writer = Callable[[Any], Any]
+
+DEPTH_MAX = 100  # of nested values, in every protocol
+
+
+class Types:
+    """The struct type of each structure of a service."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, type[msgspec.Struct]] = {}
+
+    def struct(self, shape: Shape) -> type[msgspec.Struct]:
+        found = self._types.get(shape.name)
+        if found is None:
+            fields = [(name, Any, None) for name in shape.members]
+            found = self._types[shape.name] = msgspec.defstruct(
+                shape.name, fields, omit_defaults=True, gc=False
+            )
+        return found
+
+
+NOTHING = msgspec.defstruct("Nothing", [])
+"""The parameters of an operation without input."""
+
+
+def instant(seconds: float) -> float:
+    """A timestamp: whole seconds as int."""
+    whole = int(seconds)
+    return whole if whole == seconds else seconds
+
+
+def read_timestamp(text: str) -> float:
+    """Any of the three formats, as text."""
+    try:
+        if text[:1].isdigit() and "-" in text[1:]:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return instant(moment.timestamp())
+        if "," in text:
+            return instant(_http_date(text))
+        seconds = float(text)
+        if not math.isfinite(seconds):
+            raise ValueError(text)
+        return instant(seconds)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        raise Malformed(f"Invalid timestamp: {text[:100]!r}") from None
+
+
+def _http_date(text: str) -> float:
+    whole, dot, rest = text.partition(".")
+    fraction, _, zone = rest.partition(" ")
+    moment = parsedate_to_datetime(f"{whole} {zone}" if dot else text)
+    return moment.timestamp() + (float(f"0.{fraction}") if dot else 0.0)
+
+
+def write_iso8601(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{moment.microsecond // 1000:03d}Z" if moment.microsecond >= 1000 else f"{text}Z"
+
+
+def write_http_date(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
+    month = "JanFebMarAprMayJunJulAugSepOctNovDec"[moment.month * 3 - 3 : moment.month * 3]
+    return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
+
+
+def write_timestamp(seconds: float, form: str) -> str:
+    """A timestamp as text: iso8601, rfc822 or unixTimestamp."""
+    if form == "iso8601":
+        return write_iso8601(seconds)
+    if form == "rfc822":
+        return write_http_date(seconds)
+    return str(instant(seconds))
+
+
+def read_blob(text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise Malformed("A blob is not base64 text")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("Invalid base64 encoding") from None
+
+
+def write_blob(data: Any) -> str:
+    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
+
+
+def read_integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Malformed(f"{text[:100]!r} is not an integer") from None
+
+
+def read_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Malformed(f"{text[:100]!r} is not a number") from None
+
+
+def read_boolean(text: str) -> bool:
+    lower = text.lower()
+    if lower not in ("true", "false"):
+        raise Malformed(f"{text[:100]!r} is neither true nor false")
+    return lower == "true"
+
+
+def write_float(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return str(number)
+
+
+def text_reader(kind: str) -> Reader:
+    """How a scalar is read from text (forms, XML, headers, labels)."""
+    return {
+        "integer": read_integer,
+        "long": read_integer,
+        "float": read_float,
+        "double": read_float,
+        "boolean": read_boolean,
+        "timestamp": read_timestamp,
+        "blob": read_blob,
+    }.get(kind, str)
+
+
+def text_writer(kind: str, form: str) -> Writer:
+    """How a scalar is written as text; `form` is a timestamp's."""
+    if kind == "boolean":
+        return lambda value: "true" if value else "false"
+    if kind in ("float", "double"):
+        return write_float
+    if kind == "timestamp":
+        return lambda value: write_timestamp(value, form)
+    return write_blob if kind == "blob" else str
+
+
+def lazily(make: Callable[[], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A function that is made at its first call: for shapes that contain themselves."""
+    made: list[Callable[[Any], Any]] = []
+
+    def call(value: Any) -> Any:
+        if not made:
+            made.append(make())
+        return made[0](value)
+
+    return call
