@@ -262,7 +262,7 @@ def _read_query(head: Head) -> Claim | None:
     """The credential of a presigned request."""
     found: dict[bytes, bytes] = {}
     for name, value in pairs(head.query):
-        found.setdefault(unquote_to_bytes(name), value)
+        found.setdefault(unquote_to_bytes(name) if b"%" in name else name, value)
     if b"X-Amz-Algorithm" not in found:
         if b"AWSAccessKeyId" in found and b"Signature" in found:
             raise _version_2()
@@ -276,13 +276,14 @@ def _read_query(head: Head) -> Claim | None:
             'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
         )
     credential = unquote_to_bytes(found.get(b"X-Amz-Credential", b""))
-    is_s3 = credential.rsplit(b"/", 2)[-2:-1] != [] and text_of(credential.rsplit(b"/", 2)[-2]) in S3_SERVICES
+    tail = credential.rsplit(b"/", 2)
+    is_s3 = len(tail) == 3 and text_of(tail[1]) in S3_SERVICES
     missing = [name for name in PRESIGNED_REQUIRED if not found.get(name)]
     if missing == [b"X-Amz-Expires"] and not is_s3 and credential:
         missing = []  # only S3 insists; elsewhere the signature lasts as long as one in a header
     if missing:
         raise _incomplete_query(missing, is_s3)
-    signing = _signing(credential, unquote_to_bytes(found[b"X-Amz-SignedHeaders"]), presigned=is_s3)
+    signing = _signing_of_query(credential, found[b"X-Amz-SignedHeaders"], is_s3)
     amz_date = found[b"X-Amz-Date"]
     if instant_ms(amz_date) is None:
         raise _bad_query_date(amz_date, is_s3)
@@ -303,6 +304,12 @@ def _read_query(head: Head) -> Claim | None:
         payload_hash,
         signing,
     )
+
+
+@lru_cache(maxsize=256)
+def _signing_of_query(credential: bytes, signed_headers: bytes, is_s3: bool) -> Signing:  # noqa: FBT001
+    """The parse of a presigned query's two parameters; a target has 16 KiB at most, so this is bounded."""
+    return _signing(credential, unquote_to_bytes(signed_headers), presigned=is_s3)
 
 
 def _incomplete_query(missing: list[bytes], is_s3: bool) -> Fault:  # noqa: FBT001

@@ -140,7 +140,7 @@ class Verifier:
             refused = _refuse_time(claim, signed_ms, now_ms)
             if refused is not None:
                 return refused
-        if not claim.amz_date.startswith(signing.day):
+        if claim.amz_date[:8] != signing.day:
             return _wrong_day(claim)
         if signing.is_s3 or not signing.signs_host:
             refused = _refuse_headers(claim, head)
