@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.error
 import urllib.request
 
 import botocore.exceptions
@@ -9,6 +10,7 @@ import pytest
 from tests.cloud import running
 
 from cloudlet.aws.events import EVENTS_LOG
+from cloudlet.aws.identity import MissingAuthenticationToken
 from cloudlet.aws.pages import seal, unseal
 from cloudlet.aws.record import Record
 from cloudlet.aws.service import Service
@@ -119,6 +121,21 @@ def test_faults_carry_their_code_and_message(client):
         "The parameter already exists.",
     )
     assert refused(client.get_parameter, Name="b") == ("ParameterNotFound", "Parameter b not found.")
+
+
+def test_a_fault_forgets_where_it_was_raised(client):
+    """A fault declared once gathered the frames of every raise, and with them every refused request."""
+    client.put_parameter(Name="a", Value="1", Type="String")
+    refused(client.put_parameter, Name="a", Value="1", Type="String")
+    assert AlreadyExists.__traceback__ is None
+    assert AlreadyExists.__context__ is None
+
+
+def test_a_refused_key_leaves_nothing_behind(cloud):
+    anonymous = urllib.request.Request(cloud.url, b"Action=GetCallerIdentity&Version=2011-06-15")
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(anonymous)
+    assert MissingAuthenticationToken.__traceback__ is None
 
 
 def test_accounts_and_regions_are_apart(cloud, client):

@@ -95,7 +95,7 @@ class Gateway:
             loaded = self._catalogue.service(route.service)
             operation = loaded.operation(route.operation, route.protocol)
         except Fault as fault:
-            return self._unrouted(fault, route, request, request_id)
+            return self._unrouted(fault.spent(), route, request, request_id)
         exchange = Exchange(request, request_id, claim, route, loaded, operation)
         reply, code = await self._serve(exchange)
         elapsed_ms = self._desk.clock.monotonic_ms() - started_ms
@@ -126,6 +126,7 @@ class Gateway:
                 is_free=operation.model.authtype == "none",
             )
         except Fault as refused:
+            refused.spent()
             spelled = in_json(refused) if exchange.route.protocol in JSON_PROTOCOLS else refused
             return operation.codec.refuse(spelled, request_id), spelled.code
         call = self._call(exchange, caller)
@@ -137,7 +138,7 @@ class Gateway:
             result = await self._desk.run(call, partial(self._decide, operation, params))
             reply = operation.codec.reply(result, request_id)
         except Fault as raised:
-            fault = raised
+            fault = raised.spent()
         except Contended:
             fault = operation.declared.service.throttling
         except NoSpace:

@@ -28,6 +28,16 @@ class Fault(Exception):
         """The same fault with the message (and members) of this occasion."""
         return Fault(self.code, message, status=self.status, detail=detail or None)
 
+    def spent(self) -> Fault:
+        """The same fault without the memory of where it was raised; for whoever has caught it for good.
+
+        A fault is declared once and raised many times, and each raise hangs its frames, with the request in
+        them, on the one exception: without this they would stay as long as the process.
+        """
+        self.__traceback__ = None
+        self.__context__ = None
+        return self
+
 
 class ProtocolError(Exception):
     """A peer broke its protocol: the connection is closed, nothing else is harmed."""
