@@ -17,6 +17,7 @@ from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.logs_memory import MemoryLogs
+from cloudlet.shell import stores as shell_stores
 from cloudlet.shell.aws_face import AwsFace
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import serve
@@ -98,6 +99,9 @@ async def open_stores(engine, folder, clock):
     """Keys and logs over the engine asked for."""
     if engine == "memory":
         return MemoryKeys(clock.monotonic_ms), MemoryLogs()
+    if engine == "disk":
+        stores = await shell_stores.open_stores(folder, clock)
+        return stores.keys, stores.logs
     raise ValueError(engine)
 
 

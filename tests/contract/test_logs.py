@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.contract.logs_model import Model, Step, steps
 
+from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.kernel.batches import APPEND_BYTES_MAX, header
 from cloudlet.kernel.fault import Fenced, OutOfRange, ProtocolError, StoreError
 from cloudlet.kernel.keys import Durability
@@ -27,7 +29,20 @@ def open_memory(folder: Path) -> Logs:
     return MemoryLogs()
 
 
-ENGINES: dict[str, Callable[[Path], Logs]] = {"memory": open_memory}
+def open_disk(folder: Path) -> Logs:
+    return DiskLogs.open(folder)
+
+
+def open_small(folder: Path) -> Logs:
+    """A segment for every few batches, and never more than two files open."""
+    return DiskLogs.open(folder, segment_bytes=250, descriptors_max=2, flush_interval_ms=0.1)
+
+
+ENGINES: dict[str, Callable[[Path], Logs]] = {
+    "memory": open_memory,
+    "disk": open_disk,
+    "disk, small segments": open_small,
+}
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -283,5 +298,42 @@ def test_memory_is_the_plain_model(steps: list[Step]) -> None:
         for step in steps:
             await model.take(logs, step)
         await model.check_all(logs)
+
+    asyncio.run(whole())
+
+
+@given(steps=steps)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize(("segment_bytes", "descriptors_max"), [(300, 2), (5000, 256)])
+def test_disk_is_the_plain_model(
+    tmp_path_factory: pytest.TempPathFactory, segment_bytes: int, descriptors_max: int, steps: list[Step]
+) -> None:
+    """Also over reopening, and over a crash at any step: a copy of the files is what a killed process
+    leaves."""
+
+    def reopened(folder: Path) -> DiskLogs:
+        return DiskLogs.open(
+            folder, segment_bytes=segment_bytes, descriptors_max=descriptors_max, flush_interval_ms=0.5
+        )
+
+    async def whole() -> None:
+        folder = tmp_path_factory.mktemp("logs")
+        logs, model, copies = reopened(folder), Model(), 0
+        for step in steps:
+            if step[0] != "reopen":
+                await model.take(logs, step)
+                continue
+            if step[2] % 2:
+                copies += 1
+                copy = folder.with_name(f"{folder.name}-{copies}")
+                shutil.copytree(folder, copy)
+                await logs.close()
+                folder = copy
+            else:
+                await logs.close()
+            logs = reopened(folder)
+            model.check(logs)
+        await model.check_all(logs)
+        await logs.close()
 
     asyncio.run(whole())

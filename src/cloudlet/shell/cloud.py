@@ -66,7 +66,7 @@ class Cloud:
         """Open the stores and listen; on any failure everything is let go again."""
         try:
             sockets = self._bind()
-            self._stores = await open_stores(self._folder.path, self.clock, ephemeral=self.settings.ephemeral)
+            self._stores = await open_stores(self._folder.path, self.clock)
             self._face = self._aws_face(self._stores)
             self._face.start()
             guard = OriginGuard(self.settings.names)

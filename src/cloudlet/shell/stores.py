@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
-from cloudlet.kernel.logs_memory import MemoryLogs
 
 
 class Stores:
@@ -32,6 +32,6 @@ class Stores:
         await self.keys.close()
 
 
-async def open_stores(folder: Path, clock: Clock, *, ephemeral: bool) -> Stores:
+async def open_stores(folder: Path, clock: Clock) -> Stores:
     """Open or make the stores of a folder."""
-    return Stores(MemoryKeys(clock.monotonic_ms), MemoryLogs())
+    return Stores(MemoryKeys(clock.monotonic_ms), DiskLogs.open(folder / "logs"))

@@ -1,0 +1,332 @@
+"""The logs store on disk: every log a folder of segments in Kafka's own layout.
+
+State   ROOT/<log's name>/: see disk_log and disk_segment
+        ROOT/~trash/: files of dropped logs, on their way out
+Source  kernel/logs.py; docs/decisions/0003-logs-and-blobs.md
+Absent  a lock on the folder: whoever opens the store holds one on the whole data folder
+
+Theory of operation
+    Opening walks the folders for names and reads no log; a log is opened (and recovered) when it is first
+    asked about. An append is one `pwrite` on the event loop's thread: when it returns, the bytes are the
+    operating system's and survive kill -9. The flusher's thread syncs them within milliseconds; a SYNC append
+    waits for it, and all who wait share a sync. A write that finds no room is cut back, so that the log is as
+    before. After a failed sync nothing more is promised: every append is refused until the store is reopened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import count
+from typing import NoReturn, Self
+
+from cloudlet.engines.disk_files import OpenFiles
+from cloudlet.engines.disk_flusher import Flusher
+from cloudlet.engines.disk_log import DROPPED, EPOCHS, DiskLog, clear_dropped, remove_empty
+from cloudlet.engines.disk_segment import INDEX_INTERVAL_BYTES
+from cloudlet.kernel.batches import SPAN_MAX, Mark, stamp
+from cloudlet.kernel.fault import Fenced, NoSpace, OutOfRange, StoreError
+from cloudlet.kernel.keys import Durability
+from cloudlet.kernel.logs import Ends, LogName, Offset, check_name
+
+TRASH = "~trash"
+SEGMENT_BYTES = 64 << 20
+"""Kafka's default is 1 GiB. Here most logs are queues, trimmed all the time, and space comes back by whole
+segments; the index of a full segment is 128 KiB, and deleting one takes a millisecond."""
+DESCRIPTORS_MAX = 256  # a quarter of the usual soft limit; macOS has 256 in all, so set it lower there
+FLUSH_INTERVAL_MS = 5.0
+SMALL_BYTES = 1 << 20  # deleting less than this takes no longer than handing it to a thread
+# A file that may not grow further (RLIMIT_FSIZE, a quota) is as full as a disk.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class DiskLogs:
+    """The engine; made by `open`."""
+
+    def __init__(self, root: str, segment_bytes: int, descriptors_max: int, flush_interval_ms: float) -> None:
+        self._root = root
+        self._segment_bytes = segment_bytes
+        self._flusher = Flusher(root, flush_interval_ms)
+        self._files = OpenFiles(descriptors_max, self._flusher.lock)
+        self._logs: dict[LogName, DiskLog] = {}
+        self._names: list[LogName] = []  # sorted
+        self._trash = count()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        descriptors_max: int = DESCRIPTORS_MAX,
+        flush_interval_ms: float = FLUSH_INTERVAL_MS,
+    ) -> Self:
+        """Open the store in a folder, made if it is not there; deletions that a crash interrupted are
+        finished."""
+        root = os.path.abspath(folder)
+        os.makedirs(f"{root}/{TRASH}", mode=0o700, exist_ok=True)
+        logs = cls(root, segment_bytes, descriptors_max, flush_interval_ms)
+        _unlink_all([f"{root}/{TRASH}/{name}" for name in os.listdir(f"{root}/{TRASH}")])
+        logs._names = sorted(logs._walk())
+        return logs
+
+    def _walk(self) -> list[LogName]:
+        """The names of all logs, by one look at each folder."""
+        found: list[LogName] = []
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            path = f"{self._root}/{folder}" if folder else self._root
+            files: list[str] = []
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        files.append(entry.name)
+                    elif entry.name != TRASH:
+                        waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
+            if DROPPED in files:
+                _unlink_all(clear_dropped(path, self._root, self._trash_path))
+            elif any(name.endswith(".log") or name == EPOCHS for name in files):
+                found.append(LogName(folder))
+        return found
+
+    def _trash_path(self) -> str:
+        return f"{self._root}/{TRASH}/{next(self._trash)}"
+
+    # Finding a log
+
+    def _known(self, name: LogName) -> DiskLog:
+        """The log; one that is not on disk yet if there is none."""
+        if self._closed or self._flusher.failure is not None:
+            self._refuse()
+        log = self._logs.get(name)
+        if log is None:
+            log = DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
+            if self._listed(name):
+                log.load()
+                self._logs[name] = log
+        return log
+
+    def _refuse(self) -> NoReturn:
+        if self._flusher.failure is not None:
+            raise StoreError(f"a sync failed ({self._flusher.failure}); reopen the logs")
+        raise StoreError("the logs are closed")
+
+    def _listed(self, name: LogName) -> bool:
+        number = bisect_left(self._names, name)
+        return number < len(self._names) and self._names[number] == name
+
+    def _make(self, log: DiskLog) -> None:
+        """Bring a new log into being, with an empty segment."""
+        check_name(log.name)
+        try:
+            log.create()
+        except OSError as error:
+            remove_empty(log.folder, self._root)
+            _refuse_write(error)
+        self._logs[log.name] = log
+        self._names.insert(bisect_left(self._names, log.name), log.name)
+
+    # The port
+
+    async def append(
+        self,
+        log: LogName,
+        batches: bytes,
+        *,
+        at: Offset | None = None,
+        epoch: int = 0,
+        durability: Durability = Durability.RELAXED,
+    ) -> Offset:
+        there = self._logs.get(log)
+        if there is None or self._flusher.failure is not None:
+            there = self._known(log)
+        if epoch < there.epoch:
+            raise Fenced(f"epoch {epoch}, the log is in {there.epoch}")
+        base = there.stop
+        if at is not None and at != base:
+            raise OutOfRange(there.start, base)
+        stamped, stop, marks = stamp(batches, base, epoch)
+        if not there.segments:
+            self._make_with(there, stamped, stop, marks)
+        else:
+            self._write(there, stamped, stop, marks)
+        if epoch > there.epoch:
+            self._raise_epoch(there, epoch, base)
+        if durability is Durability.SYNC:
+            await self._settle(there)
+        return Offset(base)
+
+    def _write(self, log: DiskLog, stamped: bytes, stop: int, marks: Sequence[Mark]) -> None:
+        """Put stamped batches at the log's end."""
+        segment = log.active
+        size = segment.size
+        length = len(stamped)
+        if size and (size + length > self._segment_bytes or stop - segment.base > SPAN_MAX):
+            try:
+                log.roll()
+            except OSError as error:
+                _refuse_write(error)
+            segment, size = log.active, 0
+        fd = segment.fd
+        if fd < 0:
+            fd = self._files.open(segment)
+        segment.used = True
+        try:
+            if os.pwrite(fd, stamped, size) != length:
+                _write_rest(fd, stamped, size)
+        except OSError as error:
+            os.ftruncate(fd, size)
+            _refuse_write(error)
+        if marks:
+            following = [offset for offset, _ in marks] + [stop]
+            segment.mark(size, following[0] - 1)
+            for number, (_, position) in enumerate(marks):
+                segment.mark(size + position, following[number + 1] - 1)
+        elif size - segment.indexed > INDEX_INTERVAL_BYTES:
+            segment.mark(size, stop - 1)
+        segment.size = size + length
+        log.stop = stop
+        if not segment.dirty:
+            self._flusher.note(segment)
+
+    def _make_with(self, log: DiskLog, stamped: bytes, stop: int, marks: Sequence[Mark]) -> None:
+        self._make(log)
+        try:
+            self._write(log, stamped, stop, marks)
+        except NoSpace:
+            self._forget(log)
+            raise
+
+    def _raise_epoch(self, log: DiskLog, epoch: int, base: int) -> None:
+        """Enter the epoch that an append brought; without room for it the append is taken back."""
+        before = log.epochs, log.epoch
+        log.epochs = list(log.epochs)
+        log.note_epoch(epoch, base)
+        try:
+            log.save_epochs()
+        except OSError as error:
+            log.epochs, log.epoch = before
+            log.truncate(base)
+            _refuse_write(error)
+
+    async def _settle(self, log: DiskLog | None) -> None:
+        try:
+            await self._flusher.settle(None if log is None else log.active)
+        except OSError:
+            self._refuse()
+
+    async def read(self, log: LogName, offset: Offset, *, bytes_max: int) -> bytes:
+        there = self._logs.get(log) or self._known(log)
+        if offset == there.stop:
+            return b""
+        if not there.start <= offset < there.stop:
+            raise OutOfRange(there.start, there.stop)
+        return there.read(offset, bytes_max)
+
+    def ends(self, log: LogName) -> Ends:
+        there = self._logs.get(log) or self._known(log)
+        return Ends(Offset(there.start), Offset(there.stop))
+
+    def size(self, log: LogName) -> int:
+        there = self._logs.get(log) or self._known(log)
+        return sum(segment.size for segment in there.segments)
+
+    def names(self, prefix: str = "") -> Sequence[LogName]:
+        names = self._names
+        start = stop = bisect_left(names, prefix)
+        while stop < len(names) and names[stop].startswith(prefix):
+            stop += 1
+        return names[start:stop]
+
+    async def trim(self, log: LogName, start: Offset) -> None:
+        there = self._known(log)
+        if start > there.stop:
+            raise OutOfRange(there.start, there.stop)
+        if start > there.start:
+            try:
+                there.trim(start)
+            except OSError as error:
+                _refuse_write(error)
+
+    async def truncate(self, log: LogName, stop: Offset) -> None:
+        there = self._known(log)
+        there.check_ends(stop)
+        if stop < there.stop:
+            there.truncate(stop)
+            self._flusher.note(there.active)
+
+    async def fence(self, log: LogName, epoch: int) -> None:
+        there = self._known(log)
+        if epoch < there.epoch:
+            raise Fenced(f"epoch {epoch}, the log is in {there.epoch}")
+        new = not there.segments
+        if new:
+            self._make(there)
+        if epoch == there.epoch and not new:
+            return
+        before = there.epochs
+        if epoch > there.epoch:
+            there.epochs = list(there.epochs)
+            there.note_epoch(epoch, there.stop)
+        try:
+            await self._flusher.settle(there.active, there.save_epochs)
+        except OSError as error:
+            if there.epoch == epoch:
+                there.epochs, there.epoch = before, before[-1][0] if before else 0
+            _refuse_write(error)
+
+    async def drop(self, log: LogName) -> None:
+        there = self._known(log)
+        if there.segments:
+            size = self.size(log)
+            moved = self._forget(there)
+            if size <= SMALL_BYTES:
+                _unlink_all(moved)
+            else:
+                await asyncio.get_running_loop().run_in_executor(None, _unlink_all, moved)
+
+    def _forget(self, log: DiskLog) -> list[str]:
+        """Make the log's name free at once; what is left of it lies in the trash."""
+        log.drop()
+        del self._logs[log.name]
+        del self._names[bisect_left(self._names, log.name)]
+        return clear_dropped(log.folder, self._root, self._trash_path)
+
+    async def sync(self) -> None:
+        if self._closed or self._flusher.failure is not None:
+            self._refuse()
+        await self._settle(None)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._flusher.close()
+            self._files.close_all()
+            self._logs.clear()
+
+
+def _refuse_write(error: OSError) -> NoReturn:
+    if error.errno in _NO_ROOM:
+        raise NoSpace(str(error)) from error
+    raise error
+
+
+def _write_rest(fd: int, data: bytes, position: int) -> None:
+    """Write all of it again, however many calls that takes: the first one was cut short."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, position)
+        position += written
+        view = view[written:]
+
+
+def _unlink_all(paths: Sequence[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
