@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from cloudlet.engines.disk_keys import DiskKeys
+from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.keys import Keys
@@ -16,6 +18,16 @@ async def open_memory(_folder: Path, clock: ManualClock, history_free: Sequence[
     return MemoryKeys(clock.monotonic_ms, history_free)
 
 
-ENGINES: dict[str, Open] = {"memory": open_memory}
-DURABLE: frozenset[str] = frozenset()
+async def open_disk(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    return await DiskKeys.open(folder, clock.monotonic_ms, history_free=history_free)
+
+
+async def open_small_disk(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """Segments of a few frames and checkpoints all the time: the same contract."""
+    settings = LogSettings(segment_bytes=2048, first_segment_bytes=1024, checkpoint_bytes=1500)
+    return await DiskKeys.open(folder, clock.monotonic_ms, history_free=history_free, settings=settings)
+
+
+ENGINES: dict[str, Open] = {"memory": open_memory, "disk": open_disk, "small disk": open_small_disk}
+DURABLE: frozenset[str] = frozenset({"disk", "small disk"})
 """Those that find everything again when they are opened on the same folder."""

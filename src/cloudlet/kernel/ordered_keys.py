@@ -27,6 +27,14 @@ class OrderedKeys:
         self._runs = [ordered[at : at + RUN_KEYS] for at in range(0, len(ordered), RUN_KEYS)]
         self._lasts = [run[-1] for run in self._runs]
 
+    @classmethod
+    def of_runs(cls, runs: list[list[bytes]]) -> OrderedKeys:
+        """The set whose runs these are: in order, none empty, none longer than twice RUN_KEYS."""
+        made = cls()
+        made._runs = runs
+        made._lasts = [run[-1] for run in runs]
+        return made
+
     def __len__(self) -> int:
         return sum(map(len, self._runs))
 

@@ -1,0 +1,336 @@
+"""The keys store on this machine's disk: the embedded engine.
+
+State   DATA/keys: the log (disk_keys_log), the checkpoint (disk_keys_checkpoint), a lock file; in memory the
+        newest entry of each key (kernel/keys_newest) and the tombstones (disk_keys_past)
+Source  docs/architecture.md, "Keys"; docs/decisions/0002-keys-store.md
+Absent  none
+
+Theory of operation
+    A commit goes through decide -> append -> apply -> publish without a pause: `decide` looks at memory and
+    may refuse; `append` writes one frame to the operating system and may refuse for want of space; from there
+    on nothing can fail. An error of the disk other than a full one is not survived: nobody could tell any
+    more what of memory is on the disk, so the process ends and opens again from the log.
+
+    Reads at head are lookups in memory and wait for nobody. Reads of the past, and watches that are behind,
+    read the log (disk_keys_past); live watches are fed by `publish` (keys_feed); what may be shown follows
+    the fdatasync thread (disk_keys_sync).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cloudlet.engines import disk_keys_checkpoint as checkpoint
+from cloudlet.engines.disk_keys_log import FULL, Log, LogSettings, Spare
+from cloudlet.engines.disk_keys_past import DiskPast
+from cloudlet.engines.disk_keys_record import (
+    COMPACT,
+    GRANT,
+    REVOKE,
+    STEP,
+    grant_body,
+    number_body,
+    step_body,
+)
+from cloudlet.engines.disk_keys_replay import replay
+from cloudlet.engines.disk_keys_sync import Fatal, GroupSync
+from cloudlet.engines.keys_feed import Feed, FeedWatch
+from cloudlet.engines.memory_keys import meets
+from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
+from cloudlet.kernel.keys import (
+    NO_LEASE,
+    Author,
+    Commit,
+    Durability,
+    Entry,
+    Keys,
+    Lease,
+    LeaseId,
+    MonotonicMs,
+    Revision,
+)
+from cloudlet.kernel.keys_newest import Newest, Step
+
+logger = logging.getLogger(__name__)
+
+EXIT_STATUS = 70  # EX_SOFTWARE of sysexits.h
+SETTINGS = LogSettings()
+
+
+def end_process(error: BaseException) -> None:
+    """Say why, and end at once: nothing may be answered any more."""
+    logger.critical("the keys store cannot write, ending: %s", error)
+    logging.shutdown()
+    os._exit(EXIT_STATUS)
+
+
+class DiskKeys:
+    """The port over one folder, which it locks."""
+
+    def __init__(self, newest: Newest, log: Log, past: DiskPast, lock: int, fatal: Fatal) -> None:
+        """Use `open`."""
+        self._newest = newest
+        self._log = log
+        self._past = past
+        self._lock = lock
+        self._fatal = fatal
+        self._feed = Feed(past, newest.head)
+        self._loop = asyncio.get_running_loop()
+        self._sync = GroupSync(log, self._loop, self._fail, self._on_durable)
+        self._walk: checkpoint.Walk | None = None
+        self._checkpointing: asyncio.Task[None] | None = None
+        self._checkpoint_place = 0
+        self._checkpoint_bytes = 0
+        self._preparing: asyncio.Future[Spare] | None = None
+        self._is_failed = False
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        monotonic_ms: MonotonicMs,
+        *,
+        history_free: Sequence[bytes] = (),
+        settings: LogSettings = SETTINGS,
+        fatal: Fatal = end_process,
+    ) -> DiskKeys:
+        """Open or make the store in a folder. Damaged; StoreError if another process has it open or its
+        format is not known."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        log = Log(folder, settings)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(f"{folder} is in use by another process") from None
+            newest = Newest(monotonic_ms)
+            past = DiskPast(log, newest, tuple(history_free))
+            place = replay(folder, log, newest, past)
+        except BaseException:
+            log.close()
+            os.close(lock)
+            raise
+        store = cls(newest, log, past, lock, fatal)
+        store._checkpoint_place = place
+        return store
+
+    # --- reading
+
+    @property
+    def head(self) -> Revision:
+        return self._newest.head
+
+    @property
+    def settled(self) -> Revision:
+        return self._feed.settled
+
+    async def settle(self, revision: Revision) -> None:
+        if revision > self._feed.settled:
+            await self._feed.settle(revision)
+
+    def get(self, key: bytes) -> Entry | None:
+        return self._newest.entries.get(key)
+
+    def scan(
+        self, start: bytes, stop: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> Sequence[Entry]:
+        return self._newest.scan(start, stop, limit, reverse=reverse)
+
+    async def scan_at(
+        self,
+        revision: Revision,
+        start: bytes,
+        stop: bytes,
+        *,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Sequence[Entry]:
+        head = self._newest.head
+        if revision > head:
+            raise FutureRevision(head)
+        if revision == head:
+            return self._newest.scan(start, stop, limit, reverse=reverse)
+        if meets(start, stop, self._past.history_free):
+            raise Compacted(head)
+        return await self._past.scan(revision, start, stop, limit, reverse=reverse)
+
+    def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
+        return self._feed.watch(start, stop, since)
+
+    # --- writing
+
+    async def commit(self, commit: Commit) -> Revision:
+        if self._is_failed or self._feed.is_closed:
+            raise StoreError("the store is closed")
+        step = self._newest.decide(commit)
+        if step is None:
+            return self._newest.head
+        self._apply(step, commit.durability)
+        return step.revision
+
+    def _apply(self, step: Step, durability: Durability, ended: LeaseId = NO_LEASE) -> int:
+        """Write a step and make it so; the place behind its frame. NoSpace."""
+        past, sync = self._past, self._sync
+        place = self._append(STEP, step.revision, step_body(step, ended, past.tombstones, past.history_free))
+        if self._walk is not None:
+            self._walk.preserve(step)
+        self._newest.apply(step)
+        if step.dropped or past.tombstones:
+            past.note(step)
+        if durability:
+            sync.owe(step.revision, place)
+        else:
+            sync.relaxed()
+        self._feed.publish(step, sync.settled(step.revision))
+        return place
+
+    def _append(self, kind: int, revision: int, body: bytes) -> int:
+        log = self._log
+        try:
+            place = log.append(kind, revision, self._newest.head, body)
+        except OSError as error:
+            self._fail(error)
+            raise StoreError(f"the keys store cannot write: {error}") from error
+        if log.wants_spare and self._preparing is None:
+            self._preparing = self._loop.run_in_executor(None, self._prepare)
+            self._preparing.add_done_callback(self._prepared)
+        return place
+
+    def _prepare(self) -> Spare:
+        return self._log.prepare(self._log.settings.segment_bytes, zeroed=True)
+
+    def _prepared(self, future: asyncio.Future[Spare]) -> None:
+        error = future.exception()
+        if error is None:
+            self._log.adopt(future.result())
+            self._preparing = None
+        elif isinstance(error, OSError) and error.errno in FULL:
+            # The commit that needs the segment tries again, and is told.
+            self._loop.call_later(1.0, self._forget_preparing)
+        else:
+            self._fail(error)
+
+    def _forget_preparing(self) -> None:
+        self._preparing = None
+
+    def _fail(self, error: BaseException) -> None:
+        self._is_failed = True
+        self._fatal(error)
+        self._feed.close()
+        self._sync.close()
+
+    def _on_durable(self) -> None:
+        feed = self._feed
+        settled = self._sync.settled(self._newest.head)
+        if settled != feed.settled:
+            feed.advance(settled)
+        behind = self._log.stop - self._checkpoint_place
+        if behind > max(self._log.settings.checkpoint_bytes, self._checkpoint_bytes // 4):
+            self.start_checkpoint()
+
+    # --- leases
+
+    async def lease_grant(self, lease: LeaseId, ttl_ms: int, author: Author) -> None:
+        self._check_open()
+        self._newest.check_new(lease)
+        place = self._append(GRANT, self._newest.head, grant_body(lease, ttl_ms))
+        self._newest.grant(lease, ttl_ms)
+        await self._sync.wait(place)
+
+    async def lease_revoke(self, lease: LeaseId, author: Author) -> Revision:
+        self._check_open()
+        step = self._newest.decide_revoke(lease, author)
+        if step is not None:
+            self._apply(step, Durability.SYNC, lease)
+            self._newest.forget(lease)
+            return step.revision
+        place = self._append(REVOKE, self._newest.head, number_body(lease))
+        self._newest.forget(lease)
+        await self._sync.wait(place)
+        return self._newest.head
+
+    def lease_keepalive(self, lease: LeaseId) -> int:
+        return self._newest.keepalive(lease)
+
+    def leases(self) -> Sequence[Lease]:
+        return self._newest.lease_rows()
+
+    def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
+        return self._newest.lease_keys(lease)
+
+    def _check_open(self) -> None:
+        if self._is_failed or self._feed.is_closed:
+            raise StoreError("the store is closed")
+
+    # --- letting history go
+
+    async def compact(self, revision: Revision) -> None:
+        self._check_open()
+        if revision > self._newest.head:
+            raise FutureRevision(self._newest.head)
+        if revision <= self._past.mark:
+            raise Compacted(self._past.mark)
+        place = self._append(COMPACT, self._newest.head, number_body(revision))
+        self._past.mark = revision
+        await self._past.forget_buried()
+        await self._sync.wait(place)
+
+    def start_checkpoint(self) -> asyncio.Task[None]:
+        """Begin a checkpoint unless one is on its way; the store calls it by itself as the log grows."""
+        if self._checkpointing is None or self._checkpointing.done():
+            self._checkpointing = asyncio.create_task(self._checkpoint())
+        return self._checkpointing
+
+    async def _checkpoint(self) -> None:
+        log, past, folder = self._log, self._past, self._log.folder
+        walk = self._walk = checkpoint.Walk(self._newest, past.tombstones, past.mark, log.stop)
+        try:
+            await checkpoint.write(folder, walk)
+            await self._sync.wait(walk.place)
+            self._checkpoint_bytes = (folder / f"{checkpoint.NAME}.tmp").stat().st_size
+            await self._loop.run_in_executor(None, checkpoint.publish, folder)
+        except OSError as error:
+            if error.errno not in FULL:
+                self._fail(error)
+                return
+            logger.warning("no room for a checkpoint of the keys store: the log goes on growing")
+            (folder / f"{checkpoint.NAME}.tmp").unlink(missing_ok=True)
+            return
+        finally:
+            self._walk = None
+            self._checkpoint_place = walk.place
+        self._sync.retire(log.detach_below(walk.place))
+        first = log.segments[0]
+        if first.start and first.base_revision >= past.mark:
+            past.mark = Revision(first.base_revision + 1)
+            await past.forget_buried()
+
+    async def close(self) -> None:
+        if self._lock < 0:
+            return
+        if self._checkpointing is not None and not self._checkpointing.done():
+            self._checkpointing.cancel()
+            await asyncio.wait([self._checkpointing])
+        if self._preparing is not None:
+            await asyncio.wait([self._preparing])
+            await asyncio.sleep(0)  # `_prepared` runs first
+        if not self._is_failed:
+            await self._sync.wait(self._log.stop)
+            self._sync.mark()
+        self._feed.close()
+        self._sync.close()
+        await self._loop.run_in_executor(None, self._sync.join)
+        self._log.close()
+        os.close(self._lock)
+        self._lock = -1
+
+
+def _port(engine: DiskKeys) -> Keys:
+    """Holds the engine against the port when types are checked."""
+    return engine

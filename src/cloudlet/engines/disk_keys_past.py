@@ -1,0 +1,187 @@
+"""What the keys store on disk remembers: past versions and changes, read from its log.
+
+State   in memory: the revision at which each deleted key went (since the mark), the mark
+Source  docs/architecture.md, "Keys"
+Absent  none
+
+Theory of operation
+    The newest entry of a key, or its tombstone, knows the revision R of its last change. The frame of R tells
+    the entry before and the revision of *its* change, and so on: a read at revision r follows this chain down
+    to the first change above r, whose entry before is the answer. So only frames above r are read.
+
+    A frame is found by its revision: the segments know the head they began at, and each keeps a sparse index,
+    grown when first asked for. All reading is done in steps of a few milliseconds on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from cloudlet.engines.disk_keys_log import READ_BYTES, Log
+from cloudlet.engines.disk_keys_record import (
+    STEP,
+    DropRow,
+    PutRow,
+    StepBody,
+    change_within_body,
+    entry_before,
+    parse_frame,
+    read_step,
+    skim_frame,
+)
+from cloudlet.kernel.fault import Compacted, Damaged
+from cloudlet.kernel.keys import Change, Entry, Revision
+from cloudlet.kernel.keys_newest import Newest, Step
+from cloudlet.kernel.ordered_keys import OrderedKeys
+
+PAGE_BYTES = 1 << 18
+LOOKUPS_MAX = 64  # frames found one by one before the loop gets its turn
+
+
+class DiskPast:
+    """The history above the compaction mark."""
+
+    def __init__(self, log: Log, newest: Newest, history_free: tuple[bytes, ...]) -> None:
+        self.history_free = history_free
+        self.mark = Revision(0)  # the oldest revision that can be read
+        self.tombstones: dict[bytes, Revision] = {}
+        self.buried = OrderedKeys()  # the keys of `tombstones`
+        self._log = log
+        self._newest = newest
+
+    # --- keeping up
+
+    def note(self, step: Step) -> None:
+        """Remember which keys a step deletes, and which come back."""
+        tombstones = self.tombstones
+        for old in step.dropped:
+            if not old.key.startswith(self.history_free):
+                tombstones[old.key] = step.revision
+                self.buried.add(old.key)
+        if tombstones:
+            for entry, before in zip(step.entries, step.previous, strict=True):
+                if before is None and tombstones.pop(entry.key, None) is not None:
+                    self.buried.remove(entry.key)
+
+    async def forget_buried(self) -> None:
+        """Let go of the tombstones that no readable revision needs, a few at a time."""
+        after: bytes | None = None
+        while page := self.buried.page(after):
+            after = page[-1]
+            for key in page:
+                if self.tombstones[key] <= self.mark:
+                    del self.tombstones[key]
+                    self.buried.remove(key)
+            await asyncio.sleep(0)
+
+    # --- a past revision
+
+    async def scan(
+        self, revision: Revision, start: bytes, stop: bytes, limit: int | None, *, reverse: bool
+    ) -> list[Entry]:
+        """The entries of the range at a revision below the head; Compacted."""
+        self._check(revision)
+        suspects = [
+            (entry.key, entry.mod_revision, entry)
+            for entry in self._newest.scan(start, stop, None, reverse=False)
+        ]
+        buried = self.buried.slice(start, stop)
+        if buried:
+            suspects += [(key, self.tombstones[key], None) for key in buried]  # type: ignore[misc]
+            suspects.sort(key=lambda suspect: suspect[0])
+        if reverse:
+            suspects.reverse()
+        found: list[Entry] = []
+        lookups = 0
+        for key, changed, newest in suspects:
+            if limit is not None and len(found) >= limit:
+                break
+            entry: Entry | None = newest
+            while changed > revision:
+                lookups += 1
+                if lookups % LOOKUPS_MAX == 0:
+                    await asyncio.sleep(0)
+                self._check(revision)
+                row = await self._row(changed, key)
+                changed, entry = row.before, entry_before(row)
+            if entry is not None:
+                found.append(entry)
+        return found
+
+    def _check(self, revision: int) -> None:
+        if revision < self.mark:
+            raise Compacted(self.mark)
+
+    async def _row(self, revision: Revision, key: bytes) -> PutRow | DropRow:
+        body = await self._step(revision)
+        for put in body.puts:
+            if put.key == key:
+                return put
+        for drop in body.drops:
+            if drop.key == key:
+                return drop
+        raise Damaged(f"{self._log.folder}: revision {revision} does not change {key!r}")
+
+    async def _step(self, revision: Revision) -> StepBody:
+        """The frame of a revision."""
+        segment, place = await self._log.locate(revision)
+        while place < segment.stop:
+            data = self._log.read(segment, place, READ_BYTES)
+            at = 0
+            while (skimmed := skim_frame(data, at)) is not None:
+                kind, found, stop = skimmed
+                if kind == STEP and found == revision:
+                    if stop > len(data):
+                        break  # `read` again from here, whole
+                    frame = parse_frame(data, at)
+                    if frame is None:
+                        raise Damaged(f"{segment.path} at byte {place + at - segment.start}")
+                    return read_step(frame.body)
+                at = stop
+            place += at
+        raise Damaged(f"{segment.path}: no revision {revision}")
+
+    # --- changes
+
+    async def changes(
+        self,
+        start: bytes,
+        stop: bytes,
+        since: Revision,
+        until: Revision,
+        free_after: Revision,
+        changes_max: int,
+    ) -> tuple[Sequence[Change], Revision]:
+        """See keys_feed.Past."""
+        await asyncio.sleep(0)
+        self._check(since)
+        # Nothing changed in revisions 0 and 1.
+        since = max(since, Revision(2))
+        if since > until:
+            return (), Revision(until + 1)
+        segment, place = await self._log.locate(since)
+        self._check(since)
+        data = self._log.read(segment, place, PAGE_BYTES)
+        found: list[Change] = []
+        at, position = 0, since
+        while len(found) < changes_max and place + at < segment.stop:
+            frame = parse_frame(data, at)
+            if frame is None:
+                if position > since:
+                    break
+                place, at = place + at, 0
+                data = self._log.read(segment, place, PAGE_BYTES)
+                continue
+            at = frame.stop
+            revision = Revision(frame.revision)
+            if frame.kind != STEP or revision < since:
+                continue
+            if revision > until:
+                return found, Revision(until + 1)
+            without = () if revision > free_after else self.history_free
+            change = change_within_body(read_step(frame.body), revision, start, stop, without, self.mark)
+            position = Revision(revision + 1)
+            if change is not None:
+                found.append(change)
+        return found, position

@@ -1,0 +1,226 @@
+"""The bytes of the keys log: segment headers, frames, and the records inside.
+
+State   none
+Source  our own format, number 1; CRC-32C (RFC 3720, appendix B.4)
+Absent  none
+
+A segment is a header and frames, then zeroes:
+
+    segment   magic "cloudlet" | format u16 | crc u32 | start u64 | base revision u64 | zeroes to 64 bytes
+    frame     marker u32 | crc u32 | length u32 | durable u64 | revision u64 | kind u8 | body (MessagePack)
+
+`start` is the segment's place in the log, counted in bytes since the log began, so a place is one number over
+all segments. `durable` says up to which place the log was known to be on the disk when the frame was written:
+a broken frame below the `durable` of a whole one was lost by the disk, not by a crash (see disk_keys_log).
+
+A step carries, beside each new entry, the entry before it. So one frame shows a watcher both sides of a
+change, and to read the past one needs only frames *above* the revision asked for: old segments may go any
+time, and what they alone told is below the compaction mark.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import google_crc32c
+import msgspec
+
+from cloudlet.kernel.keys import Author, Change, Entry, Event, LeaseId, Revision
+from cloudlet.kernel.keys_newest import Step, tombstone
+
+FORMAT = 1
+MAGIC = b"cloudlet"
+MARKER = b"\xc1KEY"  # 0xc1 is never used by MessagePack, so a body holds it only inside a string
+SEGMENT_HEADER_BYTES = 64
+
+STEP, GRANT, REVOKE, COMPACT, MARK = 1, 2, 3, 4, 5
+
+_segment = struct.Struct("<8sHIQQ")
+_frame = struct.Struct("<4sIIQQB")
+_tail = struct.Struct("<IQQB")
+_crc = struct.Struct("<I")
+FRAME_BYTES = _frame.size
+_TAIL_AT = 8
+
+checksum = google_crc32c.value
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Frame(NamedTuple):
+    """A whole frame and where it lies in the bytes it was found in."""
+
+    kind: int
+    revision: int
+    durable: int
+    body: bytes
+    stop: int
+
+
+class Image(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The rest of an entry whose key and mod revision stand beside it."""
+
+    value: bytes
+    meta: bytes
+    create_revision: Revision
+    version: int
+    lease: LeaseId
+
+
+class PutRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A new entry; `before` is the revision of the key's change before (0: none known)."""
+
+    key: bytes
+    value: bytes
+    meta: bytes
+    create_revision: Revision
+    version: int
+    lease: LeaseId
+    before: Revision
+    image: Image | None
+
+
+class DropRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An entry that goes."""
+
+    key: bytes
+    before: Revision
+    image: Image | None
+
+
+class StepBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One revision; `lease` ends with it, unless 0."""
+
+    face: str
+    principal: str
+    address: str
+    request_id: str
+    lease: LeaseId
+    drops: list[DropRow]
+    puts: list[PutRow]
+
+
+class GrantBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A new lease."""
+
+    lease: LeaseId
+    ttl_ms: int
+
+
+read_step = msgspec.msgpack.Decoder(StepBody).decode
+read_grant = msgspec.msgpack.Decoder(GrantBody).decode
+read_number = msgspec.msgpack.Decoder(int).decode
+
+
+def segment_header(start: int, base_revision: int) -> bytes:
+    """The first bytes of a segment."""
+    bare = _segment.pack(MAGIC, FORMAT, 0, start, base_revision)
+    whole = _segment.pack(MAGIC, FORMAT, checksum(bare), start, base_revision)
+    return whole.ljust(SEGMENT_HEADER_BYTES, b"\0")
+
+
+def parse_segment_header(data: bytes) -> tuple[int, int, int] | None:
+    """(format, start, base revision), or None unless whole."""
+    if len(data) < SEGMENT_HEADER_BYTES:
+        return None
+    magic, number, crc, start, base_revision = _segment.unpack_from(data)
+    if magic != MAGIC or crc != checksum(_segment.pack(magic, number, 0, start, base_revision)):
+        return None
+    return number, start, base_revision
+
+
+def frame(kind: int, revision: int, durable: int, body: bytes) -> bytes:
+    """The frame around a body."""
+    tail = _tail.pack(len(body), durable, revision, kind) + body
+    return MARKER + _crc.pack(checksum(tail)) + tail
+
+
+def parse_frame(data: bytes, at: int) -> Frame | None:
+    """The frame that begins at `at`, or None unless it is whole and passes its checksum."""
+    if len(data) - at < FRAME_BYTES:
+        return None
+    marker, crc, length, durable, revision, kind = _frame.unpack_from(data, at)
+    stop = at + FRAME_BYTES + length
+    if marker != MARKER or stop > len(data) or checksum(data[at + _TAIL_AT : stop]) != crc:
+        return None
+    return Frame(kind, revision, durable, data[at + FRAME_BYTES : stop], stop)
+
+
+def skim_frame(data: bytes, at: int) -> tuple[int, int, int] | None:
+    """(kind, revision, stop) of the frame at `at` by its header alone; `stop` may lie beyond the data."""
+    if len(data) - at < FRAME_BYTES:
+        return None
+    marker, _, length, _, revision, kind = _frame.unpack_from(data, at)
+    return (kind, revision, at + FRAME_BYTES + length) if marker == MARKER else None
+
+
+def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free: tuple[bytes, ...]) -> bytes:
+    """A step's body. Keys that begin with one of `free` keep no entry before."""
+    author = step.author
+    puts: list[tuple[object, ...]] = []
+    for e, old in zip(step.entries, step.previous, strict=True):
+        key = e.key
+        new = (key, e.value, e.meta, e.create_revision, e.version, e.lease)
+        if old is None:
+            puts.append((*new, tombstones.get(key, 0), None))
+        else:
+            puts.append((*new, old.mod_revision, None if free and key.startswith(free) else image(old)))
+    drops = [
+        (old.key, old.mod_revision, None if free and old.key.startswith(free) else image(old))
+        for old in step.dropped
+    ]
+    return _encode((author.face, author.principal, author.address, author.request_id, lease, drops, puts))
+
+
+def image(entry: Entry) -> tuple[bytes, bytes, int, int, int]:
+    """What `Image` is read from."""
+    return entry.value, entry.meta, entry.create_revision, entry.version, entry.lease
+
+
+def grant_body(lease: int, ttl_ms: int) -> bytes:
+    return _encode((lease, ttl_ms))
+
+
+def number_body(number: int) -> bytes:
+    return _encode(number)
+
+
+def entry_of(row: PutRow, revision: Revision) -> Entry:
+    """The entry that a put of `revision` made."""
+    # One integer object for both revisions where they are the same: a million keys hold them in memory.
+    created = revision if row.create_revision == revision else row.create_revision
+    return Entry(row.key, row.value, row.meta, created, revision, row.version, row.lease)
+
+
+def entry_before(row: PutRow | DropRow) -> Entry | None:
+    """The entry that a put or a drop replaced."""
+    found = row.image
+    if found is None:
+        return None
+    return Entry(
+        row.key, found.value, found.meta, found.create_revision, row.before, found.version, found.lease
+    )
+
+
+def change_within_body(
+    body: StepBody, revision: Revision, start: bytes, stop: bytes, without: tuple[bytes, ...], mark: Revision
+) -> Change | None:
+    """The part of a step that touches [start, stop) and no key that begins with one of `without`. At the
+    compaction mark and below, the entries before are compacted."""
+    events: list[Event] = []
+    for drop in body.drops:
+        if start <= drop.key < stop and not drop.key.startswith(without):
+            events.append(
+                Event(tombstone(drop.key, revision), entry_before(drop) if revision > mark else None)
+            )
+    for put in body.puts:
+        if start <= put.key < stop and not put.key.startswith(without):
+            events.append(Event(entry_of(put, revision), entry_before(put) if revision > mark else None))
+    if not events:
+        return None
+    return Change(revision, author_of(body), tuple(events))
+
+
+def author_of(body: StepBody) -> Author:
+    return Author(body.face, body.principal, body.address, body.request_id)
