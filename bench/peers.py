@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudlet-bench"
 
+CORES = sorted(os.sched_getaffinity(0))
+
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 INSTALL_SECONDS = 900.0
@@ -252,15 +254,10 @@ class on_core:
 
     def __enter__(self) -> None:
         self._before = os.sched_getaffinity(0)
-        cores = sorted(self._before | every_core())
-        os.sched_setaffinity(0, {cores[self._core % len(cores)]})
+        os.sched_setaffinity(0, {CORES[self._core % len(CORES)]})
 
     def __exit__(self, *_: object) -> None:
         os.sched_setaffinity(0, self._before)
-
-
-def every_core() -> set[int]:
-    return os.sched_getaffinity(os.getppid()) | os.sched_getaffinity(0)
 
 
 def machine() -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -24,8 +25,10 @@ from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.kernel.tuples import pack
+from cloudlet.wire.aws_chunked import Chain
 from cloudlet.wire.http1 import Request
 from cloudlet.wire.sigv4 import read_credential
+from cloudlet.wire.sigv4_verify import signing_key
 
 ROOT = "000000000000"
 USER = AccessKey("user-secret", "111122223333", "arn:aws:iam::111122223333:user/eve", "AIDA0", "IAMUser")
@@ -160,6 +163,41 @@ def test_chunks_are_verified_where_the_request_was() -> None:
         claim = read_credential(signed(key, secret).head)
         assert claim is not None
         assert (desk.identities.signing_key(claim) is not None) is is_verified
+
+
+def test_a_streamed_body_is_read_as_its_caller_is_verified() -> None:
+    data = b"hello"
+    for key, secret, is_verified in [("test", "test", True), ("AKIAOTHER", "x", False)]:
+        signer = S3SigV4Auth(Credentials(key, secret), "s3", "us-east-1")
+        signer.payload = lambda request: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"  # type: ignore[method-assign]
+        headers = {"x-amz-decoded-content-length": str(len(data))}
+        request = sign(signer, "PUT", "http://localhost/b/k", headers)
+        claim = read_credential(request.head)
+        assert claim is not None
+        desk = Desk()
+        assert desk.identities.caller(claim, request.head, None).root
+        link = Chain(
+            signing_key(secret, claim.signing.scope), claim.amz_date, claim.signing.scope, claim.signature
+        )
+        good = b"".join(
+            b"%x;chunk-signature=%b\r\n%b%b"
+            % (len(part), link.sign_chunk(sha256(part).hexdigest().encode()), part, b"\r\n")
+            for part in (data, b"")
+        )
+        assert read_body(desk, request, good) == data
+        bad = good.replace(b"hello", b"hella")
+        if is_verified:
+            with pytest.raises(Fault, match="does not match the signature"):
+                read_body(desk, request, bad)
+        else:
+            assert read_body(desk, request, bad) == b"hella"
+
+
+def read_body(desk: Desk, request: Request, body: bytes) -> bytes:
+    reader = desk.identities.body(read_credential(request.head), request.head)
+    data = b"".join(reader.feed(body))
+    reader.finish()
+    return data
 
 
 def test_json_services_spell_the_codes_their_way() -> None:

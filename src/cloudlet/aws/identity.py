@@ -28,6 +28,7 @@ from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.tuples import Tuple, pack
+from cloudlet.wire.aws_chunked import Chain, ChunkDecoder, PlainBody, body_of
 from cloudlet.wire.http1 import Head
 from cloudlet.wire.sigv4 import Claim
 from cloudlet.wire.sigv4_verify import PAYLOAD_WORDS, SigningKey, Verifier, body_mismatch
@@ -167,11 +168,18 @@ class Identities:
             self._verify(claim, head, body, secret)
         return root_of(account_of_key(claim.access_key) or self._account, claim.access_key)
 
-    def signing_key(self, claim: Claim) -> SigningKey | None:
-        """The key that the chunks of a streamed body are signed with; None if they are not verified.
+    def body(self, claim: Claim | None, head: Head) -> ChunkDecoder | PlainBody:
+        """What reads the streamed body of a request whose claim `caller` has accepted with a body of None.
 
-        For a claim that `caller` has accepted.
+        It checks the body's hash, or each chunk's signature where the caller's was verified.
         """
+        key = None if claim is None else self.signing_key(claim)
+        if claim is None or key is None:
+            return body_of(head, None)
+        return body_of(head, Chain(key, claim.amz_date, claim.signing.scope, claim.signature))
+
+    def signing_key(self, claim: Claim) -> SigningKey | None:
+        """The key that the chunks of a streamed body are signed with; None if they are not verified."""
         known = self._known(claim.access_key)
         secret = known.secret if known is not None else self._secret(claim)
         return None if secret is None else self._verifier.key(claim, secret)
