@@ -110,3 +110,15 @@ def test_a_web_page_does_not_drive_the_cloud(cloud, headers):
         urllib.request.urlopen(request)
     assert raised.value.code == 403
     raised.value.close()
+
+
+def test_a_session_outlives_a_restart(tmp_path):
+    with running(engine="disk", folder=tmp_path) as cloud:
+        made = cloud.client("sts", key="123456789012").get_session_token()["Credentials"]
+    with running(engine="disk", folder=tmp_path) as cloud:
+        session = {
+            "key": made["AccessKeyId"],
+            "secret": made["SecretAccessKey"],
+            "token": made["SessionToken"],
+        }
+        assert cloud.client("sts", **session).get_caller_identity()["Account"] == "123456789012"

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_logs import DiskLogs
-from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
@@ -34,4 +34,5 @@ class Stores:
 
 async def open_stores(folder: Path, clock: Clock) -> Stores:
     """Open or make the stores of a folder."""
-    return Stores(MemoryKeys(clock.monotonic_ms), DiskLogs.open(folder / "logs"))
+    keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms)
+    return Stores(keys, DiskLogs.open(folder / "logs"))
