@@ -38,6 +38,8 @@ WINDOW_SECONDS = 0.3  # batches are repeated until a round has measured this lon
 BATCHES_MAX = 20
 WRK_SECONDS = 2
 LOAD_SECONDS = 4.0  # of each half of the load under which memory is watched
+MESSAGES_MAX = 50_000  # sent to one queue to see what a waiting message costs
+MESSAGES_MIN = 2_000  # fewer say nothing; a slow server is given up after LOAD_SECONDS
 SETTLE_SECONDS = 1.0  # before idle memory is read
 BODY = "x" * 256
 VERSION = "2012-11-05"  # of SQS
@@ -121,6 +123,7 @@ class Figures:
     growth_kib: float = 0.0  # per 1,000 requests of the load's second half
     cpu_us: dict[str, list[float]] = field(default_factory=dict)
     rate: dict[str, list[float]] = field(default_factory=dict)
+    message_bytes: float | None = None
     wrk_rate: list[float] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -198,6 +201,23 @@ def measure_growth(running: Running, figures: Figures) -> None:
     figures.growth_kib = (figures.loaded_kib - between) / sent * 1000
 
 
+def measure_messages(running: Running, figures: Figures) -> None:
+    """Memory that a waiting message takes."""
+    try:
+        request, expected = send_json(running)
+        before, _ = running.server.memory_kib()
+        sent = 0
+        until = time.monotonic() + LOAD_SECONDS
+        while sent < MESSAGES_MAX and time.monotonic() < until:
+            running.replayer.replay(request, BATCH, expected)
+            sent += BATCH
+        after, _ = running.server.memory_kib()
+    except (ClientError, BotoCoreError, Refused):
+        return  # said by the case already
+    if sent >= MESSAGES_MIN:
+        figures.message_bytes = (after - before) * 1024 / sent
+
+
 def measure(peers: Sequence[Peer], rounds: int) -> Mapping[str, Figures]:
     """Everything, interleaved."""
     figures = {peer.name: Figures() for peer in peers}
@@ -227,6 +247,7 @@ def measure(peers: Sequence[Peer], rounds: int) -> Mapping[str, Figures]:
             print("memory under load")
             for each in running:
                 measure_growth(each, figures[each.server.peer.name])
+                measure_messages(each, figures[each.server.peer.name])
         finally:
             for each in running:
                 each.close()
@@ -267,6 +288,8 @@ with one request in flight on each.
 - *CPU*: the server's, per request, over batches of {batch} replayed signed requests. Each batch has a fresh
   queue; for ReceiveMessage it holds {batch} messages of 256 B, and each is received once.
 - *Growth*: of RSS, during the second half of a load of GetCallerIdentity.
+- *Memory of a waiting message*: growth of RSS over the messages of 256 B sent to one queue in 4 s (50,000 at
+  most; – for fewer than 2,000).
 """
 
 
@@ -285,6 +308,7 @@ def report(
         compared("RSS after the load, MiB", [each.loaded_kib / 1024 for each in of], 1),
         compared("growth per 1,000 requests, KiB", [each.growth_kib for each in of], 1, ratios=False),
     ]
+    rows.append(compared("memory of a waiting message, bytes", [each.message_bytes for each in of]))
     rows += [compared(f"CPU of {case}, µs", [middle(each.cpu_us, case) for each in of]) for case in CASES]
     rates = [compared(case, [middle(each.rate, case) for each in of], ratios=False) for case in CASES]
     if any(each.wrk_rate for each in of):
