@@ -15,7 +15,7 @@ import botocore.parsers
 import msgspec
 import pytest
 
-from cloudlet.aws.route import RestPaths
+from cloudlet.aws.paths import RestPaths
 from cloudlet.wire.aws.codec import compile_codec
 from cloudlet.wire.aws.shapes import ServiceModel
 from cloudlet.wire.aws.values import read_timestamp
@@ -168,7 +168,7 @@ def test_requests_are_read(name, suite, case):
     if protocol.startswith("rest"):
         found = RestPaths(model).match(head)
         assert found is not None, f"no operation at {sent['method']} {sent['uri']}"
-        labels = found[1]
+        labels = found.labels
     params = compile_codec(model, operation, protocol).parse(
         head, body_of(suite, sent.get("body", "")), labels
     )

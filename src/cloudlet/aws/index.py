@@ -32,6 +32,9 @@ def derive(models: Models) -> dict[str, dict[str, list[str]]]:
         found["id"].setdefault(identifier, []).append(name)
         if model.query_compatible or {"query", "ec2"} & set(model.protocols):
             found["version"].setdefault(model.api_version, []).append(name)
+    for named in found.values():
+        for names in named.values():  # what Neptune shares with RDS means RDS, which gave it its signing name
+            names.sort(key=lambda name: (name != models.service(name).signing_name, name))
     return found
 
 

@@ -15,17 +15,17 @@ What is sent decides, not what a model lists: current and older SDKs speak diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import NamedTuple
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 import orjson
 
 from cloudlet.aws.models import Models
+from cloudlet.aws.paths import Match, RestPaths
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.aws.shapes import OperationModel, ServiceModel
 from cloudlet.wire.http1 import Head
 
 UnknownOperation = Fault("UnknownOperationException", status=404)
@@ -35,7 +35,6 @@ MissingAction = Fault("MissingAction", "The request must contain the parameter A
 ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
 VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
 CBOR_PATH = re.compile(rb"/service/([^/]+)/operation/([^/]+)\Z")
-LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 KNOWN_MAX = 10_000  # remembered targets and actions
 
@@ -172,17 +171,14 @@ class Router:
 
     def _by_path(self, head: Head, signing_name: str | None) -> Route:
         names = self._index["signing"].get(signing_name, []) if signing_name else []
-        for name in names:
-            model = self._models.service(name)
-            protocol = next((each for each in model.protocols if each.startswith("rest")), None)
-            if protocol is None:
-                continue
-            paths = self._paths.get(name)
-            if paths is None:
-                paths = self._paths[name] = RestPaths(model)
-            found = paths.match(head)
-            if found is not None:
-                return Route(name, found[0], protocol, found[1])
+        closest: tuple[Match, str] | None = None
+        for name in names:  # services that share a signing name are told apart by the closest path
+            found = self._paths_of(name).match(head)
+            if found is not None and (closest is None or found.closeness > closest[0].closeness):
+                closest = found, name
+        if closest is not None:
+            match, name = closest
+            return Route(name, match.operation, self._rest_protocol([name]), match.labels)
         path = head.path.decode("latin-1")
         if not names:
             what = f"{head.method} {path}: no service is named by a target, an action or a credential."
@@ -190,80 +186,17 @@ class Router:
             what = f"{names[0]} has no operation at {head.method} {path}."
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
 
+    def _paths_of(self, name: str) -> RestPaths:
+        found = self._paths.get(name)
+        if found is None:
+            model = self._models.service(name)
+            is_rest = any(protocol.startswith("rest") for protocol in model.protocols)
+            found = self._paths[name] = RestPaths(model if is_rest else None)
+        return found
+
     def _rest_protocol(self, names: Sequence[str]) -> str:
         protocols = [each for name in names for each in self._models.service(name).protocols]
         return next(
             (each for each in protocols if each.startswith("rest")),
             protocols[0] if protocols else "rest-json",
         )
-
-
-class RestPath(NamedTuple):
-    """One operation's place: its path as a pattern, and the arguments that it needs in the query string."""
-
-    rank: tuple[int, int, int]  # the most specific first: arguments, literal parts, greedy labels
-    pattern: re.Pattern[str]
-    arguments: Mapping[str, str | None]
-    operation: str
-    labels: Sequence[str]
-
-
-class RestPaths:
-    """The paths of one REST service."""
-
-    def __init__(self, model: ServiceModel) -> None:
-        self._by_method: dict[str, list[RestPath]] = {}
-        for name in model.operations:
-            operation = model.operation(name)
-            self._by_method.setdefault(operation.method, []).append(rest_path(operation))
-        for paths in self._by_method.values():
-            paths.sort(key=lambda path: path.rank)
-
-    def match(self, head: Head) -> tuple[str, Mapping[str, str]] | None:
-        """The operation at a raw path, and its decoded labels."""
-        path = head.path.decode("latin-1")
-        given: dict[str, str] | None = None
-        for place in self._by_method.get(head.method, ()):
-            found = place.pattern.match(path)
-            if found is None:
-                continue
-            if place.arguments:
-                given = dict(_pairs(head.query)) if given is None else given
-                if not all(n in given and v in (None, given[n]) for n, v in place.arguments.items()):
-                    continue
-            labels = {name: unquote(part) for name, part in zip(place.labels, found.groups(), strict=True)}
-            return place.operation, labels
-        return None
-
-
-def _pairs(query: bytes) -> Iterator[tuple[str, str]]:
-    for pair in query.decode("latin-1").split("&"):
-        name, _, value = pair.partition("=")
-        yield unquote_plus(name), unquote_plus(value)
-
-
-def rest_path(operation: OperationModel) -> RestPath:
-    """The pattern of an operation's URI template."""
-    template, _, query = operation.uri.partition("?")
-    labels: list[str] = []
-    pattern: list[str] = []
-    literal = greedy = 0
-    for segment in template.strip("/").split("/") if template != "/" else []:
-        pattern.append("/")
-        position = 0
-        for found in LABEL.finditer(segment):
-            pattern.append(re.escape(segment[position : found.start()]))
-            labels.append(found[1])
-            pattern.append("(.+)" if found[2] else "([^/]*)")
-            greedy += bool(found[2])
-            position = found.end()
-        pattern.append(re.escape(segment[position:]))
-        literal += position == 0
-    arguments = {name: value or None for name, value in _pairs(query.encode())} if query else {}
-    return RestPath(
-        (-len(arguments), -literal, greedy),
-        re.compile("".join(pattern) + "/?\\Z"),
-        arguments,
-        operation.name,
-        labels,
-    )

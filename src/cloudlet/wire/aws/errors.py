@@ -9,13 +9,15 @@ Absent  none
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.aws import cbor, json
-from cloudlet.wire.aws.shapes import ErrorModel, ServiceModel
+from cloudlet.wire.aws import cbor, json, xml
+from cloudlet.wire.aws.rest import ReplyBindings
+from cloudlet.wire.aws.shapes import ErrorModel, Member, ServiceModel
 from cloudlet.wire.aws.xml import escape
-from cloudlet.wire.http1 import Head, Response
+from cloudlet.wire.http1 import Head, Headers, Response
 
 SENDER_BELOW = 500
 
@@ -24,8 +26,11 @@ class Refuser:
     """Writes the faults of one service over one protocol."""
 
     def __init__(self, service: ServiceModel | None, protocol: str) -> None:
-        self._service = service
-        self._protocol = protocol
+        self._service = service.as_query if service and protocol in ("query", "ec2") else service
+        self._json_writers = json.JsonWriters(uses_location_names=protocol.startswith("rest"))
+        self._cbor_writers = cbor.CborWriters()
+        self._xml_writers = xml.XmlWriters()
+        self._headers: dict[str, ReplyBindings] = {}
         self._write = {
             "query": self._query,
             "ec2": self._ec2,
@@ -48,7 +53,7 @@ class Refuser:
         ]
         self._query_compatible(headers, fault, model, status)
         kind = self._qualified(fault, model) if version == "1.0" else _name(fault, model)
-        return Response(status, headers, json.dump({"__type": kind, **_members(fault, model)}))
+        return Response(status, headers, json.dump({"__type": kind, **self._members(fault, model)}))
 
     def _rest_json(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         headers = [
@@ -56,7 +61,16 @@ class Refuser:
             (b"x-amzn-requestid", request_id.encode()),
             (b"x-amzn-errortype", _name(fault, model).encode()),
         ]
-        return Response(status, headers, json.dump(_members(fault, model)))
+        self._bind(headers, fault, model)
+        return Response(status, headers, json.dump(self._members(fault, model)))
+
+    def _bind(self, headers: Headers, fault: Fault, model: ErrorModel | None) -> None:
+        """Append the headers that members of the error are bound to."""
+        if model is not None and fault.detail:
+            bindings = self._headers.get(model.shape.name)
+            if bindings is None:
+                bindings = self._headers[model.shape.name] = ReplyBindings(model.shape)
+            bindings.write(fault.detail, headers)
 
     def _cbor(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         headers = [
@@ -65,9 +79,8 @@ class Refuser:
             (b"x-amzn-requestid", request_id.encode()),
         ]
         self._query_compatible(headers, fault, model, status)
-        return Response(
-            status, headers, cbor.dump({"__type": self._qualified(fault, model), **_members(fault, model)})
-        )
+        members = self._members(fault, model, self._cbor_writers)
+        return Response(status, headers, cbor.dump({"__type": self._qualified(fault, model), **members}))
 
     def _query(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         namespace = self._service.as_query.metadata.get("xmlNamespace") if self._service else None
@@ -75,7 +88,7 @@ class Refuser:
         code = (model.query_code if model else "") or fault.code
         body = (
             f"<ErrorResponse{declared}><Error><Type>{_side(model, status)}</Type><Code>{escape(code)}</Code>"
-            f"<Message>{escape(fault.message)}</Message>{_elements(fault)}</Error>"
+            f"<Message>{escape(fault.message)}</Message>{self._elements(fault, model)}</Error>"
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return _xml(status, body, request_id)
@@ -83,13 +96,14 @@ class Refuser:
     def _ec2(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         body = (
             f"<Response><Errors><Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>"
-            f"{_elements(fault)}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+            f"{self._elements(fault, model)}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
         )
         return _xml(status, body, request_id)
 
     def _rest_xml(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         code = model.code if model else fault.code
-        inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>{_elements(fault)}"
+        inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>"
+        inside += self._elements(fault, model)
         if self._service is not None and self._service.name == "s3":  # its model's noErrorWrapping
             body = f"<Error>{inside}<RequestId>{request_id}</RequestId></Error>"
         else:
@@ -97,10 +111,12 @@ class Refuser:
                 f"<ErrorResponse><Error><Type>{_side(model, status)}</Type>{inside}</Error>"
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
-        return _xml(status, body, request_id)
+        reply = _xml(status, body, request_id)
+        self._bind(reply.headers, fault, model)
+        return reply
 
     def _query_compatible(
-        self, headers: list[tuple[bytes, bytes]], fault: Fault, model: ErrorModel | None, status: int
+        self, headers: Headers, fault: Fault, model: ErrorModel | None, status: int
     ) -> None:
         """Clients that grew up with the query protocol find its error code in a header."""
         if self._service is not None and self._service.query_compatible:
@@ -111,6 +127,41 @@ class Refuser:
         name = _name(fault, model)
         return f"com.amazonaws.{self._service.name.replace('-', '')}#{name}" if self._service else name
 
+    def _members(
+        self,
+        fault: Fault,
+        model: ErrorModel | None,
+        writers: cbor.CborWriters | json.JsonWriters | None = None,
+    ) -> dict[str, Any]:
+        """What JSON or CBOR say of a fault: its message, and those members that are not headers."""
+        bodied = _bodied(model)
+        spelled = next((name for name in bodied if name.lower() == "message"), "message")
+        listed, others = _split(fault, model)
+        written = (writers or self._json_writers).members(list(bodied.values()))(listed) if listed else {}
+        return {spelled: fault.message, **others, **written}
+
+    def _elements(self, fault: Fault, model: ErrorModel | None) -> str:
+        """What XML says of a fault beside its code and message."""
+        bodied = _bodied(model)
+        listed, others = _split(fault, model)
+        written = self._xml_writers.members(list(bodied.values()))(listed) if listed else ""
+        plain = [f"<{name}>{escape(str(value))}</{name}>" for name, value in others.items()]
+        return "".join([written, *plain])
+
+
+def _bodied(model: ErrorModel | None) -> Mapping[str, Member]:
+    """The members of an error that its body carries."""
+    members = model.shape.members if model else {}
+    return {name: member for name, member in members.items() if member.location is None}
+
+
+def _split(fault: Fault, model: ErrorModel | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A fault's detail: what the body's model lists, and what no model lists (S3's errors say more)."""
+    detail = {name: value for name, value in (fault.detail or {}).items() if value is not None}
+    members = model.shape.members if model else {}
+    listed = {n: value for n, value in detail.items() if n in members and members[n].location is None}
+    return listed, {name: value for name, value in detail.items() if name not in members}
+
 
 def _name(fault: Fault, model: ErrorModel | None) -> str:
     return model.shape.name if model else fault.code
@@ -119,19 +170,6 @@ def _name(fault: Fault, model: ErrorModel | None) -> str:
 def _side(model: ErrorModel | None, status: int) -> str:
     is_sender = model.sender if model else status < SENDER_BELOW
     return "Sender" if is_sender else "Receiver"
-
-
-def _members(fault: Fault, model: ErrorModel | None) -> dict[str, Any]:
-    spelled = "Message" if model and "Message" in model.shape.members else "message"
-    return {spelled: fault.message, **(fault.detail or {})}
-
-
-def _elements(fault: Fault) -> str:
-    return "".join(
-        f"<{name}>{escape(str(value))}</{name}>"
-        for name, value in (fault.detail or {}).items()
-        if value is not None
-    )
 
 
 def _xml(status: int, body: str, request_id: str) -> Response:

@@ -121,12 +121,15 @@ class Member:
 
     @property
     def location_name(self) -> str | None:
-        """The name on the wire, where it differs from the member's."""
-        return self.raw.get("locationName")
+        """The name on the wire, where it differs from the member's; a list or map may name itself."""
+        named: str | None = self.raw.get("locationName")
+        if named is None and self.shape.type in ("list", "map"):
+            return self.shape.raw.get("locationName")
+        return named
 
     @property
     def wire_name(self) -> str:
-        return self.raw.get("locationName") or self.name
+        return self.location_name or self.name
 
     @property
     def query_name(self) -> str | None:

@@ -95,15 +95,9 @@ class XmlReaders:
     def members(self, members: list[Member]) -> Reader:
         """An element -> {member: value}."""
         attributes = [(m.wire_name, m.name, self.reader(m)) for m in members if m.xml_attribute]
-        readers = {
-            name: (m.name, self.reader(m)) for m in members if not m.xml_attribute for name in self._names(m)
-        }
-        flat = {
-            name
-            for m in members
-            if m.shape.type in ("list", "map") and m.flattened
-            for name in self._names(m)
-        }
+        named = self._named([m for m in members if not m.xml_attribute])
+        readers = {name: (m.name, self.reader(m)) for name, m in named.items()}
+        flat = {name for name, m in named.items() if m.shape.type in ("list", "map") and m.flattened}
 
         def read(element: Element) -> dict[str, Any]:
             found: dict[str, Any] = {}
@@ -130,13 +124,14 @@ class XmlReaders:
         return read
 
     @staticmethod
-    def _names(member: Member) -> tuple[str, ...]:
-        """The names that clients may send: for a flattened list the member's own, or its items'."""
-        own = member.wire_name.rpartition(":")[2]
-        if member.shape.type == "list" and member.flattened and member.location_name is None:
-            inner = member.shape.member.location_name
-            return (own, inner) if inner else (own,)
-        return (own,)
+    def _named(members: list[Member]) -> dict[str, Member]:
+        """The members by the names that clients may send: their own, or those of a flattened list's items."""
+        found: dict[str, Member] = {}
+        for member in members:
+            inner = member.shape.member.location_name if member.shape.type == "list" else None
+            if inner and member.flattened and member.location_name is None:
+                found[inner] = member
+        return {**found, **{member.wire_name.rpartition(":")[2]: member for member in members}}
 
     def reader(self, member: Member) -> Reader:
         """An element (the elements, of a flattened list or map) -> value."""
