@@ -25,6 +25,7 @@ from cloudlet.aws.request import Request, Wait
 from cloudlet.aws.service import ControllerRun
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Compacted, Fault, StoreError
+from cloudlet.kernel.keys import Revision
 from cloudlet.kernel.tuples import prefix_range, unpack
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,14 @@ class Controller:
         start, stop = prefix_range(prefix)
         return [unpack(entry.key) for entry in self._desk.keys.scan(start, stop)]
 
-    async def changed(self, prefix: Key, timeout_ms: float | None = None) -> None:
-        """Wait until something under `prefix` changes, or for a time."""
-        watch = self._desk.keys.watch(*prefix_range(prefix))
+    @property
+    def head(self) -> Revision:
+        """The newest revision: read it before `names`, and wait with it for what comes after."""
+        return self._desk.keys.head
+
+    async def changed(self, prefix: Key, seen: Revision, timeout_ms: float | None = None) -> None:
+        """Wait until something under `prefix` changes after the revision `seen`, or for a time."""
+        watch = self._desk.keys.watch(*prefix_range(prefix), Revision(seen + 1))
         try:
             await asyncio.wait_for(watch.take(), None if timeout_ms is None else timeout_ms / 1000)
         except (TimeoutError, Compacted):

@@ -21,7 +21,7 @@ PATHS_DEPTH_MAX = 6  # how deep ignored members are looked for; recursive shapes
 class LoadedOperation:
     """What the gateway needs to answer one call."""
 
-    __slots__ = ("action", "codec", "declared", "model", "sensitive", "token_member", "unread")
+    __slots__ = ("action", "codec", "declared", "model", "required", "sensitive", "token_member", "unread")
 
     def __init__(
         self, declared: Operation, model: OperationModel, codec: Codec, service: ServiceModel
@@ -34,17 +34,21 @@ class LoadedOperation:
         read |= frozenset(model.idempotency_tokens)  # the framework reads those
         self.unread = tuple(unread_members(model.input, read)) if model.input else ()
         self.token_member = next(iter(model.idempotency_tokens), None)
+        required = model.input.required if model.input else ()
+        self.required = tuple(name for name in required if name not in declared.service.found_elsewhere)
         self.sensitive = tuple(sensitive_members(model.input)) if model.input else ()
 
     def check(self, params: msgspec.Struct) -> None:
         """Raise the service's validation fault for what breaks the model, NotImplemented for an unread
         member."""
-        broken = self.codec.violations(params)
-        if broken:
+        service = self.declared.service
+        if service.missing is not None:
+            for name in self.required:
+                if getattr(params, name) is None:
+                    raise service.missing(name)
+        elif broken := self.codec.violations(params):
             noun = "error" if len(broken) == 1 else "errors"
-            raise self.declared.service.validation(
-                f"{len(broken)} validation {noun} detected: " + "; ".join(broken)
-            )
+            raise service.validation(f"{len(broken)} validation {noun} detected: " + "; ".join(broken))
         for path in self.unread:
             if is_present(params, path):
                 name = ".".join(path)

@@ -131,12 +131,21 @@ class Request:
         return self.glance(prefix, kind, after=after, limit=limit)
 
     def glance(
-        self, prefix: Key, kind: type[R], *, after: Key | None = None, limit: int = SCAN_MAX
+        self,
+        prefix: Key,
+        kind: type[R],
+        *,
+        after: Key | None = None,
+        first: Key | None = None,
+        limit: int = SCAN_MAX,
     ) -> Sequence[tuple[Key, R]]:
-        """The same, unguarded: for listings, which show a moment and decide nothing."""
+        """The same, unguarded: for listings, which show a moment and decide nothing. `first` itself is shown
+        where it is there."""
         start, stop = prefix_range(prefix)
         if after is not None:
             start = packed(after) + b"\0"
+        elif first is not None:
+            start = packed(first)
         return [
             (unpack(entry.key), self._decode(entry.key, entry.mod_revision, entry.value, kind))
             for entry in self._keys.scan(start, stop, limit=limit)

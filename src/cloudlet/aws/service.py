@@ -85,8 +85,11 @@ class Operation:
 
 
 class Service:
-    """A service under botocore's folder name. `validation` is the fault that carries the model's
-    violations."""
+    """A service under botocore's folder name. `validation` is the fault that carries the model's violations.
+
+    With `missing` a service judges its members itself: the model's constraints are not checked, and an absent
+    required member is that fault, unless it is one that the operations look for elsewhere.
+    """
 
     def __init__(
         self,
@@ -94,9 +97,13 @@ class Service:
         *,
         validation: Fault | None = None,
         throttling: Fault | None = None,
+        missing: Callable[[str], Fault] | None = None,
+        found_elsewhere: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.validation = validation or Fault("ValidationException")
+        self.missing = missing
+        self.found_elsewhere = frozenset(found_elsewhere)
         self.throttling = throttling or Fault("ThrottlingException", "Rate exceeded")
         self.faults: list[Fault] = []
         self.operations: dict[str, Operation] = {}
@@ -181,5 +188,5 @@ def _callees(code: types.CodeType, scope: Mapping[str, object], package: str) ->
         found = scope.get(name)
         if isinstance(found, types.ModuleType) and found.__name__.startswith(package):
             yield from (vars(found).get(inner) for inner in code.co_names)
-        elif getattr(found, "__module__", "").startswith(package):
+        elif (getattr(found, "__module__", None) or "").startswith(package):
             yield found

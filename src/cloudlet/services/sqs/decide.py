@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -38,8 +37,7 @@ TooManyHeld = Fault("OverLimit", "Too many messages in flight.", status=403)
 PurgeInProgress = Fault("PurgeQueueInProgress", status=403)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, gc=False):
     """What a queue's attributes mean to its messages."""
 
     is_fifo: bool = False
@@ -48,8 +46,7 @@ class Rules:
     is_deduplicated_by_group: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A message that a producer wants to send."""
 
     message_id: bytes
@@ -60,8 +57,7 @@ class Draft:
     deduplication_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """What a producer is told; `record` is None for a duplicate."""
 
     message_id: bytes
@@ -109,14 +105,13 @@ def deduplication_key(rules: Rules, group: str | None, deduplication_id: str | N
     return digest.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True, gc=False):
     """What a receive decides: these messages with these receive counts, after `records`."""
 
     sequences: Sequence[int]
     counts: Sequence[int]
     records: Sequence[Event]
-    dead: Sequence[int] = field(default_factory=tuple)  # to move away as well
+    dead: Sequence[int] = ()  # to move away as well
 
 
 def receive(
@@ -169,8 +164,7 @@ def receive(
     return Given(choice.deliver, counts, records, choice.dead)
 
 
-@dataclass(frozen=True, slots=True)
-class Moving:
+class Moving(msgspec.Struct, frozen=True, gc=False):
     """Messages on their way from one queue to another, under the source's next move."""
 
     source: QueueState

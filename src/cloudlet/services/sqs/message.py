@@ -1,0 +1,276 @@
+"""Operations on messages: sent, received, hidden, deleted; one by one and in batches.
+
+State   the log of each queue, see records.py
+Source  SQS API Reference 2012-11-05; limits and texts: docs/sources/sqs.md
+Absent  none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cloudlet.aws.request import Wait
+from cloudlet.aws.service import Result
+from cloudlet.services.sqs import batch, decide
+from cloudlet.services.sqs.attributes import allows
+from cloudlet.services.sqs.contents import (
+    NOTHING,
+    Prepared,
+    delivered,
+    message_id_of,
+    prepare,
+    sequence_number_of,
+    wanted,
+)
+from cloudlet.services.sqs.faults import (
+    BatchTooLong,
+    InvalidReceipt,
+    InvalidValue,
+    invalid,
+    missing,
+    sqs,
+    within,
+)
+from cloudlet.services.sqs.queues import Found, find, find_arn, on_queue
+from cloudlet.services.sqs.receipts import Receipt, seal, unseal
+from cloudlet.services.sqs.records import Deleted, encode, read_sent
+from cloudlet.services.sqs.state import QueueState
+
+if TYPE_CHECKING:
+    from cloudlet.aws.request import Request
+    from cloudlet.services.sqs import shapes
+
+BATCH_BYTES_MAX = 1_048_576
+RECEIVED_MAX = 10
+WAIT_SECONDS_MAX = 20
+VISIBILITY_SECONDS_MAX = 43_200
+
+
+@sqs.op(resource=on_queue("SendMessage"), is_data=True)
+def send_message(rq: Request, p: shapes.SendMessageRequest) -> Result:
+    """Put one message into a queue."""
+    queue = find(rq, p.QueueUrl)
+    state = rq.log(queue.log, QueueState)
+    prepared = prepare(rq, queue, p)
+    if prepared.draft.size_bytes > queue.record.size_bytes_max:
+        raise InvalidValue(
+            "One or more parameters are invalid. Reason: Message must be shorter than "
+            f"{queue.record.size_bytes_max} bytes."
+        )
+    (accepted,) = decide.send(state, queue.rules, rq.now_ms, (prepared.draft,))
+    if accepted.record is not None:
+        rq.append(queue.log, (encode(accepted.record),))
+    return _answer(queue, prepared, accepted)
+
+
+@sqs.op(resource=on_queue("SendMessage"), action="sqs:SendMessage", is_data=True)
+def send_message_batch(rq: Request, p: shapes.SendMessageBatchRequest) -> Result:
+    """Put up to ten messages into a queue; each is accepted or refused by itself."""
+    queue = find(rq, p.QueueUrl)
+    entries = batch.checked(p.Entries, "SendMessageBatchRequestEntry")
+    state = rq.log(queue.log, QueueState)
+    drafts: dict[str, Prepared] = {}
+
+    def attempt(entry: shapes.SendMessageBatchRequestEntry) -> Result:
+        drafts[entry.Id] = prepare(rq, queue, entry)
+        return {}
+
+    _, failed = batch.each(entries, attempt)
+    _check_size(queue, drafts)
+    accepted = decide.send(state, queue.rules, rq.now_ms, [prepared.draft for prepared in drafts.values()])
+    records = [encode(each.record) for each in accepted if each.record is not None]
+    if records:
+        rq.append(queue.log, records)
+    successful: list[Result] = [
+        {"Id": name, **_answer(queue, prepared, each)}
+        for (name, prepared), each in zip(drafts.items(), accepted, strict=True)
+    ]
+    return batch.result(successful, failed)
+
+
+def _check_size(queue: Found, drafts: dict[str, Prepared]) -> None:
+    total = sum(prepared.draft.size_bytes for prepared in drafts.values())
+    limit = min(BATCH_BYTES_MAX, queue.record.size_bytes_max * batch.ENTRIES_MAX)
+    if total > limit or any(each.draft.size_bytes > queue.record.size_bytes_max for each in drafts.values()):
+        limit = min(limit, queue.record.size_bytes_max) if total <= limit else limit
+        raise BatchTooLong(
+            f"Batch requests cannot be longer than {limit} bytes. You have sent {total} bytes."
+        )
+
+
+def _answer(queue: Found, prepared: Prepared, accepted: decide.Accepted) -> Result:
+    result: dict[str, object] = {
+        "MessageId": message_id_of(accepted.message_id),
+        "MD5OfMessageBody": prepared.draft.content.body_md5,
+    }
+    if prepared.attributes_md5 is not None:
+        result["MD5OfMessageAttributes"] = prepared.attributes_md5
+    if prepared.system_md5 is not None:
+        result["MD5OfMessageSystemAttributes"] = prepared.system_md5
+    if queue.record.is_fifo:
+        result["SequenceNumber"] = sequence_number_of(accepted.sequence)
+    return result
+
+
+# --- receiving
+
+
+@sqs.op(resource=on_queue("ReceiveMessage"), is_data=True)
+def receive_message(rq: Request, p: shapes.ReceiveMessageRequest) -> Result | Wait:
+    """Give out up to ten messages and hide them; waits for the first if the caller or the queue says so."""
+    queue = find(rq, p.QueueUrl)
+    count = p.MaxNumberOfMessages
+    within("MaxNumberOfMessages", count, 1, RECEIVED_MAX, "Must be between 1 and 10, if provided.")
+    within("WaitTimeSeconds", p.WaitTimeSeconds, 0, WAIT_SECONDS_MAX, "Must be >= 0 and <= 20, if provided.")
+    visibility = p.VisibilityTimeout
+    reason = "Must be between 0 and 43200, if provided."
+    within("VisibilityTimeout", visibility, 0, VISIBILITY_SECONDS_MAX, reason)
+    attempt = p.ReceiveRequestAttemptId if queue.record.is_fifo else None
+    state = rq.log(queue.log, QueueState)
+    hidden_ms = (queue.record.visibility_seconds if visibility is None else visibility) * 1000
+    target = _dead_letters(rq, queue)
+    rules = queue.rules if target is not None else decide.Rules(
+        queue.rules.is_fifo, queue.rules.retention_ms, None, queue.rules.is_deduplicated_by_group
+    )  # fmt: skip
+    given = decide.receive(state, rules, rq.now_ms, 1 if count is None else count, hidden_ms, attempt)
+    if not given.sequences and not given.records:
+        return _wait_or_nothing(rq, queue, state, p.WaitTimeSeconds)
+    if given.dead and target is not None:
+        _bury(rq, queue, state, target, given.dead)
+    result = _messages(rq, queue, state, given, p)
+    rq.append(queue.log, [encode(record) for record in given.records])
+    return result
+
+
+def _wait_or_nothing(rq: Request, queue: Found, state: QueueState, asked: int | None) -> Result | Wait:
+    wait_ms = (queue.record.wait_seconds if asked is None else asked) * 1000
+    if rq.waited_ms >= wait_ms:
+        return {}
+    return Wait(queue.log, wait_ms, state.shelf.next_visible_ms())
+
+
+def _dead_letters(rq: Request, queue: Found) -> Found | None:
+    """The queue that takes this one's dead letters, None where there is none that does."""
+    if not queue.record.dead_letters_arn:
+        return None
+    target = find_arn(rq, queue.record.dead_letters_arn)
+    return target if target is not None and allows(target, queue.arn) else None
+
+
+def _bury(rq: Request, queue: Found, state: QueueState, target: Found, dead: Sequence[int]) -> None:
+    """Write dead letters into their queue, before the source's own record says that they are gone."""
+    target_state = rq.log(target.log, QueueState)
+    records = rq.records(queue.log, [state.shelf.messages[sequence].offset for sequence in dead])
+    sents = [read_sent(record) for record in records]
+    moving = decide.Moving(state, queue.record.id.hex(), dead, sents)
+    buried = decide.bury(moving, target_state, target.rules, rq.now_ms, queue.arn)
+    if buried:
+        rq.append(target.log, [encode(record) for record in buried])
+
+
+def _messages(
+    rq: Request, queue: Found, state: QueueState, given: decide.Given, p: shapes.ReceiveMessageRequest
+) -> Result:
+    if not given.sequences:
+        return {}
+    system = p.MessageSystemAttributeNames or p.AttributeNames
+    ask = (
+        wanted(system or (), p.MessageAttributeNames or ()) if system or p.MessageAttributeNames else NOTHING
+    )
+    messages = [state.shelf.messages[sequence] for sequence in given.sequences]
+    records = rq.records(queue.log, [message.offset for message in messages])
+    return {
+        "Messages": [
+            delivered(
+                read_sent(record), message, seal(queue.record.id, sequence, count), count, ask, rq.now_ms
+            )
+            for sequence, count, message, record in zip(
+                given.sequences, given.counts, messages, records, strict=True
+            )
+        ]
+    }
+
+
+# --- deleting and hiding
+
+
+@sqs.op(resource=on_queue("DeleteMessage"), is_data=True)
+def delete_message(rq: Request, p: shapes.DeleteMessageRequest) -> None:
+    """Delete a message that was received; one that is gone already is no error."""
+    queue = find(rq, p.QueueUrl)
+    state = rq.log(queue.log, QueueState)
+    handle = p.ReceiptHandle
+    sequence = decide.deletable(state, queue.rules, rq.now_ms, _receipt(queue, handle), handle)
+    if sequence is not None:
+        rq.append(queue.log, (encode(Deleted((sequence,))),))
+
+
+@sqs.op(resource=on_queue("DeleteMessage"), action="sqs:DeleteMessage", is_data=True)
+def delete_message_batch(rq: Request, p: shapes.DeleteMessageBatchRequest) -> Result:
+    """Delete up to ten messages, each by itself."""
+    queue = find(rq, p.QueueUrl)
+    entries = batch.checked(p.Entries, "DeleteMessageBatchRequestEntry")
+    state = rq.log(queue.log, QueueState)
+    gone: dict[int, None] = {}
+
+    def attempt(entry: shapes.DeleteMessageBatchRequestEntry) -> Result:
+        receipt = _receipt(queue, entry.ReceiptHandle)
+        sequence = decide.deletable(state, queue.rules, rq.now_ms, receipt, entry.ReceiptHandle)
+        if sequence is not None:
+            gone[sequence] = None
+        return {}
+
+    successful, failed = batch.each(entries, attempt)
+    if gone:
+        rq.append(queue.log, (encode(Deleted(tuple(gone))),))
+    return batch.result(successful, failed)
+
+
+@sqs.op(resource=on_queue("ChangeMessageVisibility"), is_data=True)
+def change_message_visibility(rq: Request, p: shapes.ChangeMessageVisibilityRequest) -> None:
+    """Let a message that was received become visible at another time, counted from now."""
+    queue = find(rq, p.QueueUrl)
+    state = rq.log(queue.log, QueueState)
+    change = _change(rq, queue, state, p.ReceiptHandle, p.VisibilityTimeout)
+    rq.append(queue.log, (encode(decide.change_visibility(rq.now_ms, (change,))),))
+
+
+@sqs.op(resource=on_queue("ChangeMessageVisibility"), action="sqs:ChangeMessageVisibility", is_data=True)
+def change_message_visibility_batch(rq: Request, p: shapes.ChangeMessageVisibilityBatchRequest) -> Result:
+    """The same for up to ten messages, each by itself."""
+    queue = find(rq, p.QueueUrl)
+    entries = batch.checked(p.Entries, "ChangeMessageVisibilityBatchRequestEntry")
+    state = rq.log(queue.log, QueueState)
+    changes: list[tuple[int, int]] = []
+
+    def attempt(entry: shapes.ChangeMessageVisibilityBatchRequestEntry) -> Result:
+        changes.append(_change(rq, queue, state, entry.ReceiptHandle, entry.VisibilityTimeout))
+        return {}
+
+    successful, failed = batch.each(entries, attempt)
+    if changes:
+        rq.append(queue.log, (encode(decide.change_visibility(rq.now_ms, changes)),))
+    return batch.result(successful, failed)
+
+
+def _change(
+    rq: Request, queue: Found, state: QueueState, handle: str, seconds: int | None
+) -> tuple[int, int]:
+    if seconds is None:
+        raise missing("VisibilityTimeout")
+    if not 0 <= seconds <= VISIBILITY_SECONDS_MAX:
+        raise invalid("VisibilityTimeout", seconds, "Must be between 0 and 43200.")
+    receipt = _receipt(queue, handle)
+    sequence = decide.changeable(state, queue.rules, rq.now_ms, receipt, handle, seconds * 1000)
+    return sequence, seconds * 1000
+
+
+def _receipt(queue: Found, handle: str) -> Receipt:
+    """What a handle says, if it is one of this queue."""
+    if not handle:
+        raise missing("ReceiptHandle")
+    receipt = unseal(handle)
+    if receipt is None or receipt.queue != queue.record.id:
+        raise InvalidReceipt(f'The input receipt handle "{handle}" is not a valid receipt handle.')
+    return receipt
