@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from random import Random
 
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
+from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.keys import Keys
@@ -28,6 +30,16 @@ async def open_small_disk(folder: Path, clock: ManualClock, history_free: Sequen
     return await DiskKeys.open(folder, clock.monotonic_ms, history_free=history_free, settings=settings)
 
 
-ENGINES: dict[str, Open] = {"memory": open_memory, "disk": open_disk, "small disk": open_small_disk}
+async def open_hostile(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """Slow, but not foreign: what it adds to the history would not be the model's."""
+    return HostileKeys(MemoryKeys(clock.monotonic_ms, history_free), Random(1), conflicts=0.0, delays=0.5)
+
+
+ENGINES: dict[str, Open] = {
+    "memory": open_memory,
+    "disk": open_disk,
+    "small disk": open_small_disk,
+    "hostile": open_hostile,
+}
 DURABLE: frozenset[str] = frozenset({"disk", "small disk"})
 """Those that find everything again when they are opened on the same folder."""

@@ -55,6 +55,11 @@ class Conflict(StoreError):
         self.revision = revision
 
 
+class OutcomeUnknown(StoreError):
+    """The reply to a commit was lost: it may have been applied or not. Settled by looking for one's request
+    id among the authors of the history, never by committing again blindly."""
+
+
 class Compacted(StoreError):
     """The revision asked for is no longer kept. `revision` is the oldest that can be read."""
 
