@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -400,3 +401,52 @@ def test_descriptors_and_threads_are_let_go(tmp_path: Path) -> None:
 
     if Path("/proc/self/fd").exists():
         run(body)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_power_loss_takes_only_what_was_not_promised(tmp_path: Path, seed: int) -> None:
+    """Of what was not synced, the disk holds any sectors: old ones here, new ones there."""
+    random = Random(seed)
+
+    async def body() -> None:
+        settings = LogSettings(segment_bytes=8192, first_segment_bytes=4096, checkpoint_bytes=20_000)
+        keys = await open_store(tmp_path / "live", settings)
+        promised = await random_puts(keys, random, random.randrange(300))
+        if keys._checkpointing is not None:
+            await asyncio.wait([keys._checkpointing])
+        keys.start_checkpoint = lambda: None  # type: ignore[method-assign, assignment, return-value]
+        retired = threading.Event()
+        keys._sync._jobs.put(retired.set)
+        retired.wait(10)
+        promised = max(promised, await random_puts(keys, random, random.randrange(120)))
+        durable = keys._log.durable
+        shutil.copytree(tmp_path / "live", tmp_path / "dark")
+        for segment in keys._log.segments:
+            path = tmp_path / "dark" / segment.path.name
+            data = bytearray(path.read_bytes())
+            kept = max(0, durable - segment.start)
+            for start in range(0, len(data), 512):
+                if start + 512 > kept and random.random() < 0.3:
+                    data[max(start, kept) : start + 512] = bytes(start + 512 - max(start, kept))
+            path.write_bytes(data)
+        expected = await history(keys, 2)
+        await keys.close()
+        keys = await open_store(tmp_path / "dark", settings)
+        assert keys.head >= promised
+        assert await history(keys, 2) == [c for c in expected if c.revision <= keys.head]
+        await keys.close()
+
+    run(body)
+
+
+async def random_puts(keys: DiskKeys, random: Random, count: int) -> Revision:
+    """Put some keys; the last revision that was settled as a sync one."""
+    promised = Revision(1)
+    for n in range(count):
+        durability = random.choice([Durability.RELAXED] * 29 + [Durability.SYNC])
+        puts = [Put(b"k%d" % (n % 9), b"%d" % n + b"x" * random.randrange(300))]
+        revision = await keys.commit(Commit(ANNA, put=puts, durability=durability))
+        if durability and random.random() < 0.5:
+            await keys.settle(revision)
+            promised = revision
+    return promised

@@ -331,22 +331,26 @@ class Log:
         self._finish_opening()
 
     def _find(self, paths: list[Path]) -> None:
-        for path in paths:
+        for at, path in enumerate(paths):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             header = parse_segment_header(os.pread(descriptor, SEGMENT_HEADER_BYTES, 0))
-            size = os.fstat(descriptor).st_size
             if header is None:
-                whole = os.pread(descriptor, size, 0)
                 os.close(descriptor)
-                start = int(path.name[4:], 16)
-                if path != paths[-1] or proves(whole, 0, start):
-                    raise Damaged(f"{path} at byte 0")
-                path.unlink()  # a segment that was begun when the power went
-                continue
+                self._forget_begun(paths[at:])
+                return
             if header[0] != FORMAT:
                 os.close(descriptor)
                 raise StoreError(f"{path} has format {header[0]}, this version reads {FORMAT}")
+            size = os.fstat(descriptor).st_size
             self._use(Segment(path, descriptor, header[1], header[2], size))
+
+    def _forget_begun(self, paths: list[Path]) -> None:
+        """Delete segments, the first without a header, that were begun when the power went; Damaged."""
+        place = int(paths[0].name.removeprefix("log-"), 16)
+        if any(proves(path.read_bytes(), 0, place) for path in paths):
+            raise Damaged(f"{paths[0]} at byte 0")
+        for path in reversed(paths):  # so that at any instant the rest is a log
+            path.unlink()
 
     def _walk(self, segment: Segment, place: int, *, is_last: bool) -> Iterator[Frame]:
         data = os.pread(segment.descriptor, segment.size_bytes, 0)
