@@ -3,7 +3,7 @@
 State   DATA/keys: the log (disk_keys_log), the checkpoint (disk_keys_checkpoint), a lock file; in memory the
         newest entry of each key (kernel/keys_newest) and the tombstones (disk_keys_past)
 Source  docs/architecture.md, "Keys"; docs/decisions/0002-keys-store.md
-Absent  none
+Absent  slices for a drop of a range, or a read of the past, over hundreds of thousands of keys: one loop turn
 
 Theory of operation
     A commit goes through decide -> append -> apply -> publish without a pause: `decide` looks at memory and
