@@ -1,5 +1,5 @@
-# Generated from the model by `python -m cloudlet.aws.stubs`; do not edit.
-from typing import Any, TypedDict
+# Written by `python -m cloudlet.aws.stubs sqs` from the model of API 2012-11-05. Do not edit.
+from typing import TypedDict
 
 import msgspec
 
@@ -12,11 +12,6 @@ class AddPermissionRequest(msgspec.Struct):
 class CancelMessageMoveTaskRequest(msgspec.Struct):
     TaskHandle: str
 
-class ChangeMessageVisibilityRequest(msgspec.Struct):
-    QueueUrl: str
-    ReceiptHandle: str
-    VisibilityTimeout: int
-
 class ChangeMessageVisibilityBatchRequest(msgspec.Struct):
     QueueUrl: str
     Entries: list[ChangeMessageVisibilityBatchRequestEntry]
@@ -26,14 +21,15 @@ class ChangeMessageVisibilityBatchRequestEntry(msgspec.Struct):
     ReceiptHandle: str
     VisibilityTimeout: int | None
 
+class ChangeMessageVisibilityRequest(msgspec.Struct):
+    QueueUrl: str
+    ReceiptHandle: str
+    VisibilityTimeout: int
+
 class CreateQueueRequest(msgspec.Struct):
     QueueName: str
     Attributes: dict[str, str] | None
     tags: dict[str, str] | None
-
-class DeleteMessageRequest(msgspec.Struct):
-    QueueUrl: str
-    ReceiptHandle: str
 
 class DeleteMessageBatchRequest(msgspec.Struct):
     QueueUrl: str
@@ -41,6 +37,10 @@ class DeleteMessageBatchRequest(msgspec.Struct):
 
 class DeleteMessageBatchRequestEntry(msgspec.Struct):
     Id: str
+    ReceiptHandle: str
+
+class DeleteMessageRequest(msgspec.Struct):
+    QueueUrl: str
     ReceiptHandle: str
 
 class DeleteQueueRequest(msgspec.Struct):
@@ -71,6 +71,20 @@ class ListQueuesRequest(msgspec.Struct):
     NextToken: str | None
     MaxResults: int | None
 
+class MessageAttributeValue(msgspec.Struct):
+    StringValue: str | None
+    BinaryValue: bytes | None
+    StringListValues: list[str] | None
+    BinaryListValues: list[bytes] | None
+    DataType: str
+
+class MessageSystemAttributeValue(msgspec.Struct):
+    StringValue: str | None
+    BinaryValue: bytes | None
+    StringListValues: list[str] | None
+    BinaryListValues: list[bytes] | None
+    DataType: str
+
 class PurgeQueueRequest(msgspec.Struct):
     QueueUrl: str
 
@@ -88,8 +102,12 @@ class RemovePermissionRequest(msgspec.Struct):
     QueueUrl: str
     Label: str
 
-class SendMessageRequest(msgspec.Struct):
+class SendMessageBatchRequest(msgspec.Struct):
     QueueUrl: str
+    Entries: list[SendMessageBatchRequestEntry]
+
+class SendMessageBatchRequestEntry(msgspec.Struct):
+    Id: str
     MessageBody: str
     DelaySeconds: int | None
     MessageAttributes: dict[str, MessageAttributeValue] | None
@@ -97,26 +115,8 @@ class SendMessageRequest(msgspec.Struct):
     MessageDeduplicationId: str | None
     MessageGroupId: str | None
 
-class MessageAttributeValue(msgspec.Struct):
-    StringValue: str | None
-    BinaryValue: bytes | None
-    StringListValues: list[str] | None
-    BinaryListValues: list[bytes] | None
-    DataType: str
-
-class MessageSystemAttributeValue(msgspec.Struct):
-    StringValue: str | None
-    BinaryValue: bytes | None
-    StringListValues: list[str] | None
-    BinaryListValues: list[bytes] | None
-    DataType: str
-
-class SendMessageBatchRequest(msgspec.Struct):
+class SendMessageRequest(msgspec.Struct):
     QueueUrl: str
-    Entries: list[SendMessageBatchRequestEntry]
-
-class SendMessageBatchRequestEntry(msgspec.Struct):
-    Id: str
     MessageBody: str
     DelaySeconds: int | None
     MessageAttributes: dict[str, MessageAttributeValue] | None
@@ -141,6 +141,12 @@ class UntagQueueRequest(msgspec.Struct):
     QueueUrl: str
     TagKeys: list[str]
 
+class BatchResultErrorEntry(TypedDict, total=False):
+    Id: str
+    SenderFault: bool
+    Code: str
+    Message: str
+
 class CancelMessageMoveTaskResult(TypedDict, total=False):
     ApproximateNumberOfMessagesMoved: int
 
@@ -150,12 +156,6 @@ class ChangeMessageVisibilityBatchResult(TypedDict, total=False):
 
 class ChangeMessageVisibilityBatchResultEntry(TypedDict, total=False):
     Id: str
-
-class BatchResultErrorEntry(TypedDict, total=False):
-    Id: str
-    SenderFault: bool
-    Code: str
-    Message: str
 
 class CreateQueueResult(TypedDict, total=False):
     QueueUrl: str
@@ -198,9 +198,6 @@ class ListQueuesResult(TypedDict, total=False):
     QueueUrls: list[str]
     NextToken: str
 
-class ReceiveMessageResult(TypedDict, total=False):
-    Messages: list[Message]
-
 class Message(TypedDict, total=False):
     MessageId: str
     ReceiptHandle: str
@@ -208,14 +205,17 @@ class Message(TypedDict, total=False):
     Body: str
     Attributes: dict[str, str]
     MD5OfMessageAttributes: str
-    MessageAttributes: dict[str, MessageAttributeValue]
+    MessageAttributes: dict[str, MessageAttributeValueDict]
 
-class SendMessageResult(TypedDict, total=False):
-    MD5OfMessageBody: str
-    MD5OfMessageAttributes: str
-    MD5OfMessageSystemAttributes: str
-    MessageId: str
-    SequenceNumber: str
+class MessageAttributeValueDict(TypedDict, total=False):
+    StringValue: str
+    BinaryValue: bytes
+    StringListValues: list[str]
+    BinaryListValues: list[bytes]
+    DataType: str
+
+class ReceiveMessageResult(TypedDict, total=False):
+    Messages: list[Message]
 
 class SendMessageBatchResult(TypedDict, total=False):
     Successful: list[SendMessageBatchResultEntry]
@@ -227,6 +227,13 @@ class SendMessageBatchResultEntry(TypedDict, total=False):
     MD5OfMessageBody: str
     MD5OfMessageAttributes: str
     MD5OfMessageSystemAttributes: str
+    SequenceNumber: str
+
+class SendMessageResult(TypedDict, total=False):
+    MD5OfMessageBody: str
+    MD5OfMessageAttributes: str
+    MD5OfMessageSystemAttributes: str
+    MessageId: str
     SequenceNumber: str
 
 class StartMessageMoveTaskResult(TypedDict, total=False):

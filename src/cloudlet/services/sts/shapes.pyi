@@ -1,5 +1,5 @@
-# Generated from the model by `python -m cloudlet.aws.stubs`; do not edit.
-from typing import Any, TypedDict
+# Written by `python -m cloudlet.aws.stubs sts` from the model of API 2011-06-15. Do not edit.
+from typing import TypedDict
 
 import msgspec
 
@@ -17,17 +17,6 @@ class AssumeRoleRequest(msgspec.Struct):
     SourceIdentity: str | None
     ProvidedContexts: list[ProvidedContext] | None
     MinimumSessionTokenSize: int | None
-
-class PolicyDescriptorType(msgspec.Struct):
-    arn: str | None
-
-class Tag(msgspec.Struct):
-    Key: str
-    Value: str
-
-class ProvidedContext(msgspec.Struct):
-    ProviderArn: str | None
-    ContextAssertion: str | None
 
 class AssumeRoleWithSAMLRequest(msgspec.Struct):
     RoleArn: str
@@ -61,7 +50,7 @@ class GetAccessKeyInfoRequest(msgspec.Struct):
     AccessKeyId: str
 
 class GetCallerIdentityRequest(msgspec.Struct):
-    pass
+    ...
 
 class GetDelegatedAccessTokenRequest(msgspec.Struct):
     TradeInToken: str
@@ -86,6 +75,17 @@ class GetWebIdentityTokenRequest(msgspec.Struct):
     SigningAlgorithm: str
     Tags: list[Tag] | None
 
+class PolicyDescriptorType(msgspec.Struct):
+    arn: str | None
+
+class ProvidedContext(msgspec.Struct):
+    ProviderArn: str | None
+    ContextAssertion: str | None
+
+class Tag(msgspec.Struct):
+    Key: str
+    Value: str
+
 class AssumeRoleResponse(TypedDict, total=False):
     Credentials: Credentials
     AssumedRoleUser: AssumedRoleUser
@@ -93,16 +93,6 @@ class AssumeRoleResponse(TypedDict, total=False):
     SourceIdentity: str
     SessionTokenUtilization: int
     SessionTokenSize: int
-
-class Credentials(TypedDict, total=False):
-    AccessKeyId: str
-    SecretAccessKey: str
-    SessionToken: str
-    Expiration: float
-
-class AssumedRoleUser(TypedDict, total=False):
-    AssumedRoleId: str
-    Arn: str
 
 class AssumeRoleWithSAMLResponse(TypedDict, total=False):
     Credentials: Credentials
@@ -134,8 +124,22 @@ class AssumeRootResponse(TypedDict, total=False):
     SessionTokenUtilization: int
     SessionTokenSize: int
 
+class AssumedRoleUser(TypedDict, total=False):
+    AssumedRoleId: str
+    Arn: str
+
+class Credentials(TypedDict, total=False):
+    AccessKeyId: str
+    SecretAccessKey: str
+    SessionToken: str
+    Expiration: float
+
 class DecodeAuthorizationMessageResponse(TypedDict, total=False):
     DecodedMessage: str
+
+class FederatedUser(TypedDict, total=False):
+    FederatedUserId: str
+    Arn: str
 
 class GetAccessKeyInfoResponse(TypedDict, total=False):
     Account: str
@@ -156,10 +160,6 @@ class GetFederationTokenResponse(TypedDict, total=False):
     PackedPolicySize: int
     SessionTokenUtilization: int
     SessionTokenSize: int
-
-class FederatedUser(TypedDict, total=False):
-    FederatedUserId: str
-    Arn: str
 
 class GetSessionTokenResponse(TypedDict, total=False):
     Credentials: Credentials
