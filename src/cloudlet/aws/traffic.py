@@ -207,6 +207,10 @@ class Traffic:
         if line is not None:
             line.wake()
 
+    def waiting(self) -> int:
+        """How many calls wait, for all logs together."""
+        return sum(len(line) for line in self._lines.values())
+
     def clock_moved(self) -> None:
         """Cloud time has jumped: whatever waits for a time looks again."""
         for line in list(self._lines.values()):

@@ -30,6 +30,9 @@ class WaitingLine:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at_ms: int | None = None
 
+    def __len__(self) -> int:
+        return len(self._turns)
+
     async def wait(self, left_ms: float, wake_at_ms: int | None, *, again: bool) -> None:
         """Wait for one's turn, at most `left_ms`; a cancelled wait passes its turn on.
 
