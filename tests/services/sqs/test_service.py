@@ -249,14 +249,7 @@ def test_a_message_is_forgotten_after_its_retention(cloud, sqs, queue):
 
 
 def test_attributes_travel_with_their_digests(sqs, queue):
-    (
-        [
-            {"MaxNumberOfMessages": 0},
-            {"MaxNumberOfMessages": 11},
-            {"WaitTimeSeconds": 21},
-            {"VisibilityTimeout": 43_201},
-        ],
-    )
+    # botocore checks the digests of bodies; the SDKs of the interop tests check those of attributes too.
     sent = sqs.send_message(
         QueueUrl=queue,
         MessageBody="grüße",
