@@ -20,6 +20,9 @@ BlobId = NewType("BlobId", str)
 """[0-9a-v]{26}: sorts by the time it was made; never reused."""
 
 
+CHUNK_BYTES = 256 << 10  # the largest piece that a reader gives
+
+
 class BlobFacts(NamedTuple):
     """What the store knows of a blob; `made_ms` is wall time."""
 

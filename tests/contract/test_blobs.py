@@ -1,0 +1,187 @@
+"""The blobs engines against one contract."""
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudlet.engines.disk_blobs import DiskBlobs
+from cloudlet.kernel.blob_ids import BlobIds, is_blob_id, made_ms_of
+from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, Blobs
+from cloudlet.kernel.blobs_memory import MemoryBlobs
+from cloudlet.kernel.clock import ManualClock
+from cloudlet.kernel.collect import UNREFERENCED_MS, collectable
+from cloudlet.kernel.fault import NoSpace, NoSuchBlob, OutOfRange
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Durability
+
+
+@pytest.fixture(params=["memory", "disk"])
+def opened(request, tmp_path):
+    """Opens the engine; again on the same folder where there is one."""
+    clock, ids = ManualClock(), Ids()
+
+    def open_engine() -> Blobs:
+        if request.param == "memory":
+            return MemoryBlobs(clock, ids)
+        return DiskBlobs.open_folder(tmp_path, clock, ids)
+
+    open_engine.survives = request.param == "disk"
+    return open_engine
+
+
+async def put(blobs, *parts, durability=Durability.RELAXED):
+    writer = blobs.create()
+    for part in parts:
+        await writer.write(part)
+    return await writer.finish(durability)
+
+
+async def body(blobs, blob, *bounds):
+    reader = await blobs.open(blob)
+    try:
+        return b"".join([chunk async for chunk in reader.chunks(*bounds)])
+    finally:
+        reader.close()
+
+
+def run(scenario, *arguments):
+    asyncio.run(scenario(*arguments))
+
+
+@pytest.mark.parametrize("durability", list(Durability))
+def test_a_body_is_read_back(opened, durability):
+    async def scenario():
+        blobs = opened()
+        large = os.urandom(3 * CHUNK_BYTES + 5)
+        blob = await put(blobs, b"head", memoryview(large), bytearray(b"tail"), durability=durability)
+        whole = b"head" + large + b"tail"
+        assert await body(blobs, blob) == whole
+        assert await body(blobs, blob, 3, 7) == whole[3:7]
+        assert await body(blobs, blob, 5, CHUNK_BYTES * 2) == whole[5 : CHUNK_BYTES * 2]
+        assert await body(blobs, await put(blobs)) == b""
+        await blobs.close()
+
+    run(scenario)
+
+
+def test_ranges_outside_are_refused(opened):
+    async def scenario():
+        blobs = opened()
+        blob = await put(blobs, b"12345")
+        assert await body(blobs, blob, 5, 5) == b""
+        for bounds in ((0, 6), (6,), (-1, 2), (3, 2)):
+            with pytest.raises(OutOfRange):
+                await body(blobs, blob, *bounds)
+
+    run(scenario)
+
+
+def test_what_is_not_finished_does_not_exist(opened):
+    async def scenario():
+        blobs = opened()
+        writer = blobs.create()
+        await writer.write(b"half")
+        assert await blobs.ids() == []
+        await writer.abandon()
+        await writer.abandon()
+        assert await blobs.ids() == []
+        for blob in ("0" * 26, "nonsense", "../../etc/passwd"):
+            with pytest.raises(NoSuchBlob):
+                await blobs.open(blob)
+            await blobs.drop(blob)
+
+    run(scenario)
+
+
+def test_a_reader_reads_a_dropped_body_to_its_end(opened):
+    async def scenario():
+        blobs = opened()
+        whole = os.urandom(2 * CHUNK_BYTES)
+        blob = await put(blobs, whole)
+        reader = await blobs.open(blob)
+        chunks = reader.chunks()
+        first = await anext(chunks)
+        await blobs.drop(blob)
+        await blobs.drop(blob)
+        assert first + b"".join([chunk async for chunk in chunks]) == whole
+        reader.close()
+        with pytest.raises(NoSuchBlob):
+            await blobs.open(blob)
+
+    run(scenario)
+
+
+def test_bodies_are_listed_in_the_order_they_were_made(opened):
+    async def scenario():
+        blobs = opened()
+        made = [await put(blobs, b"x" * size) for size in range(10)]
+        assert made == sorted(made)
+        page = await blobs.ids(limit=4)
+        assert [(facts.id, facts.size_bytes) for facts in page] == [(made[n], n) for n in range(4)]
+        rest = await blobs.ids(page[-1].id)
+        assert [facts.id for facts in rest] == made[4:]
+        await blobs.drop(made[5])
+        assert made[5] not in [facts.id for facts in await blobs.ids()]
+
+    run(scenario)
+
+
+def test_finished_bodies_survive_a_reopen_and_others_do_not(opened):
+    if not opened.survives:
+        return
+
+    async def scenario():
+        blobs = opened()
+        blob = await put(blobs, b"kept")
+        half = blobs.create()
+        await half.write(b"half")
+        again = opened()
+        assert [facts.id for facts in await again.ids()] == [blob]
+        assert await body(again, blob) == b"kept"
+        await half.abandon()
+
+    run(scenario)
+
+
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    async def scenario():
+        blobs = DiskBlobs.open_folder(tmp_path, ManualClock(), Ids())
+        kept = await put(blobs, b"kept")
+        writer = blobs.create()
+
+        def full(file, data):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.write", full)
+        for size in (10, 1 << 20):
+            with pytest.raises(NoSpace):
+                await writer.write(b"x" * size)
+        monkeypatch.undo()
+        await writer.abandon()
+        assert await body(blobs, kept) == b"kept"
+        assert list((tmp_path / "new").iterdir()) == []
+
+    run(scenario)
+
+
+@given(st.lists(st.integers(min_value=-50, max_value=50), max_size=60))
+@settings(deadline=None)
+def test_ids_grow_whatever_the_clock_does(steps):
+    clock = ManualClock()
+    ids = BlobIds(clock, Ids())
+    given_out = [ids.fresh()]
+    for step in steps:
+        clock.pass_ms(step)
+        given_out.append(ids.fresh())
+    assert given_out == sorted(set(given_out))
+    assert all(is_blob_id(blob) for blob in given_out)
+    assert made_ms_of(given_out[0]) == 1_700_000_000_000
+
+
+def test_only_old_bodies_that_nobody_holds_are_collected():
+    page = [BlobFacts("a", 1, 0), BlobFacts("b", 1, 0), BlobFacts("c", 1, 10)]
+    assert list(collectable(page, {"b"}, UNREFERENCED_MS)) == ["a"]
+    assert list(collectable(page, set(), UNREFERENCED_MS + 10)) == ["a", "b", "c"]
