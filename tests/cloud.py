@@ -7,12 +7,15 @@ with running(engine="disk", folder=tmp_path) as cloud:
 import asyncio
 import contextlib
 import threading
+from random import Random
 
 import boto3
 import botocore.config
 from tests import ledger
 
 from cloudlet.aws.origin import OriginGuard
+from cloudlet.engines.hostile_keys import HostileKeys
+from cloudlet.engines.hostile_logs import HostileLogs
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
@@ -21,6 +24,8 @@ from cloudlet.shell import stores as shell_stores
 from cloudlet.shell.aws_face import AwsFace
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import serve
+
+SEED = 20_26
 
 
 class RunningCloud:
@@ -102,6 +107,9 @@ async def open_stores(engine, folder, clock):
     if engine == "disk":
         stores = await shell_stores.open_stores(folder, clock)
         return stores.keys, stores.logs
+    if engine == "hostile":
+        keys = HostileKeys(MemoryKeys(clock.monotonic_ms), Random(SEED), lost=0.05)
+        return keys, HostileLogs(MemoryLogs(), Random(SEED), lost=0.05)
     raise ValueError(engine)
 
 

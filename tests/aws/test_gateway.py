@@ -77,9 +77,9 @@ def delete_parameter(rq, p):
     rq.commit(drop=[key(rq, "latest", p.Name)])
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    with running(services=[ssm]) as cloud:
+@pytest.fixture(scope="module", params=["memory", "hostile"])
+def cloud(request):
+    with running(engine=request.param, services=[ssm]) as cloud:
         yield cloud
 
 

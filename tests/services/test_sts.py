@@ -8,9 +8,9 @@ import pytest
 from tests.cloud import running
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    with running() as cloud:
+@pytest.fixture(scope="module", params=["memory", "hostile"])
+def cloud(request):
+    with running(engine=request.param) as cloud:
         yield cloud
 
 

@@ -20,13 +20,15 @@ from cloudlet.aws.identity import Caller
 from cloudlet.aws.request import Decoded, Request, Wait
 from cloudlet.aws.traffic import Again, Traffic
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import Conflict, OutOfRange
+from cloudlet.kernel.fault import Conflict, OutcomeUnknown, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Durability, Keys, Revision
 from cloudlet.kernel.logs import LogName
 
 if TYPE_CHECKING:
     from cloudlet.aws.authorise import Authoriser
+
+EVERY_KEY = b"\xff" * 8  # above every key that anybody writes
 
 ATTEMPTS_MAX = 16  # conflicts of one call; then its service's throttling error
 
@@ -157,10 +159,26 @@ class Desk:
         commit = request.decided(self._durability)
         if commit is not None:
             assert not request.appends, "no commit spans a log and the keys"
-            seen = await keys.commit(commit)
+            try:
+                seen = await keys.commit(commit)
+            except OutcomeUnknown:
+                seen = await self._settle_unknown(seen, request.call)
         for append in request.appends:
             await self.traffic.append(append)
         if keys.settled < seen:
             await keys.settle(seen)
         for name in request.dropped_logs:
             await self.traffic.drop(name)
+
+    async def _settle_unknown(self, seen: Revision, call: Call) -> Revision:
+        """The revision of a commit whose reply was lost, by its request id; Conflict if there is none."""
+        keys = self.keys
+        watch = keys.watch(b"", EVERY_KEY, Revision(seen + 1))
+        try:
+            while watch.position <= keys.head:
+                for change in await watch.take():
+                    if change.author.request_id == call.request_id:
+                        return change.revision
+        finally:
+            watch.close()
+        raise Conflict(keys.head)

@@ -34,8 +34,9 @@ from typing import cast
 from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.aws.request import Append, D, Derived, Wait
 from cloudlet.aws.waiting import WaitingLine
+from cloudlet.kernel.batches import header
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import OutOfRange, StoreError
+from cloudlet.kernel.fault import OutcomeUnknown, OutOfRange, StoreError
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.logs import LogName, Logs, Offset
 from cloudlet.wire.kafka.records import decode, encode_values
@@ -123,10 +124,24 @@ class Traffic:
             offset = begin(self._logs.append(append.log, batch, at=opened.stop, durability=self._durability))
             if isinstance(offset, Rest):
                 offset = await self._append_slowly(opened, offset)
+        except OutcomeUnknown:
+            self._open.pop(opened.name, None)
+            if not await self._is_there(opened, append.records):
+                raise OutOfRange(opened.stop, opened.stop) from None
+            return  # the next user replays, and finds it
         except OutOfRange:
             self._open.pop(opened.name, None)
             raise
         self._apply(opened, offset, append.records)
+
+    async def _is_there(self, opened: OpenLog, records: Sequence[bytes]) -> bool:
+        """Whether an append whose reply was lost has been done: its records stand where they should."""
+        if self._logs.ends(opened.name).stop <= opened.stop:
+            return False
+        found = await self._logs.read(opened.name, opened.stop, bytes_max=1)
+        return [(at, value) for at, _, _, value in decode(found)] == [
+            (opened.stop + number, record) for number, record in enumerate(records)
+        ]
 
     async def _append_slowly(self, opened: OpenLog, rest: Rest[Offset]) -> Offset:
         """Finish an append that has to wait; nobody else sees the state meanwhile.
@@ -170,10 +185,11 @@ class Traffic:
     async def _replay(self, name: LogName, state: Derived) -> None:
         offset = self._logs.ends(name).start
         while offset < self._logs.ends(name).stop:
-            for at, _, _, value in decode(await self._logs.read(name, offset, bytes_max=REPLAY_BYTES)):
+            batches = await self._logs.read(name, offset, bytes_max=REPLAY_BYTES)
+            for at, _, _, value in decode(batches):
                 if at >= offset:
                     state.apply(Offset(at), value or b"")
-                    offset = Offset(at + 1)
+            offset = Offset(stop_of(batches))
             await asyncio.sleep(0)
         self._open[name] = OpenLog(name, state, offset)
 
@@ -241,7 +257,7 @@ class Traffic:
                         again = opened.state.keep(Offset(at), value or b"")
                         if again is not None:
                             kept.append(again)
-                        start = Offset(at + 1)
+                start = Offset(min(stop_of(batch), stop))
                 if kept and self._open.get(opened.name) is opened:
                     await self.append(Append(opened.name, kept))
                 await asyncio.sleep(0)
@@ -260,6 +276,16 @@ class Traffic:
         await asyncio.gather(*tasks, return_exceptions=True)
         for line in list(self._lines.values()):
             line.wake_all()
+
+
+def stop_of(batches: bytes) -> int:
+    """The offset after the last one of whole batches, whether or not they carry data."""
+    position, stop = 0, 0
+    while position < len(batches):
+        found = header(batches, position)
+        stop = found.base_offset + found.last_offset_delta + 1
+        position += found.size_bytes
+    return stop
 
 
 def record_at(batch: bytes, offset: Offset) -> bytes:

@@ -24,7 +24,7 @@ class MovableClock(SystemClock):
         return super().cloud_ms() + self.step_ms
 
 
-@pytest.fixture(scope="module", params=["memory", "disk"])
+@pytest.fixture(scope="module", params=["memory", "disk", "hostile"])
 def cloud(request, tmp_path_factory):
     with running(engine=request.param, folder=tmp_path_factory.mktemp("data"), clock=MovableClock()) as cloud:
         yield cloud
