@@ -15,7 +15,7 @@ import botocore.parsers
 import msgspec
 import pytest
 
-from cloudlet.aws.paths import RestPaths
+from cloudlet.aws.paths import RestPaths, arguments_of
 from cloudlet.wire.aws.codec import compile_codec
 from cloudlet.wire.aws.shapes import ServiceModel
 from cloudlet.wire.aws.values import read_timestamp
@@ -166,7 +166,7 @@ def test_requests_are_read(name, suite, case):
     )  # fmt: skip
     labels = {}
     if protocol.startswith("rest"):
-        found = RestPaths(model).match(head)
+        found = RestPaths(model).match(head, target.path, arguments_of(head.query))
         assert found is not None, f"no operation at {sent['method']} {sent['uri']}"
         labels = found.labels
     params = compile_codec(model, operation, protocol).parse(

@@ -5,8 +5,8 @@ Source  the models' HTTP bindings; Smithy "http trait"
 Absent  none
 
 Theory of operation
-    Templates are grouped by method and first literal segment, so that a request is held against few patterns.
-    Operations that share a template are told apart in this order:
+    Templates of fixed length form a tree of segments, a literal before a label; those with a greedy label are
+    tried after it, as patterns. Operations that share a template are told apart in this order:
 
         arguments that the template names    GET /{Bucket}?tagging
         members that must be there           PUT /{Bucket}/{Key+} with x-amz-copy-source, or with uploadId
@@ -22,14 +22,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote, unquote_plus
 
+from cloudlet.wire.aws.percent import pairs, unquote
 from cloudlet.wire.aws.shapes import OperationModel, ServiceModel
 from cloudlet.wire.http1 import Head
 
 LABEL = re.compile(r"\{([^}+]+)(\+?)\}\Z")
 
 Given = Mapping[str, str]
+NO_ARGUMENTS: Given = {}
 
 
 class Match(NamedTuple):
@@ -48,92 +49,151 @@ class Place(NamedTuple):
     arguments: Mapping[str, str | None]
     needed_arguments: Sequence[str]
     needed_headers: Sequence[bytes]
-    is_deprecated: bool
+    order: tuple[int, bool, int]  # the most particular first
 
-    @property
-    def order(self) -> tuple[int, bool, int]:
-        """The most particular first."""
-        needed = len(self.needed_arguments) + len(self.needed_headers)
-        return -len(self.arguments), self.is_deprecated, -needed
+    def suits(self, given: Given) -> bool:
+        """Whether the arguments that the template names are there."""
+        return all(name in given and value in (None, given[name]) for name, value in self.arguments.items())
+
+    def is_met(self, given: Given, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether all that must be there is."""
+        return all(name in given for name in self.needed_arguments) and all(
+            name in headers for name in self.needed_headers
+        )
 
 
 class Template:
     """A path with labels, and the operations that share it for one method."""
 
     def __init__(self, path: str) -> None:
-        segments = path.strip("/").split("/")
-        found = [LABEL.match(segment) for segment in segments]
+        self.segments = path.strip("/").split("/") if path != "/" else []
+        found = [LABEL.match(segment) for segment in self.segments]
         greedy = sum(bool(label and label[2]) for label in found)
+        self.is_greedy = greedy > 0
         self.closeness = (sum(label is None for label in found), -greedy)
-        self.first = None if found[0] else segments[0]
         parts = [
             re.escape(segment) if label is None else "(.+)" if label[2] else "([^/]+)"
-            for segment, label in zip(segments, found, strict=True)
+            for segment, label in zip(self.segments, found, strict=True)
         ]
-        self.pattern = re.compile(f"/{'/'.join(parts)}/?\\Z") if path != "/" else re.compile(r"/?\Z")
-        self.places: list[Place] = []
+        self.pattern = re.compile(f"/{'/'.join(parts)}/?\\Z")
+        self._plain: list[Place] = []
+        self._by_argument: dict[str, list[Place]] = {}
+
+    def add(self, place: Place) -> None:
+        """Let one more operation share the template."""
+        for places in [self._by_argument.setdefault(name, []) for name in place.arguments] or [self._plain]:
+            places.append(place)
+            places.sort(key=lambda each: each.order)
 
     def choose(self, given: Given, headers: Mapping[bytes, bytes]) -> Place | None:
         """The operation that the arguments and headers mean."""
-        last: Place | None = None
-        for place in self.places:
-            if place.arguments and not all(
-                name in given and value in (None, given[name]) for name, value in place.arguments.items()
-            ):
-                continue
-            if last is not None and place.order[0] != last.order[0]:
-                break
-            if all(name in given for name in place.needed_arguments) and all(
-                name in headers for name in place.needed_headers
-            ):
-                return place
-            last = place
-        return last
+        named = [place for name in given if name in self._by_argument for place in self._by_argument[name]]
+        if named:
+            named = [place for place in named if place.suits(given)]
+            if named:
+                most = min(named, key=lambda place: place.order).order[0]
+                return _fittest([place for place in named if place.order[0] == most], given, headers)
+        return _fittest(self._plain, given, headers)
+
+
+def _fittest(places: Sequence[Place], given: Given, headers: Mapping[bytes, bytes]) -> Place | None:
+    """The first place all of whose needs are met, else the last."""
+    if len(places) == 1:
+        return places[0]
+    for place in places:
+        if place.is_met(given, headers):
+            return place
+    return places[-1] if places else None
+
+
+class Node:
+    """A segment's place in the tree of a method's templates."""
+
+    __slots__ = ("label", "literals", "template")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Node] = {}
+        self.label: Node | None = None
+        self.template: Template | None = None
+
+    def insert(self, template: Template) -> None:
+        """Add a template of fixed length."""
+        node = self
+        for segment in template.segments:
+            if LABEL.match(segment):
+                node.label = node.label or Node()
+                node = node.label
+            else:
+                node = node.literals.setdefault(segment, Node())
+        node.template = template
+
+    def find(self, segments: Sequence[str], start: int, parts: list[str]) -> Iterator[Template]:
+        """The templates of these segments, the most literal first; `parts` holds the labels of the one at
+        hand."""
+        if start == len(segments):
+            if self.template is not None:
+                yield self.template
+            return
+        segment = segments[start]
+        literal = self.literals.get(segment)
+        if literal is not None:
+            yield from literal.find(segments, start + 1, parts)
+        if self.label is not None and segment:
+            parts.append(segment)
+            yield from self.label.find(segments, start + 1, parts)
+            parts.pop()
 
 
 class RestPaths:
-    """The places of one REST service; of none, without a model."""
+    """The places of one REST service; of none, where the service is not one."""
 
-    def __init__(self, model: ServiceModel | None) -> None:
+    def __init__(self, model: ServiceModel) -> None:
+        self.protocol = next((name for name in model.protocols if name.startswith("rest")), "")
         templates: dict[tuple[str, str], Template] = {}
-        for operation in map(model.operation, model.operations) if model else ():
+        for operation in map(model.operation, model.operations) if self.protocol else ():
             path, _, query = operation.uri.partition("?")
             shaped = re.sub(r"\{[^}+]+", "{", path.rstrip("/") or "/")
             template = templates.get((operation.method, shaped))
             if template is None:
                 template = templates[operation.method, shaped] = Template(path)
-            template.places.append(place_of(operation, path, query))
-        self._by_method: dict[str, dict[str | None, list[Template]]] = {}
+            template.add(place_of(operation, path, query))
+        self._trees: dict[str, Node] = {}
+        self._greedy: dict[str, list[Template]] = {}
         for (method, _), template in templates.items():
-            template.places.sort(key=lambda place: place.order)
-            self._by_method.setdefault(method, {}).setdefault(template.first, []).append(template)
-        for groups in self._by_method.values():
-            for group in groups.values():
-                group.sort(key=lambda template: template.closeness, reverse=True)
+            if template.is_greedy:
+                self._greedy.setdefault(method, []).append(template)
+            else:
+                self._trees.setdefault(method, Node()).insert(template)
+        for several in self._greedy.values():
+            several.sort(key=lambda template: template.closeness, reverse=True)
 
-    def match(self, head: Head) -> Match | None:
-        """The operation at a raw path."""
-        groups = self._by_method.get(head.method)
-        if groups is None:
-            return None
-        path = head.path.decode("latin-1")
-        stop = path.find("/", 1)
-        given = dict(pairs(head.query)) if head.query else {}
-        for first in (path[1:stop] if stop > 0 else path[1:], None):
-            for template in groups.get(first, ()):
-                found = template.pattern.match(path)
-                place = template.choose(given, head.headers) if found else None
-                if found and place:
-                    labels = zip(place.labels, map(unquote, found.groups()), strict=True)
-                    return Match(place.operation, dict(labels), template.closeness)
+    def match(self, head: Head, path: str, given: Given) -> Match | None:
+        """The operation at a raw path, with these arguments. UnicodeDecodeError for labels that are not
+        UTF-8."""
+        tree = self._trees.get(head.method)
+        if tree is not None:
+            parts: list[str] = []
+            stripped = path[1:-1] if path[-1:] == "/" else path[1:]
+            for template in tree.find(stripped.split("/") if stripped else (), 0, parts):
+                place = template.choose(given, head.headers)
+                if place is not None:
+                    return _matched(place, template, parts)
+        for template in self._greedy.get(head.method, ()):
+            found = template.pattern.match(path)
+            place = template.choose(given, head.headers) if found else None
+            if found is not None and place is not None:
+                return _matched(place, template, found.groups())
         return None
 
 
-def pairs(query: bytes) -> Iterator[tuple[str, str]]:
-    """The arguments of a query string, decoded."""
-    for pair in query.decode("latin-1").split("&"):
-        name, _, value = pair.partition("=")
-        yield unquote_plus(name), unquote_plus(value)
+def arguments_of(query: bytes) -> Given:
+    """The arguments of a query string, the last of each name. UnicodeDecodeError for what is not UTF-8."""
+    return dict(pairs(query)) if query else NO_ARGUMENTS
+
+
+def _matched(place: Place, template: Template, parts: Sequence[str]) -> Match:
+    labels = {name: unquote(part) for name, part in zip(place.labels, parts, strict=True)}
+    return Match(place.operation, labels, template.closeness)
 
 
 def place_of(operation: OperationModel, path: str, query: str) -> Place:
@@ -143,12 +203,18 @@ def place_of(operation: OperationModel, path: str, query: str) -> Place:
         members[name] for name in (operation.input.required if operation.input else ()) if name in members
     ]
     arguments = {name: value or None for name, value in pairs(query.encode())} if query else {}
+    needed_arguments = [each.wire_name for each in required if each.location == "querystring"]
+    needed_headers = [each.wire_name.lower().encode() for each in required if each.location == "header"]
     found = [LABEL.match(segment) for segment in path.split("/")]
     return Place(
         operation.name,
         [label[1] for label in found if label],
         arguments,
-        [each.wire_name for each in required if each.location == "querystring"],
-        [each.wire_name.lower().encode() for each in required if each.location == "header"],
-        bool(operation.raw.get("deprecated")),
+        needed_arguments,
+        needed_headers,
+        (
+            -len(arguments),
+            bool(operation.raw.get("deprecated")),
+            -len(needed_arguments) - len(needed_headers),
+        ),
     )

@@ -19,17 +19,18 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import NamedTuple
-from urllib.parse import unquote_plus
 
 import orjson
 
 from cloudlet.aws.models import Models
-from cloudlet.aws.paths import Match, RestPaths
+from cloudlet.aws.paths import Match, RestPaths, arguments_of
 from cloudlet.kernel.fault import Fault
+from cloudlet.wire.aws.percent import unquote_plus
 from cloudlet.wire.http1 import Head
 
 UnknownOperation = Fault("UnknownOperationException", status=404)
 InvalidAction = Fault("InvalidAction", status=400)
+InvalidURI = Fault("InvalidURI", "Couldn't parse the specified URI.", status=400)
 MissingAction = Fault("MissingAction", "The request must contain the parameter Action.", status=400)
 
 ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
@@ -136,8 +137,10 @@ class Router:
         known = self._actions.get(key)
         if known is not None:
             return known
-        action = unquote_plus(raw_action.decode("latin-1"))
-        version = unquote_plus(raw_version.decode("latin-1"))
+        try:
+            action, version = unquote_plus(raw_action.decode()), unquote_plus(raw_version.decode())
+        except UnicodeDecodeError:
+            raise Unroutable(InvalidAction("The action is not UTF-8."), "query") from None
         for name in self._speakers_of_query(version, signing_name):
             model = self._models.service(name)
             if action in model.operations:
@@ -171,27 +174,34 @@ class Router:
 
     def _by_path(self, head: Head, signing_name: str | None) -> Route:
         names = self._index["signing"].get(signing_name, []) if signing_name else []
-        closest: tuple[Match, str] | None = None
-        for name in names:  # services that share a signing name are told apart by the closest path
-            found = self._paths_of(name).match(head)
-            if found is not None and (closest is None or found.closeness > closest[0].closeness):
-                closest = found, name
-        if closest is not None:
-            match, name = closest
-            return Route(name, match.operation, self._rest_protocol([name]), match.labels)
         path = head.path.decode("latin-1")
+        try:
+            closest, closest_name = self._closest(names, head, path)
+        except UnicodeDecodeError:
+            raise Unroutable(InvalidURI, self._rest_protocol(names)) from None
+        if closest is not None:
+            protocol = self._paths[closest_name].protocol
+            return Route(closest_name, closest.operation, protocol, closest.labels)
         if not names:
             what = f"{head.method} {path}: no service is named by a target, an action or a credential."
         else:
             what = f"{names[0]} has no operation at {head.method} {path}."
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
 
+    def _closest(self, names: Sequence[str], head: Head, path: str) -> tuple[Match | None, str]:
+        """The closest operation among services that share a signing name."""
+        given = arguments_of(head.query)
+        closest: Match | None = None
+        closest_name = ""
+        for name in names:
+            paths = self._paths.get(name) or self._paths_of(name)
+            found = paths.match(head, path, given)
+            if found is not None and (closest is None or found.closeness > closest.closeness):
+                closest, closest_name = found, name
+        return closest, closest_name
+
     def _paths_of(self, name: str) -> RestPaths:
-        found = self._paths.get(name)
-        if found is None:
-            model = self._models.service(name)
-            is_rest = any(protocol.startswith("rest") for protocol in model.protocols)
-            found = self._paths[name] = RestPaths(model if is_rest else None)
+        found = self._paths[name] = RestPaths(self._models.service(name))
         return found
 
     def _rest_protocol(self, names: Sequence[str]) -> str:

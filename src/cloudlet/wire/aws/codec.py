@@ -26,8 +26,6 @@ Reply = Callable[[Mapping[str, Any], str], Response]
 
 NoEventStreams = Fault("NotImplemented", status=501)
 
-OUTSIDE = ("header", "headers", "statusCode")
-
 
 class Codec:
     """Parses and answers one operation over one protocol."""
@@ -227,9 +225,11 @@ class Compiler:
     def _reply_rest(self, operation: OperationModel, protocol: str) -> Reply:
         shape = operation.output
         bindings = ReplyBindings(shape)
+        known = frozenset(shape.members) if shape else frozenset()
         write_body = self._rest_reply_body(shape, protocol) if shape else None
 
         def reply(result: Mapping[str, Any], request_id: str) -> Response:
+            assert known.issuperset(result), f"{operation.name} answers {set(result) - known}"
             headers: list[tuple[bytes, bytes]] = []
             status = bindings.write(result, headers) or operation.status
             kind, body = write_body(result) if write_body else (b"", b"")
@@ -246,7 +246,7 @@ class Compiler:
         if shape.payload is not None:
             return self._payload_writer(shape.members[shape.payload], protocol)
         # In a reply only headers and the status are outside of the body, whatever else a member is bound to.
-        members = [member for member in shape.members.values() if member.location not in OUTSIDE]
+        members = [member for member in shape.members.values() if member.location not in xml.ELSEWHERE]
         names = {member.name for member in members}
         if protocol == "rest-json":
             write = self._rest_json_writers.members(members)
@@ -256,7 +256,7 @@ class Compiler:
             )
         if not members:
             return lambda result: (b"", b"")
-        write_elements = self._xml_writers.members(members)
+        write_elements = self._xml_writers.members(list(shape.members.values()))
         write_attributes = self._xml_writers.attributes(members)
         tag = str(shape.raw.get("locationName") or shape.name)
         declared = xml.namespace_of(shape.raw.get("xmlNamespace") or _declared(self.service))

@@ -13,8 +13,8 @@ model has:
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_plus
 
+from cloudlet.wire.aws.percent import pairs
 from cloudlet.wire.aws.shapes import Member, Shape
 from cloudlet.wire.aws.values import DEPTH_MAX, Malformed, Reader, Types, lazily, text_reader
 
@@ -24,29 +24,18 @@ Tree = dict[str, Any]
 
 def fields(form: bytes) -> list[tuple[str, str]]:
     """The (name, value) pairs of a form, decoded."""
+    if form.count(b"&") >= FIELDS_MAX:
+        raise Malformed("The form has too many fields")
     try:
-        text = form.decode()
-        pairs = text.split("&") if text else []
-        if len(pairs) > FIELDS_MAX:
-            raise Malformed("The form has too many fields")
-        found: list[tuple[str, str]] = []
-        for pair in pairs:
-            name, _, value = pair.partition("=")
-            if "%" in value or "+" in value:
-                value = unquote_plus(value, errors="strict")
-            if "%" in name or "+" in name:
-                name = unquote_plus(name, errors="strict")
-            if name:
-                found.append((name, value))
+        return list(pairs(form))
     except UnicodeDecodeError:
         raise Malformed("The form is not UTF-8") from None
-    return found
 
 
-def tree(pairs: list[tuple[str, str]]) -> Tree:
+def tree(given: list[tuple[str, str]]) -> Tree:
     """The pairs folded by their dots; a name that is both a value and a prefix is a value under ""."""
     root: Tree = {}
-    for name, value in pairs:
+    for name, value in given:
         if "." not in name:
             known = root.get(name)
             if type(known) is dict:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, unquote_plus
 
 import orjson
 
+from cloudlet.wire.aws.percent import pairs
 from cloudlet.wire.aws.shapes import Member, Shape
 from cloudlet.wire.aws.values import (
     Malformed,
@@ -35,10 +35,11 @@ DEFAULT_FORMS = {"header": "rfc822", "querystring": "iso8601", "uri": "iso8601"}
 def arguments(query: bytes) -> dict[str, list[str]]:
     """The query string's arguments, decoded, in order of appearance."""
     found: dict[str, list[str]] = {}
-    for pair in query.decode("latin-1").split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.setdefault(unquote(name.replace("+", " ")), []).append(unquote_plus(value))
+    try:
+        for name, value in pairs(query):
+            found.setdefault(name, []).append(value)
+    except UnicodeDecodeError:
+        raise Malformed("The query string is not UTF-8") from None
     return found
 
 

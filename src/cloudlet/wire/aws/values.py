@@ -84,8 +84,9 @@ def _http_date(text: str) -> float:
 
 def write_iso8601(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{moment.microsecond // 1000:03d}Z" if moment.microsecond >= 1000 else f"{text}Z"
+    if moment.microsecond >= 1000:
+        return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
+    return f"{moment.isoformat()[:19]}Z"
 
 
 def write_http_date(seconds: float) -> str:

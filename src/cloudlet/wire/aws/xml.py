@@ -27,6 +27,9 @@ UNSAFE_ATTRIBUTE = re.compile(r'[&<>"\r\n]')
 IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
+ELSEWHERE = ("header", "headers", "statusCode")  # places of a reply's members outside of its body
+
+
 class Element:
     """An element: local name, attributes, children, text."""
 
@@ -167,9 +170,12 @@ class XmlReaders:
 
 def escape(text: str) -> str:
     """Text between tags."""
-    if not text.isprintable():
+    if text.isprintable():
+        if "&" not in text and "<" not in text and ">" not in text:  # nearly always
+            return text
+    else:
         text = IMPOSSIBLE.sub("", text)
-    return UNSAFE_TEXT.sub(lambda found: ESCAPES[found[0]], text) if UNSAFE_TEXT.search(text) else text
+    return UNSAFE_TEXT.sub(lambda found: ESCAPES[found[0]], text)
 
 
 def escape_attribute(text: str) -> str:
@@ -187,6 +193,11 @@ def namespace_of(raw: Any) -> str:
     return f' xmlns{prefix}="{escape_attribute(raw["uri"])}"'
 
 
+def _nothing(value: Any) -> str:
+    """A member whose place is elsewhere."""
+    return ""
+
+
 class XmlWriters:
     """Compiles writers: a value -> the text inside its element."""
 
@@ -195,13 +206,19 @@ class XmlWriters:
         self._made: dict[str, Writer] = {}
 
     def members(self, members: list[Member]) -> Writer:
-        """{member: value} -> the elements of those members."""
-        writers = {member.name: self.element(member) for member in members if not member.xml_attribute}
+        """{member: value} -> the elements of those members that the body carries."""
+        writers = {
+            member.name: _nothing
+            if member.xml_attribute or member.location in ELSEWHERE
+            else self.element(member)
+            for member in members
+        }
 
         def write(value: Any) -> str:
-            return "".join(
-                [writers[name](each) for name, each in value.items() if each is not None and name in writers]
-            )
+            try:
+                return "".join([writers[name](each) for name, each in value.items() if each is not None])
+            except KeyError as unknown:
+                raise AssertionError(f"the model has no member {unknown}") from None
 
         return write
 
@@ -230,7 +247,9 @@ class XmlWriters:
             attributes = self.attributes(list(shape.members.values()))
             return lambda value: f"<{opening}{attributes(value)}>{inside(value)}</{tag}>"
         before, after = f"<{opening}>", f"</{tag}>"
-        return lambda value: before + inside(value) + after
+        if shape.type == "string":
+            return lambda value: f"{before}{escape(value)}{after}"
+        return lambda value: f"{before}{inside(value)}{after}"
 
     def _inside(self, shape: Shape, member: Member) -> Writer:
         if shape.type == "structure":
@@ -241,10 +260,9 @@ class XmlWriters:
         if shape.type == "map":
             entry = self._entry(member)
             return lambda value: "".join([f"<entry>{entry(pair)}</entry>" for pair in value.items()])
-        write_text = text_writer(shape.type, member.timestamp_format or self._form)
         if shape.type == "string":
-            return lambda value: escape(str(value))
-        return write_text
+            return escape
+        return text_writer(shape.type, member.timestamp_format or self._form)
 
     def structure(self, shape: Shape) -> Writer:
         """A structure's members as elements."""

@@ -1,0 +1,49 @@
+"""Percent-encoding, read quickly: forms, query strings and labels are full of it.
+
+State   none
+Source  RFC 3986 section 2.1; HTML "application/x-www-form-urlencoded"
+Absent  none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+DIGITS = "0123456789ABCDEFabcdef"
+OCTETS = {(high + low).encode(): bytes((int(high + low, 16),)) for high in DIGITS for low in DIGITS}
+LETTERS = {pair.decode(): octet.decode() for pair, octet in OCTETS.items() if octet < b"\x80"}
+
+
+def unquote(text: str) -> str:
+    """The text with its escapes read; what is no escape stays. UnicodeDecodeError for what is not UTF-8."""
+    if "%" not in text:
+        return text
+    first, *rest = text.split("%")
+    try:
+        return first + "".join([LETTERS[part[:2]] + part[2:] for part in rest])
+    except KeyError:  # beyond ASCII, or not an escape
+        return _unquote_octets(text.encode()).decode()
+
+
+def _unquote_octets(raw: bytes) -> bytes:
+    first, *rest = raw.split(b"%")
+    parts = [first]
+    for part in rest:
+        octet = OCTETS.get(part[:2])
+        parts += (octet, part[2:]) if octet is not None else (b"%", part)
+    return b"".join(parts)
+
+
+def unquote_plus(text: str) -> str:
+    """The same, where a plus sign is a space."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text) if "%" in text else text
+
+
+def pairs(query: bytes) -> Iterator[tuple[str, str]]:
+    """The names and values of a form or a query string. UnicodeDecodeError for what is not UTF-8."""
+    for pair in query.decode().split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            yield unquote_plus(name), unquote_plus(value)
