@@ -22,6 +22,9 @@ from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Keys, LeaseId, Put
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.engines.crash_whole import run_whole
+
 Tell = Callable[..., None]
 Run = Callable[[Path, Random, Tell], Awaitable[None]]
 
@@ -98,7 +101,7 @@ async def watch_keys(keys: Keys, tell: Tell) -> None:
                 tell("seen", int(change.author.principal[7:]), int(change.author.request_id), change.revision)
 
 
-STORES: dict[str, Run] = {"keys": run_keys}
+STORES: dict[str, Run] = {"keys": run_keys, "whole": run_whole}
 
 
 def tell_parent(*line: object) -> None:
