@@ -39,7 +39,7 @@ from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import OutcomeUnknown, OutOfRange, StoreError
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.logs import LogName, Logs, Offset
-from cloudlet.wire.kafka.records import decode, encode_values
+from cloudlet.wire.kafka.records import decode, encode_value, encode_values
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Traffic:
     """All logs in use, by name."""
 
     def __init__(self, logs: Logs, clock: Clock, durability: Durability = Durability.RELAXED) -> None:
-        self._logs = logs
+        self.logs = logs
         self._clock = clock
         self._durability = durability
         self._open: dict[LogName, OpenLog] = {}
@@ -88,7 +88,7 @@ class Traffic:
         """The log's state, replayed; Again while it is being opened or appended to."""
         opened = self._open.get(name)
         if opened is None:
-            if self._logs.ends(name).stop != 0:
+            if self.logs.ends(name).stop != 0:
                 raise Again(self._open_soon(name, empty))
             opened = self._open[name] = OpenLog(name, empty(), Offset(0))
         if opened.busy is not None:
@@ -102,7 +102,7 @@ class Traffic:
     def _record(self, name: LogName, offset: Offset) -> bytes:
         if self._fetched and (name, offset) in self._fetched:
             return self._fetched.pop((name, offset))
-        batch = begin(self._logs.read(name, offset, bytes_max=1))
+        batch = begin(self.logs.read(name, offset, bytes_max=1))
         if isinstance(batch, Rest):
             raise Again(asyncio.ensure_future(self._fetch(name, offset, batch)))
         return record_at(batch, offset)
@@ -119,9 +119,10 @@ class Traffic:
         """Append and apply. OutOfRange when somebody else appended meanwhile: run the call again."""
         opened = self._open[append.log]
         assert opened.busy is None, "an append under way hides the state"
-        batch = encode_values(append.records, self._clock.cloud_ms())
+        records, now_ms = append.records, self._clock.cloud_ms()
+        batch = encode_value(records[0], now_ms) if len(records) == 1 else encode_values(records, now_ms)
         try:
-            offset = begin(self._logs.append(append.log, batch, at=opened.stop, durability=self._durability))
+            offset = begin(self.logs.append(append.log, batch, at=opened.stop, durability=self._durability))
             if isinstance(offset, Rest):
                 offset = await self._append_slowly(opened, offset)
         except OutcomeUnknown:
@@ -136,9 +137,9 @@ class Traffic:
 
     async def _is_there(self, opened: OpenLog, records: Sequence[bytes]) -> bool:
         """Whether an append whose reply was lost has been done: its records stand where they should."""
-        if self._logs.ends(opened.name).stop <= opened.stop:
+        if self.logs.ends(opened.name).stop <= opened.stop:
             return False
-        found = await self._logs.read(opened.name, opened.stop, bytes_max=1)
+        found = await self.logs.read(opened.name, opened.stop, bytes_max=1)
         return [(at, value) for at, _, _, value in decode(found)] == [
             (opened.stop + number, record) for number, record in enumerate(records)
         ]
@@ -183,9 +184,9 @@ class Traffic:
         return asyncio.shield(task)
 
     async def _replay(self, name: LogName, state: Derived) -> None:
-        offset = self._logs.ends(name).start
-        while offset < self._logs.ends(name).stop:
-            batches = await self._logs.read(name, offset, bytes_max=REPLAY_BYTES)
+        offset = self.logs.ends(name).start
+        while offset < self.logs.ends(name).stop:
+            batches = await self.logs.read(name, offset, bytes_max=REPLAY_BYTES)
             for at, _, _, value in decode(batches):
                 if at >= offset:
                     state.apply(Offset(at), value or b"")
@@ -196,7 +197,7 @@ class Traffic:
     async def drop(self, name: LogName) -> None:
         """Delete a log and its state; who waits for it runs again and finds it gone."""
         self._open.pop(name, None)
-        await self._logs.drop(name)
+        await self.logs.drop(name)
         line = self._lines.get(name)
         if line is not None:
             line.wake_all()
@@ -235,7 +236,7 @@ class Traffic:
     # --- rewriting
 
     def _rewrite_if_due(self, opened: OpenLog) -> None:
-        size = self._logs.size(opened.name)
+        size = self.logs.size(opened.name)
         if size < REWRITE_BYTES_MIN or opened.state.live_bytes() * 2 > size:
             return
         opened.rewriting = True
@@ -246,9 +247,9 @@ class Traffic:
     async def _rewrite(self, opened: OpenLog) -> None:
         """Append what is live again, from the front up to where the log stops now, and trim the front."""
         try:
-            start, stop = self._logs.ends(opened.name)
+            start, stop = self.logs.ends(opened.name)
             while start < stop and self._open.get(opened.name) is opened:
-                batch = await self._logs.read(opened.name, start, bytes_max=REPLAY_BYTES)
+                batch = await self.logs.read(opened.name, start, bytes_max=REPLAY_BYTES)
                 while opened.busy is not None:
                     await asyncio.shield(opened.busy)
                 kept: list[bytes] = []
@@ -262,7 +263,7 @@ class Traffic:
                     await self.append(Append(opened.name, kept))
                 await asyncio.sleep(0)
             if self._open.get(opened.name) is opened:
-                await self._logs.trim(opened.name, start)
+                await self.logs.trim(opened.name, start)
         except StoreError as error:
             log.warning("rewriting log %s stopped: %r", opened.name, error)
         finally:

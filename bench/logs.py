@@ -1,0 +1,80 @@
+"""The logs and blobs stores: what an append, a read and a body cost. `python -m bench.logs`
+
+Reports CPU per operation of this process; the wall is said where a disk decides it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from cloudlet.engines.disk_blobs import DiskBlobs
+from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.kernel.clock import SystemClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.logs import LogName, Offset
+from cloudlet.wire.kafka.records import encode_value
+
+LOG = LogName("bench/log")
+APPENDS = 50_000
+READS = 20_000
+RECORD = b"x" * 300
+LARGE = encode_value(b"y" * (1 << 20), 1)
+BODY_BYTES = 256 << 20
+
+
+def row(name: str, count: int, started_cpu: float, started: float, size_bytes: int = 0) -> None:
+    cpu, wall = time.process_time() - started_cpu, time.perf_counter() - started
+    rate = f"{size_bytes / cpu / 1e6:,.0f} MB/CPU-s" if size_bytes else f"{cpu / count * 1e6:.1f} us CPU"
+    print(f"| {name} | {rate} | {count / wall:,.0f}/s |")
+
+
+async def main() -> None:
+    print("| what | cost | rate |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        logs = DiskLogs.open(Path(folder) / "logs")
+        marks = time.process_time(), time.perf_counter()
+        for _ in range(APPENDS):
+            await logs.append(LOG, encode_value(RECORD, 1))
+        row("relaxed append of one record of 300 B, encoding included", APPENDS, *marks)
+        chance = Random(1)
+        offsets = [Offset(chance.randrange(APPENDS)) for _ in range(READS)]
+        marks = time.process_time(), time.perf_counter()
+        for offset in offsets:
+            await logs.read(LOG, offset, bytes_max=1)
+        row("read of one record at a random offset", READS, *marks)
+        marks = time.process_time(), time.perf_counter()
+        for _ in range(200):
+            await logs.append(LogName("bench/large"), LARGE)
+        row("append of batches of 1 MiB", 200, *marks, size_bytes=200 << 20)
+        await logs.close()
+        marks = time.process_time(), time.perf_counter()
+        logs = DiskLogs.open(Path(folder) / "logs")
+        assert logs.ends(LOG).stop == APPENDS
+        row("reopen and find the end", 1, *marks)
+        await logs.close()
+        blobs = DiskBlobs.open_folder(Path(folder) / "blobs", SystemClock(), Ids())
+        marks = time.process_time(), time.perf_counter()
+        writer = blobs.create()
+        chunk = b"z" * (256 << 10)
+        for _ in range(BODY_BYTES // len(chunk)):
+            await writer.write(chunk)
+        blob = await writer.finish()
+        row(
+            "body of 256 MiB written in pieces of 256 KiB",
+            BODY_BYTES // len(chunk),
+            *marks,
+            size_bytes=BODY_BYTES,
+        )
+        marks = time.process_time(), time.perf_counter()
+        reader = await blobs.open(blob)
+        pieces = [len(piece) async for piece in reader.chunks()]
+        row("the same read", len(pieces), *marks, size_bytes=BODY_BYTES)
+        reader.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
