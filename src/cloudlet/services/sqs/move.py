@@ -1,6 +1,6 @@
 """Message move tasks: a dead-letter queue's messages go back to where they came from, or elsewhere.
 
-State   ("sqs", account, region, "move", queue name, task number) -> Move
+State   ("sqs", "move", account, region, queue name, task number) -> Move
 Source  SQS API Reference 2012-11-05, StartMessageMoveTask and its companions; docs/sources/sqs.md
 Absent  none
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from cloudlet.aws.request import Request
     from cloudlet.services.sqs import shapes
 
+MOVES = ("sqs", "move")  # a range of its own: its controller need not look at the queues
+
 STEP_MAX = 10
 PER_SECOND_MAX = 500
 LISTED_MAX = 10
@@ -77,12 +79,12 @@ def on_source(action: str) -> object:
 
 
 def _key(queue: Found, number: int) -> Key:
-    return ("sqs", queue.account, queue.region, "move", queue.name, number)
+    return (*MOVES, queue.account, queue.region, queue.name, number)
 
 
 def _tasks(rq: Request, queue: Found) -> list[tuple[Key, Move]]:
     """A queue's tasks, the newest first."""
-    prefix = ("sqs", queue.account, queue.region, "move", queue.name)
+    prefix = (*MOVES, queue.account, queue.region, queue.name)
     return sorted(rq.scan(prefix, Move), key=lambda pair: -int(pair[0][-1]))
 
 
@@ -150,8 +152,8 @@ def cancel_message_move_task(rq: Request, p: shapes.CancelMessageMoveTaskRequest
         key = tuple(msgspec.json.decode(base64.b64decode(p.TaskHandle, validate=True), type=list[str | int]))
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise InvalidValue("Value for parameter TaskHandle is invalid.") from None
-    task = rq.get(key, Move) if len(key) == 6 and key[0] == "sqs" and key[3] == "move" else None
-    if task is None or key[1] != rq.account or task.status != RUNNING:
+    task = rq.get(key, Move) if len(key) == 6 and key[:2] == MOVES else None
+    if task is None or key[2] != rq.account or task.status != RUNNING:
         raise NoSuchResource("Task does not exist.")
     rq.commit(put={key: msgspec.structs.replace(task, status=CANCELLING)})
     return {"ApproximateNumberOfMessagesMoved": task.moved}
@@ -193,20 +195,19 @@ async def carry_out_moves(ctl: Controller) -> None:
     while True:
         head = ctl.head
         pauses: list[float] = []
-        for key in ctl.names(("sqs",)):
-            if len(key) == 6 and key[3] == "move":
-                pause_ms = await _step(ctl, key)
-                if pause_ms is not None:
-                    pauses.append(pause_ms)
+        for key in ctl.names(MOVES):
+            pause_ms = await _step(ctl, key)
+            if pause_ms is not None:
+                pauses.append(pause_ms)
         if pauses:
             await ctl.sleep(min(pauses))
         else:
-            await ctl.changed(("sqs",), head, IDLE_MS)
+            await ctl.changed(MOVES, head, IDLE_MS)
 
 
 async def _step(ctl: Controller, key: Key) -> float | None:
     """One step of a task; how long until its next one, None when it is at its end."""
-    account, region = str(key[1]), str(key[2])
+    account, region = str(key[2]), str(key[3])
     moved = await ctl.decide(account, region, lambda rq: _move_some(rq, key))
     if moved is None:
         return None

@@ -58,9 +58,12 @@ STATEMENTS_MAX = 20
 ACTIONS_MAX = 7
 
 
+DELETED = ("sqs", "deleted")  # a range of its own: its controller need not look at the queues
+
+
 def deleted_key(account: str, region: str, name: str) -> Key:
     """Where a queue that is gone is remembered."""
-    return ("sqs", account, region, "deleted", name)
+    return (*DELETED, account, region, name)
 
 
 @sqs.op(resource="arn:aws:sqs:{region}:{account}:{QueueName}")
@@ -125,10 +128,9 @@ async def forget_deleted(ctl: Controller) -> None:
     """Drop the logs that a crash left without a queue, and the names whose minute is over."""
     while True:
         head = ctl.head
-        for key in ctl.names(("sqs",)):
-            if len(key) == 5 and key[3] == "deleted":
-                await ctl.decide(str(key[1]), str(key[2]), partial(_forget, key))
-        await ctl.changed(("sqs",), head, DELETED_MS)
+        for key in ctl.names(DELETED):
+            await ctl.decide(str(key[2]), str(key[3]), partial(_forget, key))
+        await ctl.changed(DELETED, head, DELETED_MS)
 
 
 def _forget(key: Key, rq: Request) -> None:

@@ -1,7 +1,7 @@
 """What a queue is: its record, its name, its URL, and how a call finds it.
 
 State   ("sqs", account, region, "queue", name) -> Queue
-        ("sqs", account, region, "deleted", name) -> Deleted, for a minute after a queue is gone
+        ("sqs", "deleted", account, region, name) -> Deleted, for a minute after a queue is gone
 Source  SQS API Reference 2012-11-05; docs/sources/sqs.md
 Absent  queue policies are kept and not enforced, so a queue of another account is open to its callers
 """
