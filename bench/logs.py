@@ -21,6 +21,7 @@ from cloudlet.wire.kafka.records import encode_value
 LOG = LogName("bench/log")
 APPENDS = 50_000
 READS = 20_000
+MANY = 10_000
 RECORD = b"x" * 300
 LARGE = encode_value(b"y" * (1 << 20), 1)
 BODY_BYTES = 256 << 20
@@ -30,6 +31,30 @@ def row(name: str, count: int, started_cpu: float, started: float, size_bytes: i
     cpu, wall = time.process_time() - started_cpu, time.perf_counter() - started
     rate = f"{size_bytes / cpu / 1e6:,.0f} MB/CPU-s" if size_bytes else f"{cpu / count * 1e6:.1f} us CPU"
     print(f"| {name} | {rate} | {count / wall:,.0f}/s |")
+
+
+async def many(folder: Path) -> None:
+    """Ten thousand small logs, and a large one: what reopening them costs."""
+    logs = DiskLogs.open(folder)
+    names = [LogName(f"queues/{number}") for number in range(MANY)]
+    batch = encode_value(RECORD, 1)
+    marks = time.process_time(), time.perf_counter()
+    for name in names:
+        await logs.append(name, batch)
+    row("first append to a new log", MANY, *marks)
+    for _ in range(1024):
+        await logs.append(LOG, LARGE)
+    await logs.close()
+    marks = time.process_time(), time.perf_counter()
+    logs = DiskLogs.open(folder)
+    row(f"open a store of {MANY:,} logs", 1, *marks)
+    marks = time.process_time(), time.perf_counter()
+    assert logs.ends(LOG).stop == 1024
+    row("first look at a log of 1 GiB", 1, *marks)
+    marks = time.process_time(), time.perf_counter()
+    assert sum(logs.ends(name).stop for name in names) == MANY
+    row("first look at a small log", MANY, *marks)
+    await logs.close()
 
 
 async def main() -> None:
@@ -56,6 +81,7 @@ async def main() -> None:
         assert logs.ends(LOG).stop == APPENDS
         row("reopen and find the end", 1, *marks)
         await logs.close()
+        await many(Path(folder) / "many")
         blobs = DiskBlobs.open_folder(Path(folder) / "blobs", SystemClock(), Ids())
         marks = time.process_time(), time.perf_counter()
         writer = blobs.create()

@@ -76,6 +76,22 @@ def test_a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch(
     asyncio.run(scenario())
 
 
+def test_an_old_batch_behind_the_tail_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """Whole and right by its checksum, but its offsets were given already."""
+
+    async def scenario() -> None:
+        await write(tmp_path, [one("a"), one("b")])
+        path = tmp_path / LOG / f"{FIRST}.log"
+        data = path.read_bytes()
+        path.write_bytes(data + data[: len(data) // 2])
+        logs = DiskLogs.open(tmp_path)
+        assert logs.ends(LOG) == (0, 2)
+        assert path.stat().st_size == len(data)
+        await logs.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_index_is_kafkas(tmp_path: Path) -> None:
     """An entry: the last offset of a batch relative to the file's name, and the batch's position; the first
     and each later one more than 4 KiB behind the one before."""
