@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1")
 GRACE_MS = 5_000
+GC_THRESHOLDS = (10_000, 20, 20)  # a call leaves few cycles: the default collects every ten calls
 
 
 class PortTaken(Exception):
@@ -66,7 +67,9 @@ class Cloud:
         """Open the stores and listen; on any failure everything is let go again."""
         try:
             sockets = self._bind()
-            self._stores = await open_stores(self._folder.path, self.clock)
+            self._stores = await open_stores(
+                self._folder.path, self.clock, is_ephemeral=self.settings.ephemeral
+            )
             self._face = self._aws_face(self._stores)
             self._face.start()
             guard = OriginGuard(self.settings.names)
@@ -84,6 +87,7 @@ class Cloud:
         self._folder.announce(self.said())
         gc.collect()
         gc.freeze()  # what start-up made stays; collections need not walk it
+        gc.set_threshold(*GC_THRESHOLDS)
 
     def said(self) -> Running:
         """What this cloud says of itself."""

@@ -13,10 +13,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cloudlet.engines.disk_keys import DiskKeys
-from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.engines.disk_logs import FLUSH_INTERVAL_MS, DiskLogs
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
+
+UNSYNCED_MS = 3_600_000.0
 
 
 class Stores:
@@ -32,7 +34,8 @@ class Stores:
         await self.keys.close()
 
 
-async def open_stores(folder: Path, clock: Clock) -> Stores:
-    """Open or make the stores of a folder."""
+async def open_stores(folder: Path, clock: Clock, *, is_ephemeral: bool = False) -> Stores:
+    """Open or make the stores of a folder; an ephemeral one has no power loss to survive, so no sync."""
     keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms)
-    return Stores(keys, DiskLogs.open(folder / "logs"))
+    interval_ms = UNSYNCED_MS if is_ephemeral else FLUSH_INTERVAL_MS
+    return Stores(keys, DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms))
