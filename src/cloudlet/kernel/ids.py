@@ -13,6 +13,7 @@ from collections.abc import Callable
 RandomBytes = Callable[[int], bytes]
 """n -> n random bytes."""
 
+VARIANTS = "89ab"
 POOL_BYTES = 4096  # one system call then serves 256 UUIDs
 
 
@@ -39,10 +40,12 @@ class Ids:
 
     def uuid(self) -> str:
         """A version 4 UUID in its canonical spelling."""
-        number = int.from_bytes(self.token(16), "big")
-        # RFC 4122 4.4: "Set the two most significant bits (bits 6 and 7) of the clock_seq_hi_and_reserved to
-        # zero and one"; the version, 0100, goes into the top of time_hi_and_version.
-        number = number & ~(0xF << 76) | (4 << 76)
-        number = number & ~(0b11 << 62) | (0b10 << 62)
-        text = f"{number:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return uuid_of(self.token(16))
+
+
+def uuid_of(raw: bytes) -> str:
+    """16 random bytes as a version 4 UUID."""
+    # RFC 4122 4.4: "Set the two most significant bits (bits 6 and 7) of the clock_seq_hi_and_reserved to zero
+    # and one"; the version, 0100, goes into the top of time_hi_and_version.
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANTS[raw[8] >> 4 & 3]}{text[17:20]}-{text[20:]}"

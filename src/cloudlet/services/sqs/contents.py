@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cloudlet.aws.service import Result
+from cloudlet.kernel.ids import uuid_of
 from cloudlet.services.sqs.decide import Draft
 from cloudlet.services.sqs.digests import attributes_md5, body_md5
 from cloudlet.services.sqs.faults import InvalidContents, InvalidValue, Unsupported, invalid, missing, within
@@ -214,13 +215,6 @@ def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def message_id_of(raw: bytes) -> str:
-    """A message id as a version 4 UUID (RFC 4122, 4.4) of its 16 random bytes."""
-    text = raw.hex()
-    variant = "89ab"[raw[8] & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
-
-
 def sequence_number_of(sequence: int) -> str:
     """A FIFO queue's sequence number as its clients see it."""
     return str(SEQUENCE_BASE + sequence)
@@ -257,7 +251,7 @@ def delivered(sent: Sent, message: Message, handle: str, receive: int, ask: Want
     """A message as a consumer gets it at its `receive`th time."""
     content = sent.content
     result: dict[str, object] = {
-        "MessageId": message_id_of(sent.message_id),
+        "MessageId": uuid_of(sent.message_id),
         "ReceiptHandle": handle,
         "MD5OfBody": content.body_md5,
         "Body": content.body,

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from cloudlet.aws.request import Wait
 from cloudlet.aws.service import Result
+from cloudlet.kernel.ids import uuid_of
 from cloudlet.services.sqs import batch, decide
 from cloudlet.services.sqs.attributes import allows
 from cloudlet.services.sqs.contents import (
     NOTHING,
     Prepared,
     delivered,
-    message_id_of,
     prepare,
     sequence_number_of,
     wanted,
@@ -101,7 +101,7 @@ def _check_size(queue: Found, drafts: dict[str, Prepared]) -> None:
 
 def _answer(queue: Found, prepared: Prepared, accepted: decide.Accepted) -> Result:
     result: dict[str, object] = {
-        "MessageId": message_id_of(accepted.message_id),
+        "MessageId": uuid_of(accepted.message_id),
         "MD5OfMessageBody": prepared.draft.content.body_md5,
     }
     if prepared.attributes_md5 is not None:

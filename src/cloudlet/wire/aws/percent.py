@@ -8,6 +8,9 @@ Absent  none
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+
+REPEATED_MAX = 256  # characters of a value that is worth remembering
 
 DIGITS = "0123456789ABCDEFabcdef"
 OCTETS = {(high + low).encode(): bytes((int(high + low, 16),)) for high in DIGITS for low in DIGITS}
@@ -41,9 +44,16 @@ def unquote_plus(text: str) -> str:
     return unquote(text) if "%" in text else text
 
 
+repeated = lru_cache(maxsize=4096)(unquote_plus)
+"""The same with a memory, for what requests repeat: names, queue URLs, ARNs."""
+
+
 def pairs(query: bytes) -> Iterator[tuple[str, str]]:
     """The names and values of a form or a query string. UnicodeDecodeError for what is not UTF-8."""
     for pair in query.decode().split("&"):
         if pair:
             name, _, value = pair.partition("=")
-            yield unquote_plus(name), unquote_plus(value)
+            if "%" in pair or "+" in pair:
+                name = repeated(name) if len(name) <= REPEATED_MAX else unquote_plus(name)
+                value = repeated(value) if len(value) <= REPEATED_MAX else unquote_plus(value)
+            yield name, value
