@@ -32,7 +32,6 @@ class Settings:
     strict: bool = False
     sync: bool = False
     data_events: bool = False
-    log_level: str = "info"
 
     @property
     def names(self) -> tuple[str, ...]:
