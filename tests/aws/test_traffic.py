@@ -298,3 +298,46 @@ def test_many_takers_and_putters_lose_and_double_nothing(seed):
         assert sorted(taken) == list(range(200))
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+class GatedLogs:
+    """Logs of which one waits for a gate before each append, as a synced or remote engine does."""
+
+    def __init__(self, gated, gate):
+        self.inner = MemoryLogs()
+        self.gated = gated
+        self.gate = gate
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def append(self, log, batches, **options):
+        if log == self.gated:
+            await self.gate.wait()
+        return await self.inner.append(log, batches, **options)
+
+
+def test_a_second_append_does_not_act_on_what_changed_during_the_first():
+    async def scenario():
+        target = LogName("tests/target")
+        gate = asyncio.Event()
+        scene = Scene(logs=GatedLogs(target, gate))
+        await scene.put(1)
+        await scene.put(2)
+
+        def move(rq):
+            stock = rq.log(LOG, Stock)
+            number = min(stock.held)
+            if number not in rq.log(target, Stock).held:
+                rq.append(target, [b"put %d" % number])
+            rq.append(LOG, [b"take %d" % number])
+            return number
+
+        moving = asyncio.ensure_future(scene.run(move))
+        await asyncio.sleep(0)
+        assert await scene.take() == 1, "while the move waits for its first append"
+        gate.set()
+        assert await moving == 2, "decided anew: nobody gets the same one"
+        assert await scene.held() == set()
+
+    asyncio.run(scenario())

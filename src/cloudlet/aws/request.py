@@ -56,10 +56,14 @@ class Wait(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Records for one log, in order; several appends of a call happen in the order they were asked for."""
+    """Records for one log, in order; several appends of a call happen in the order they were asked for.
+
+    `at` is where the log stopped when they were decided: they are appended there or not at all.
+    """
 
     log: LogName
     records: Sequence[bytes]
+    at: Offset
 
 
 Decoded = dict[bytes, tuple[Revision, Record]]
@@ -203,7 +207,7 @@ class Request:
         leaves the first ones done, so a move writes its target first, under an id by which the target drops
         a repeat.
         """
-        self.appends.append(Append(name, records))
+        self.appends.append(Append(name, records, self._desk.traffic.stop(name)))
 
     def drop_log(self, name: LogName) -> None:
         """Delete a log once the commit has taken its name away: a crash in between leaves a log without a

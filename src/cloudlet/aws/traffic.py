@@ -95,6 +95,10 @@ class Traffic:
             raise Again(asyncio.shield(opened.busy))
         return cast(D, opened.state)
 
+    def stop(self, name: LogName) -> Offset:
+        """Where the log stops for an operation that has looked at its state."""
+        return self._open[name].stop
+
     def records(self, name: LogName, offsets: Sequence[Offset]) -> Sequence[bytes]:
         """The records at these offsets; Again where the engine has to wait for them."""
         return [self._record(name, offset) for offset in offsets]
@@ -117,8 +121,10 @@ class Traffic:
 
     async def append(self, append: Append) -> None:
         """Append and apply. OutOfRange when somebody else appended meanwhile: run the call again."""
-        opened = self._open[append.log]
-        assert opened.busy is None, "an append under way hides the state"
+        opened = self._open.get(append.log)
+        if opened is None or opened.busy is not None or opened.stop != append.at:
+            # While an earlier append of the same call was under way, another call came here first.
+            raise OutOfRange(append.at, append.at if opened is None else opened.stop)
         records, now_ms = append.records, self._clock.cloud_ms()
         batch = encode_value(records[0], now_ms) if len(records) == 1 else encode_values(records, now_ms)
         try:
@@ -260,7 +266,7 @@ class Traffic:
                             kept.append(again)
                 start = Offset(min(stop_of(batch), stop))
                 if kept and self._open.get(opened.name) is opened:
-                    await self.append(Append(opened.name, kept))
+                    await self.append(Append(opened.name, kept, opened.stop))
                 await asyncio.sleep(0)
             if self._open.get(opened.name) is opened:
                 await self.logs.trim(opened.name, start)
