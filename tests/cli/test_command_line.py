@@ -165,6 +165,27 @@ def test_run_gives_a_command_a_cloud_of_its_own():
     assert (done.returncode, done.stdout.strip()) == (0, "111122223333"), done.stderr
 
 
+def test_run_gives_its_command_the_token_of_the_control_verbs(data):
+    script = (
+        "import json, os, urllib.request as u; url = os.environ['CLOUDLET_URL'] + '/_cloudlet/status'; "
+        "r = u.Request(url, headers={'x-cloudlet-token': os.environ['CLOUDLET_TOKEN']}); "
+        "print(json.load(u.urlopen(r))['ephemeral'])"
+    )
+    done = cloudlet_command("run", "--", sys.executable, "-c", script)
+    assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
+
+
+def test_the_token_is_the_owners_and_stays(data):
+    up(data)
+    token = data / "token"
+    kept = token.read_text()
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert len(kept) > 40
+    assert cloudlet_command("down", "--data", data).returncode == 0
+    up(data)
+    assert token.read_text() == kept
+
+
 def test_run_passes_the_exit_status_on():
     assert cloudlet_command("run", "--", "sh", "-c", "exit 7").returncode == 7
     assert cloudlet_command("run", "--", "sh", "-c", "kill -9 $$").returncode == 137

@@ -6,6 +6,7 @@ Absent  clock, checkpoint, reset, keys, kafka, fault and console come with their
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
+    5  it could not start             6  the running cloud refused
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ USAGE = 2
 HELD = 3
 PORT_TAKEN = 4
 FAILED = 5
+REFUSED = 6
 
 BARE = ("--kafka-security",)
 

@@ -16,11 +16,12 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import click
 
-from cloudlet.cli.main import NOT_RUNNING
+from cloudlet.cli.main import NOT_RUNNING, REFUSED
 
 CONTROL_SECONDS = 5.0
 FOLLOW_SECONDS = 0.2
@@ -41,8 +42,8 @@ def folder(data: Path | None) -> Path:
 class Control(http.client.HTTPConnection):
     """HTTP over the control socket of a data folder."""
 
-    def __init__(self, data: Path) -> None:
-        super().__init__("localhost", timeout=CONTROL_SECONDS)
+    def __init__(self, data: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = str(data / "control.sock")
 
     def connect(self) -> None:
@@ -51,16 +52,58 @@ class Control(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(data: Path, method: str, path: str) -> Mapping[str, object] | None:
-    """One control verb; None where no cloud runs."""
-    control = Control(data)
+class NotRunning(click.ClickException):
+    """No cloud answers; ends the command with status 1."""
+
+    exit_code = NOT_RUNNING
+
+    def show(self, file: IO[str] | None = None) -> None:
+        click.echo(f"cloudlet: {self.message}", err=True)
+
+
+class VerbRefused(NotRunning):
+    """The cloud will not do what it was asked; ends the command with the cloud's words and status 6."""
+
+    exit_code = REFUSED
+
+
+def ask(
+    data: Path,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    timeout_s: float = CONTROL_SECONDS,
+) -> Mapping[str, object] | None:
+    """One control verb; None where no cloud runs, VerbRefused where it says no."""
+    control = Control(data, timeout_s)
     try:
-        control.request(method, path)
-        said: Mapping[str, object] = json.loads(control.getresponse().read())
+        control.request(method, path, None if body is None else json.dumps(body))
+        response = control.getresponse()
+        said: Mapping[str, object] = json.loads(response.read())
+    except TimeoutError:
+        raise NotRunning(f"the cloud on {data} has not answered for {timeout_s:g} s") from None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         control.close()
+    if response.status >= 300:
+        raise VerbRefused(str(said.get("error", response.reason)))
+    return said
+
+
+def tell(
+    data: Path,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    timeout_s: float = CONTROL_SECONDS,
+) -> Mapping[str, object]:
+    """One control verb of a cloud that must be running: NotRunning where there is none."""
+    said = ask(data, method, path, body, timeout_s=timeout_s)
+    if said is None:
+        raise NotRunning(f"no cloud runs on {data}")
     return said
 
 

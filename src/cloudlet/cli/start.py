@@ -180,7 +180,9 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
     endpoints = said["endpoints"]
     assert isinstance(endpoints, dict)
     try:
-        child = subprocess.Popen(command, env={**os.environ, **environment(endpoints, chosen.region)})
+        token = (Path(str(said["data"])) / "token").read_text(encoding="ascii").strip()
+        given = {**environment(endpoints, chosen.region), "CLOUDLET_TOKEN": token}
+        child = subprocess.Popen(command, env={**os.environ, **given})
     except OSError as error:
         click.echo(f"cloudlet: {command[0]} cannot be run: {error.strerror}", err=True)
         return 127

@@ -25,8 +25,9 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.settings import DEFAULT_AWS_PORT, Settings
 from cloudlet.shell.aws_face import AwsFace
+from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs, reset_verbs
 from cloudlet.shell.folder import DataFolder, Running
-from cloudlet.shell.front import Control, Front
+from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
 from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.stores import Stores, open_stores
@@ -73,9 +74,11 @@ class Cloud:
             self._face = self._aws_face(self._stores)
             self._face.start()
             guard = OriginGuard(self.settings.names)
-            front = Front(self._face.app, guard, self._face.metrics, self._face.reset)
+            control = Control(self._verbs(self._face))
+            tokened = Tokened(control, self._folder.token())
+            front = Front(self._face.app, guard, self._face.metrics, self._face.reset, tokened)
             self._servers.append(await serve(front, sockets=sockets, clock=self.clock))
-            self._servers.append(await self._serve_control(self._face))
+            self._servers.append(await self._serve_control(control))
         except BaseException:
             await self.close()
             raise
@@ -134,7 +137,11 @@ class Cloud:
         self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         return sockets
 
-    async def _serve_control(self, face: AwsFace) -> Server:
+    def _verbs(self, face: AwsFace) -> Verbs:
+        """Every control verb, from each part that has some."""
+        return {**life_verbs(self._status, self._stop), **reset_verbs(face.reset)}
+
+    async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
@@ -143,9 +150,7 @@ class Cloud:
             listener.bind(str(path))
         finally:
             os.umask(old)
-        return await serve(
-            Control(self._status, self._stop, face.reset), sockets=[listener], clock=self.clock
-        )
+        return await serve(control, sockets=[listener], clock=self.clock)
 
     def _status(self) -> Mapping[str, object]:
         return {

@@ -4,6 +4,7 @@ State   DATA/lock       held (flock) by the process that has the folder open; it
         DATA/format     the format number
         DATA/run.json   what the running cloud listens on; removed when it stops
         DATA/ports.json the ports picked by --ports auto
+        DATA/token      what control verbs on the AWS port must show, mode 0600; kept while the folder lives
 Source  docs/cli.md
 Absent  upgrades: there is one format so far
 
@@ -16,12 +17,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
 import msgspec
 
 FORMAT = 1
+TOKEN_BYTES = 32
 
 
 class FolderHeld(Exception):
@@ -104,6 +107,14 @@ class DataFolder:
     def keep_ports(self, ports: dict[str, int]) -> None:
         """Keep the ports for the next start."""
         write_whole(self.path / "ports.json", msgspec.json.encode(ports))
+
+    def token(self) -> str:
+        """The folder's token, made at its first start."""
+        path = self.path / "token"
+        if not path.exists():
+            write_whole(path, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
+        path.chmod(0o600)
+        return path.read_text(encoding="ascii").strip()
 
     def close(self) -> None:
         """Give the folder back."""

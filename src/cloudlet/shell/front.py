@@ -1,30 +1,25 @@
-"""What the ports answer beside their protocol: health, metrics, and the control verbs.
+"""What the AWS port answers beside its protocol: health, metrics, and with a token the control verbs.
 
 State   none
 Source  docs/cli.md; LocalStack's health path and moto's reset path, for people who migrate
-Absent  clock, faults and checkpoints as control verbs
+Absent  none
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
-
-import msgspec
 
 from cloudlet import __version__
 from cloudlet.aws.catalogue import implemented
 from cloudlet.aws.gateway import Gateway
 from cloudlet.aws.metrics import Metrics
+from cloudlet.shell.control import BODY_BYTES_MAX, PREFIX, Answer, Tokened, json_reply
 from cloudlet.wire.http1 import Buffer, Head, Request, Response, Stream
 
-JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
-Answer = Callable[[Request], Response | Coroutine[object, object, Response]]
-
-Reset = Callable[[], Awaitable[None]]
+OURS = f"{PREFIX}/".encode()
 
 
 class Judge(Protocol):
@@ -40,12 +35,18 @@ class Front:
     """
 
     def __init__(
-        self, gateway: Gateway, guard: Judge, metrics: Metrics, reset: Callable[[], Awaitable[None]]
+        self,
+        gateway: Gateway,
+        guard: Judge,
+        metrics: Metrics,
+        reset: Callable[[], Awaitable[None]],
+        verbs: Tokened | None = None,
     ) -> None:
         self._gateway = gateway
         self._guard = guard
         self._metrics = metrics
         self._reset = reset
+        self._verbs = verbs
         self._own: Mapping[tuple[str, bytes], Answer] = {
             ("GET", b"/_cloudlet/health"): self._health,
             ("GET", b"/_localstack/health"): self._health,
@@ -55,15 +56,25 @@ class Front:
         }
 
     def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
-        return self._gateway.admit(head, peer)
+        if self._own_answer(head) is None:
+            return self._gateway.admit(head, peer)
+        return self._guard.refusal(head) or Buffer(BODY_BYTES_MAX)
 
     def respond(self, request: Request) -> Response | Coroutine[object, object, Response]:
-        head = request.head
-        own = self._own.get((head.method, head.path))
-        if own is None or b"authorization" in head.headers:
+        own = self._own_answer(request.head)
+        if own is None:
             return self._gateway.respond(request)
-        refused = self._guard.refusal(head)
-        return refused if refused is not None else own(request)
+        return self._guard.refusal(request.head) or own(request)
+
+    def _own_answer(self, head: Head) -> Answer | None:
+        """Who answers instead of the gateway, None for what is AWS's."""
+        signed = head.headers.get(b"authorization")
+        own = self._own.get((head.method, head.path))
+        if own is not None and signed is None:
+            return own
+        if self._verbs is None or not head.path.startswith(OURS):
+            return None
+        return self._verbs.answer if signed is None or signed[:6].lower() == b"bearer" else None
 
     def _health(self, request: Request) -> Response:
         services = dict.fromkeys(implemented(), "running")
@@ -75,40 +86,3 @@ class Front:
     async def _reset_all(self, request: Request) -> Response:
         await self._reset()
         return json_reply({"status": "ok"})
-
-
-class Control:
-    """The App of DATA/control.sock, which only the owner of the folder can open."""
-
-    def __init__(
-        self,
-        status: Callable[[], Mapping[str, object]],
-        stop: asyncio.Event,
-        reset: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._status = status
-        self._stop = stop
-        self._reset = reset
-
-    def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
-        return Buffer(1 << 20)
-
-    def respond(self, request: Request) -> Response | Coroutine[object, object, Response]:
-        verb = (request.head.method, request.head.path)
-        if verb == ("GET", b"/status"):
-            return json_reply(self._status())
-        if verb == ("POST", b"/stop"):
-            self._stop.set()
-            return json_reply({"status": "stopping"})
-        if verb == ("POST", b"/reset"):
-            return self._reset_all()
-        return json_reply({"error": f"no control verb {request.head.path.decode('latin-1')}"}, 404)
-
-    async def _reset_all(self) -> Response:
-        await self._reset()
-        return json_reply({"status": "ok"})
-
-
-def json_reply(value: Mapping[str, object], status: int = 200) -> Response:
-    """A reply of JSON."""
-    return Response(status, [JSON], msgspec.json.encode(value))
