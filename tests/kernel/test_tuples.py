@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.kernel.tuples import pack, prefix_range, successor, unpack
+from cloudlet.kernel.tuples import pack, prefix_range, successor, text_range, unpack
 
 PARTS = st.one_of(
     st.text(max_size=8),
@@ -56,3 +56,15 @@ def test_bytes_that_no_tuple_makes_are_refused(key):
 
 def test_nothing_lies_between_a_key_and_its_successor():
     assert successor(b"a") == b"a\x00"
+
+
+NEAR = st.text(alphabet="a/\0\x01\x7fé\U0010ffff", max_size=5)
+
+
+@given(st.lists(NEAR, max_size=1).map(tuple), NEAR, TUPLES | st.lists(NEAR, max_size=3).map(tuple))
+@settings(deadline=None, max_examples=500)
+def test_the_texts_that_begin_alike_are_a_range(parts, text, other):
+    start, stop = text_range(parts, text)
+    here = other[len(parts) : len(parts) + 1]
+    inside = pack(other[: len(parts)]) == pack(parts) and here and isinstance(here[0], str)
+    assert (start <= pack(other) < stop) == bool(inside and here[0].startswith(text))

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.checksums import DIGEST_BYTES, LANES_MIN, POLYNOMIAL, STRIP_BYTES, checksum, promise_of
+from cloudlet.wire.checksums import (
+    DIGEST_BYTES,
+    LANES_MIN,
+    POLYNOMIAL,
+    POLYNOMIALS,
+    STRIP_BYTES,
+    checksum,
+    combined,
+    promise_of,
+)
 
 # The check values of the catalogues: the sums of "123456789"
 CHECKS = {
@@ -91,3 +100,24 @@ def test_two_sums_or_an_unknown_trailer_are_refused() -> None:
     assert sent(b"", {b"x-amz-trailer": b"x-amz-meta-a"}).startswith(
         "InvalidRequest: The value specified in the"
     )
+
+
+def sum_of(algorithm: str, data: bytes) -> bytes:
+    digest = checksum(algorithm)
+    digest.update(data)
+    return digest.digest()
+
+
+@pytest.mark.parametrize("algorithm", POLYNOMIALS)
+@settings(max_examples=50, deadline=None)
+@given(parts=st.lists(st.binary(max_size=300), max_size=6))
+def test_the_sums_of_parts_combine_to_the_sum_of_the_whole(algorithm: str, parts: list[bytes]) -> None:
+    sums = [(sum_of(algorithm, part), len(part)) for part in parts]
+    assert combined(algorithm, sums) == sum_of(algorithm, b"".join(parts))
+
+
+@pytest.mark.parametrize("algorithm", POLYNOMIALS)
+def test_large_parts_combine(algorithm: str) -> None:
+    part, last = bytes(5 << 20), b"the end"
+    sums = [(sum_of(algorithm, part), len(part))] * 2 + [(sum_of(algorithm, last), len(last))]
+    assert combined(algorithm, sums) == sum_of(algorithm, part + part + last)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from cloudlet.aws.record import Key, R, Record, decoder, encode, packed
-from cloudlet.kernel.keys import Commit, Compare, Drop, Durability, Guard, Put, Revision, Target
+from cloudlet.kernel.keys import Commit, Compare, Drop, Durability, Entry, Guard, Put, Revision, Target
 from cloudlet.kernel.logs import LogName, Offset
 from cloudlet.kernel.tuples import prefix_range, unpack
 
@@ -154,6 +154,11 @@ class Request:
             (unpack(entry.key), self._decode(entry.key, entry.mod_revision, entry.value, kind))
             for entry in self._keys.scan(start, stop, limit=limit)
         ]
+
+    def entries(self, start: bytes, stop: bytes, limit: int) -> Sequence[Entry]:
+        """The entries of a range of packed keys, unguarded and as they are kept: for listings that skip what
+        they do not show, and decode only what they do."""
+        return self._keys.scan(start, stop, limit=limit)
 
     def _decode(self, raw: bytes, revision: Revision, value: bytes, kind: type[R]) -> R:
         known = self._decoded.get(raw)

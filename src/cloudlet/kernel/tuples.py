@@ -101,3 +101,11 @@ def prefix_range(parts: Tuple) -> tuple[bytes, bytes]:
 def successor(key: bytes) -> bytes:
     """The first key after `key`."""
     return key + b"\0"
+
+
+def text_range(parts: Tuple, text: str) -> tuple[bytes, bytes]:
+    """The half-open range (start, stop) of every key whose tuple begins with `parts` and goes on with a text
+    that begins with `text`."""
+    opened = pack((*parts, text))[:-1]
+    # What may follow inside a text: UTF-8, which has no 0xff, or the 0x00 that closes it.
+    return opened, opened + b"\xff"

@@ -3,7 +3,7 @@
 State   none beyond the body at hand
 Source  S3 User Guide, "Checking object integrity"; RFC 3720 appendix B.4 (CRC-32C); NVM Express, NVM Command
         Set specification 1.0, "64b CRC" (polynomial ad93d23594c93659)
-Absent  MD5, XXHASH and SHA-512 as flexible checksums; composite checksums of multipart uploads come with S3
+Absent  MD5, XXHASH and SHA-512 as flexible checksums
 
     No wheel that we depend on has CRC-64/NVME, so it is computed here, on many lanes at once: the body is cut
     into equal strips, and one step takes the next byte of every strip with `bytes.translate`, which looks up
@@ -180,6 +180,58 @@ def _join(register: int, strips: Sequence[int]) -> int:
             ^ strip
         )
     return register
+
+
+POLYNOMIALS = {"CRC32": 0xEDB88320, "CRC32C": 0x82F63B78, "CRC64NVME": POLYNOMIAL}  # reflected
+
+
+def combined(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes:
+    """The CRC of a body from the CRCs and the sizes, in bytes, of the parts that it is cut into.
+
+    A CRC is a polynomial's remainder: reading n bytes of zeroes behind a part multiplies it by x to the
+    power 8n, and the sum of all parts, each moved to its place, is the whole's. The inversions at both ends
+    cancel out, but for those of an empty body.
+    """
+    polynomial = POLYNOMIALS[algorithm]
+    width = 8 * DIGEST_BYTES[algorithm]
+    register = 0
+    for digest, size_bytes in parts:
+        if register:
+            register = _times(register, _power(polynomial, width, 8 * size_bytes), polynomial, width)
+        register ^= int.from_bytes(digest, "big")
+    return register.to_bytes(DIGEST_BYTES[algorithm], "big")
+
+
+def _times(left: int, right: int, polynomial: int, width: int) -> int:
+    """The product of two remainders; reflected, so the highest bit is x to the power 0."""
+    product = 0
+    bit = 1 << (width - 1)
+    while left:
+        if left & bit:
+            product ^= right
+            left ^= bit
+        bit >>= 1
+        right = right >> 1 ^ polynomial if right & 1 else right >> 1
+    return product
+
+
+@lru_cache(maxsize=256)
+def _power(polynomial: int, width: int, exponent: int) -> int:
+    """x to a power: parts are mostly of one size, so it is remembered."""
+    power = 1 << (width - 1)
+    for bit, square in enumerate(_squares(polynomial, width)):
+        if exponent >> bit & 1:
+            power = _times(power, square, polynomial, width)
+    return power
+
+
+@lru_cache(maxsize=4)
+def _squares(polynomial: int, width: int) -> Sequence[int]:
+    """x to the powers 1, 2, 4, … up to 2**63."""
+    squares = [1 << (width - 2)]
+    for _ in range(63):
+        squares.append(_times(squares[-1], squares[-1], polynomial, width))
+    return tuple(squares)
 
 
 DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
