@@ -24,6 +24,7 @@ from cloudlet.shell import stores as shell_stores
 from cloudlet.shell.aws_face import AwsFace
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import serve
+from cloudlet.shell.timekeeper import Timekeeper
 
 SEED = 20_26
 
@@ -38,6 +39,7 @@ class RunningCloud:
         self.options = options
         self.port = 0
         self.face = None
+        self.timekeeper = None
         self.loop = None
         self._ready = threading.Event()
         self._failure = None
@@ -63,6 +65,11 @@ class RunningCloud:
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(30)
 
+    def move_clock(self, verb, *words):
+        """`move_clock("advance", 8_000)`, "freeze" or "thaw", as the control verbs do."""
+        moving = getattr(self.timekeeper, verb)(*words)
+        asyncio.run_coroutine_threadsafe(moving, self.loop).result(30)
+
     def start(self):
         self._thread.start()
         assert self._ready.wait(30)
@@ -86,7 +93,10 @@ class RunningCloud:
         self.loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         keys, logs = await open_stores(self.engine, self.folder, self.clock)
+        self.timekeeper = Timekeeper(keys, self.clock)
+        await self.timekeeper.open()
         self.face = AwsFace(keys, logs, self.clock, Ids(), **self.options)
+        self.timekeeper.listen(self.face.traffic.alarms.clock_moved)
         self.face.start()
         front = Front(self.face.app, OriginGuard(), self.face.metrics, self.face.reset)
         server = await serve(front, host="127.0.0.1", port=0)
@@ -96,6 +106,7 @@ class RunningCloud:
         await server.close()
         ledger.note(self.face.metrics.answered())
         await self.face.close()
+        await self.timekeeper.close()
         await logs.close()
         await keys.close()
 

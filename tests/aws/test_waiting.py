@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from cloudlet.aws.alarms import Alarms
 from cloudlet.aws.waiting import WaitingLine
 from cloudlet.kernel.clock import ManualClock
 
@@ -16,7 +17,7 @@ class Scene:
     def __init__(self):
         self.clock = ManualClock()
         self.forgotten = 0
-        self.line = WaitingLine(self.clock, self.forget)
+        self.line = WaitingLine(Alarms(self.clock), self.forget)
         self.woken = []
 
     def forget(self):
@@ -83,6 +84,8 @@ def test_a_cloud_time_wakes_the_first():
     async def scenario(scene):
         first = scene.join("a", wake_at_ms=scene.clock.cloud_ms() + 1)
         second = scene.join("b", wake_at_ms=scene.clock.cloud_ms() + 1)
+        await turns()
+        scene.clock.pass_ms(1)
         await asyncio.wait_for(first, 5)
         assert not second.done()
         second.cancel()

@@ -66,18 +66,33 @@ class Controller:
         """The newest revision: read it before `names`, and wait with it for what comes after."""
         return self._desk.keys.head
 
-    async def changed(self, prefix: Key, seen: Revision, timeout_ms: float | None = None) -> None:
-        """Wait until something under `prefix` changes after the revision `seen`, or for a time."""
+    async def changed(
+        self,
+        prefix: Key,
+        seen: Revision,
+        timeout_ms: float | None = None,
+        *,
+        wake_at_ms: int | None = None,
+    ) -> None:
+        """Wait until something under `prefix` changes after the revision `seen`, for some real time at most,
+        or until cloud time reaches `wake_at_ms`."""
         watch = self._desk.keys.watch(*prefix_range(prefix), Revision(seen + 1))
+        alarm = None if wake_at_ms is None else self._desk.traffic.alarms.at(wake_at_ms, watch.close)
         try:
             await asyncio.wait_for(watch.take(), None if timeout_ms is None else timeout_ms / 1000)
         except (TimeoutError, Compacted):
             pass
         finally:
+            if alarm is not None:
+                alarm.cancel()
             watch.close()
 
+    async def until(self, cloud_ms: int) -> None:
+        """Wait until cloud time has reached an instant: for what a moved clock is to bring about."""
+        await self._desk.traffic.alarms.wait(cloud_ms)
+
     async def sleep(self, wait_ms: float) -> None:
-        """Let real time pass."""
+        """Let real time pass: for pauses and rates, which a moved clock does not change."""
         await asyncio.sleep(wait_ms / 1000)
 
 

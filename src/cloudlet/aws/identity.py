@@ -73,7 +73,7 @@ class AccessKey(Record):
     user_id: str
     principal_type: PrincipalType
     session_token: str = ""
-    expires_ms: int = 0  # cloud time; 0: never
+    expires_ms: int = 0  # wall time, since its client compares it with its own clock; 0: never
     is_active: bool = True
 
 
@@ -206,7 +206,7 @@ class Identities:
             if known.session_token and not given and is_s3:
                 raise InvalidAccessKeyId
             raise InvalidToken if is_s3 else InvalidClientTokenId
-        if known.expires_ms and self._clock.cloud_ms() >= known.expires_ms:
+        if known.expires_ms and self._clock.wall_ms() >= known.expires_ms:
             raise ExpiredTokenS3 if is_s3 else ExpiredToken
 
     def _verify(self, claim: Claim, head: Head, body: bytes | None, secret: str) -> None:

@@ -94,6 +94,11 @@ class Request:
         self._commit: tuple[list[Put], list[Drop]] | None = None
 
     @property
+    def wall_ms(self) -> int:
+        """Wall time: for what a client compares with a clock of its own, such as a token's end."""
+        return self._desk.clock.wall_ms()
+
+    @property
     def waited_ms(self) -> float:
         """How long the call has taken so far, on the monotonic clock."""
         return self.call.waited_ms()

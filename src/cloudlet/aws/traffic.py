@@ -31,6 +31,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import cast
 
+from cloudlet.aws.alarms import Alarms
 from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.aws.request import Append, D, Derived, Wait
 from cloudlet.aws.waiting import WaitingLine
@@ -74,6 +75,7 @@ class Traffic:
 
     def __init__(self, logs: Logs, clock: Clock, durability: Durability = Durability.RELAXED) -> None:
         self.logs = logs
+        self.alarms = Alarms(clock)
         self._clock = clock
         self._durability = durability
         self._open: dict[LogName, OpenLog] = {}
@@ -214,7 +216,7 @@ class Traffic:
         """The waiters of a log."""
         line = self._lines.get(name)
         if line is None:
-            line = self._lines[name] = WaitingLine(self._clock, partial(self._lines.pop, name, None))
+            line = self._lines[name] = WaitingLine(self.alarms, partial(self._lines.pop, name, None))
         return line
 
     async def wait(self, wait: Wait, left_ms: float, *, again: bool) -> None:
@@ -233,11 +235,6 @@ class Traffic:
     def waiting(self) -> int:
         """How many calls wait, for all logs together."""
         return sum(len(line) for line in self._lines.values())
-
-    def clock_moved(self) -> None:
-        """Cloud time has jumped: whatever waits for a time looks again."""
-        for line in list(self._lines.values()):
-            line.wake_all()
 
     # --- rewriting
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
-from cloudlet.kernel.clock import Clock
+from cloudlet.aws.alarms import Alarm, Alarms
 
 LINE_MAX = 10_000  # calls waiting for one log; one more is not queued, it looks again when its time is up
 
@@ -21,14 +21,13 @@ Turn = asyncio.Future[None]
 class WaitingLine:
     """Made with the first waiter, forgotten (`forget`) with the last."""
 
-    __slots__ = ("_clock", "_forget", "_timer", "_turns", "_wake_at_ms")
+    __slots__ = ("_alarm", "_alarms", "_forget", "_turns")
 
-    def __init__(self, clock: Clock, forget: Callable[[], object]) -> None:
-        self._clock = clock
+    def __init__(self, alarms: Alarms, forget: Callable[[], object]) -> None:
+        self._alarms = alarms
         self._forget = forget
         self._turns: OrderedDict[Turn, None] = OrderedDict()
-        self._timer: asyncio.TimerHandle | None = None
-        self._wake_at_ms: int | None = None
+        self._alarm: Alarm | None = None
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -48,7 +47,7 @@ class WaitingLine:
         if again:
             self._turns.move_to_end(turn, last=False)
         timeout = loop.call_later(max(left_ms, 0) / 1000, _give, turn)
-        self._set_timer(wake_at_ms)
+        self._set_alarm(wake_at_ms)
         try:
             await turn
         except asyncio.CancelledError:
@@ -75,22 +74,20 @@ class WaitingLine:
     def _leave(self, turn: Turn) -> None:
         self._turns.pop(turn, None)
         if not self._turns:
-            self._set_timer(None)
+            self._set_alarm(None)
             self._forget()
 
-    def _set_timer(self, wake_at_ms: int | None) -> None:
-        if self._timer is not None:
-            if wake_at_ms == self._wake_at_ms:
+    def _set_alarm(self, wake_at_ms: int | None) -> None:
+        if self._alarm is not None:
+            if wake_at_ms == self._alarm.at_ms:
                 return
-            self._timer.cancel()
-            self._timer = None
-        self._wake_at_ms = wake_at_ms
+            self._alarm.cancel()
+            self._alarm = None
         if wake_at_ms is not None:
-            delay_ms = max(wake_at_ms - self._clock.cloud_ms(), 0)
-            self._timer = asyncio.get_running_loop().call_later(delay_ms / 1000, self._on_time)
+            self._alarm = self._alarms.at(wake_at_ms, self._on_time)
 
     def _on_time(self) -> None:
-        self._timer = None
+        self._alarm = None
         self.wake()
 
 

@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md
-Absent  clock, checkpoint, reset, keys, kafka, fault and console come with their features
+Absent  checkpoint, reset, keys, kafka, fault and console come with their features
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
@@ -146,6 +146,57 @@ def logs(data: Path | None, lines: int, *, follow: bool) -> None:
     from cloudlet.cli import running
 
     sys.exit(running.logs(running.folder(data), lines, follow=follow))
+
+
+@main.group()
+def clock() -> None:
+    """Show and move cloud time: what delays, retention and expiry run on."""
+
+
+def clock_options(command: F) -> F:
+    """--data and --json, the same on every command of the clock."""
+    return data_option(click.option("--json", "as_json", is_flag=True, help="For scripts.")(command))
+
+
+@clock.command("show")
+@clock_options
+def clock_show(data: Path | None, *, as_json: bool) -> None:
+    """Both times, and whether cloud time runs."""
+    from cloudlet.cli import clock
+
+    clock.show(data, as_json=as_json)
+
+
+@clock.command("advance", context_settings={"ignore_unknown_options": True})
+@clock_options
+@click.option("--to", "instant", metavar="INSTANT", help="Up to an instant of ISO 8601, instead of DURATION.")
+@click.argument("duration", required=False)
+def clock_advance(data: Path | None, duration: str | None, instant: str | None, *, as_json: bool) -> None:
+    """Move cloud time forward: 90s, 15m, 36h, 8d, 1d12h.
+
+    Frozen time moves too, and stays frozen. Cloud time never goes back.
+    """
+    from cloudlet.cli import clock
+
+    clock.advance(data, duration, instant, as_json=as_json)
+
+
+@clock.command("freeze")
+@clock_options
+def clock_freeze(data: Path | None, *, as_json: bool) -> None:
+    """Let cloud time stand still."""
+    from cloudlet.cli import clock
+
+    clock.turn(data, "freeze", as_json=as_json)
+
+
+@clock.command("thaw")
+@clock_options
+def clock_thaw(data: Path | None, *, as_json: bool) -> None:
+    """Let cloud time go on from where it stands."""
+    from cloudlet.cli import clock
+
+    clock.turn(data, "thaw", as_json=as_json)
 
 
 @main.command()

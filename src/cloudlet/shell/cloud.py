@@ -31,6 +31,7 @@ from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
 from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.stores import Stores, open_stores
+from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Cloud:
         self._stop = asyncio.Event()
         self._lag = LoopLag()
         self._stores: Stores | None = None
+        self._timekeeper: Timekeeper | None = None
         self._face: AwsFace | None = None
         self._servers: list[Server] = []
 
@@ -71,10 +73,12 @@ class Cloud:
             self._stores = await open_stores(
                 self._folder.path, self.clock, is_ephemeral=self.settings.ephemeral
             )
+            timekeeper = await self._keep_time(self._stores)
             self._face = self._aws_face(self._stores)
+            timekeeper.listen(self._face.traffic.alarms.clock_moved)
             self._face.start()
             guard = OriginGuard(self.settings.names)
-            control = Control(self._verbs(self._face))
+            control = Control(self._verbs(self._face, timekeeper))
             tokened = Tokened(control, self._folder.token())
             front = Front(self._face.app, guard, self._face.metrics, self._face.reset, tokened)
             self._servers.append(await serve(front, sockets=sockets, clock=self.clock))
@@ -83,6 +87,12 @@ class Cloud:
             await self.close()
             raise
         self._lag.start()
+        timekeeper.start()
+        self._face.metrics.gauge(
+            "cloudlet_clock_ahead_seconds",
+            "How far cloud time is before the wall.",
+            lambda: timekeeper.ahead_ms() / 1000,
+        )
         self._face.metrics.gauge(
             "cloudlet_loop_lag_seconds", "Worst lag of the last minute.", self._lag.worst_s
         )
@@ -103,6 +113,17 @@ class Cloud:
     def _revision(self) -> float:
         return float(self._stores.keys.head) if self._stores else 0.0
 
+    async def _keep_time(self, stores: Stores) -> Timekeeper:
+        """Cloud time as the recorded steps say, before anything looks at it."""
+        mark = None if self.settings.ephemeral else self._folder.path / "clock"
+        self._timekeeper = Timekeeper(stores.keys, self.clock, mark=mark, durability=self._durability)
+        await self._timekeeper.open()
+        return self._timekeeper
+
+    @property
+    def _durability(self) -> Durability:
+        return Durability.SYNC if self.settings.sync else Durability.RELAXED
+
     def _aws_face(self, stores: Stores) -> AwsFace:
         settings = self.settings
         return AwsFace(
@@ -114,7 +135,7 @@ class Cloud:
             region=settings.region,
             is_strict=settings.strict,
             host_names=settings.names,
-            durability=Durability.SYNC if settings.sync else Durability.RELAXED,
+            durability=self._durability,
             records_data_events=settings.data_events,
         )
 
@@ -137,9 +158,13 @@ class Cloud:
         self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         return sockets
 
-    def _verbs(self, face: AwsFace) -> Verbs:
+    def _verbs(self, face: AwsFace, timekeeper: Timekeeper) -> Verbs:
         """Every control verb, from each part that has some."""
-        return {**life_verbs(self._status, self._stop), **reset_verbs(face.reset)}
+        return {
+            **life_verbs(self._status, self._stop),
+            **reset_verbs(face.reset),
+            **clock_verbs(timekeeper),
+        }
 
     async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"
@@ -181,6 +206,8 @@ class Cloud:
             await server.close(GRACE_MS)
         if self._face is not None:
             await self._face.close()
+        if self._timekeeper is not None:
+            await self._timekeeper.close()
         if self._stores is not None:
             await self._stores.close()
         (self._folder.path / "control.sock").unlink(missing_ok=True)

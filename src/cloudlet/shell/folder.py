@@ -11,6 +11,7 @@ Absent  upgrades: there is one format so far
     DATA/keys/ logs/ blobs/   the three stores
     DATA/log/cloudlet.log     what `cloudlet logs` shows
     DATA/control.sock         control verbs, mode 0600
+    DATA/clock                the newest cloud time shown
 """
 
 from __future__ import annotations

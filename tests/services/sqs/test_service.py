@@ -10,23 +10,12 @@ import botocore.exceptions
 import pytest
 from tests.cloud import running
 
-from cloudlet.kernel.clock import ManualClock, SystemClock
-
-
-class MovableClock(SystemClock):
-    """Real time, and a cloud time that a test moves."""
-
-    def __init__(self):
-        super().__init__()
-        self.step_ms = 0
-
-    def cloud_ms(self):
-        return super().cloud_ms() + self.step_ms
+from cloudlet.kernel.clock import ManualClock
 
 
 @pytest.fixture(scope="module", params=["memory", "disk", "hostile"])
 def cloud(request, tmp_path_factory):
-    with running(engine=request.param, folder=tmp_path_factory.mktemp("data"), clock=MovableClock()) as cloud:
+    with running(engine=request.param, folder=tmp_path_factory.mktemp("data")) as cloud:
         yield cloud
 
 
@@ -138,7 +127,7 @@ def test_a_deleted_queue_is_gone_with_its_messages(cloud, sqs, queue):
     )
     code, _ = refused(sqs.create_queue, QueueName="queue")
     assert code == "AWS.SimpleQueueService.QueueDeletedRecently"
-    cloud.clock.step_ms += 61_000
+    cloud.move_clock("advance", 61_000)
     again = sqs.create_queue(QueueName="queue")["QueueUrl"]
     assert receive(sqs, again) == []
 
@@ -208,13 +197,13 @@ def test_a_message_is_hidden_while_held_and_comes_back(cloud, sqs, queue):
     first = receive(sqs, queue, VisibilityTimeout=100, AttributeNames=["All"])
     assert first[0]["Attributes"]["ApproximateReceiveCount"] == "1"
     assert receive(sqs, queue) == []
-    cloud.clock.step_ms += 101_000
+    cloud.move_clock("advance", 101_000)
     second = receive(sqs, queue, AttributeNames=["All"])
     assert second[0]["Attributes"]["ApproximateReceiveCount"] == "2"
     assert second[0]["MessageId"] == first[0]["MessageId"]
     assert second[0]["ReceiptHandle"] != first[0]["ReceiptHandle"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=second[0]["ReceiptHandle"])
-    cloud.clock.step_ms += 101_000
+    cloud.move_clock("advance", 101_000)
     assert receive(sqs, queue) == []
 
 
@@ -223,7 +212,7 @@ def test_visibility_is_changed(cloud, sqs, queue):
     (message,) = receive(sqs, queue)
     change = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}
     sqs.change_message_visibility(**change, VisibilityTimeout=1000)
-    cloud.clock.step_ms += 500_000
+    cloud.move_clock("advance", 500_000)
     assert receive(sqs, queue) == []
     sqs.change_message_visibility(**change, VisibilityTimeout=0)
     assert bodies(receive(sqs, queue)) == ["x"]
@@ -237,13 +226,13 @@ def test_a_delayed_message_comes_later(cloud, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="late", DelaySeconds=10)
     assert receive(sqs, queue) == []
     assert attribute(sqs, queue, "ApproximateNumberOfMessagesDelayed") == "1"
-    cloud.clock.step_ms += 11_000
+    cloud.move_clock("advance", 11_000)
     assert bodies(receive(sqs, queue)) == ["late"]
 
 
 def test_a_message_is_forgotten_after_its_retention(cloud, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="old")
-    cloud.clock.step_ms += 345_601_000
+    cloud.move_clock("advance", 345_601_000)
     sqs.send_message(QueueUrl=queue, MessageBody="new")
     assert bodies(receive(sqs, queue)) == ["new"]
 
@@ -415,7 +404,7 @@ def test_a_repeat_is_accepted_and_not_delivered(cloud, sqs, fifo):
     (message,) = receive(sqs, fifo, AttributeNames=["All"])
     assert message["Attributes"]["SequenceNumber"] == first["SequenceNumber"]
     sqs.delete_message(QueueUrl=fifo, ReceiptHandle=message["ReceiptHandle"])
-    cloud.clock.step_ms += 301_000
+    cloud.move_clock("advance", 301_000)
     sqs.send_message(QueueUrl=fifo, MessageBody="x", MessageGroupId="a")
     assert bodies(receive(sqs, fifo)) == ["x"], "after five minutes the id is free again"
 
@@ -470,7 +459,7 @@ def bury(cloud, sqs, queue, dead, count):
         sqs.send_message(QueueUrl=queue, MessageBody=str(number))
     while receive(sqs, queue):
         pass
-    cloud.clock.step_ms += 2_000
+    cloud.move_clock("advance", 2_000)
     while receive(sqs, queue):
         pass
 

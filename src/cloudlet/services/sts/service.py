@@ -64,7 +64,7 @@ def get_session_token(rq: Request, p: shapes.GetSessionTokenRequest) -> shapes.G
         user_id=caller.user_id,
         principal_type=caller.principal_type,
         session_token=base64.b64encode(rq.token(TOKEN_BYTES)).decode(),
-        expires_ms=rq.now_ms + seconds * 1000,
+        expires_ms=rq.wall_ms + seconds * 1000,
     )
     access_key_id = "ASIA" + base64.b32encode(rq.token(10)).decode()
     rq.commit(put={key_of(access_key_id): made})
