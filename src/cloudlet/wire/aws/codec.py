@@ -24,6 +24,9 @@ from cloudlet.wire.http1 import Head, Response
 Parse = Callable[[Head, bytes, Mapping[str, str]], msgspec.Struct]
 Reply = Callable[[Mapping[str, Any], str], Response]
 
+# Smithy's aws.customizations#s3UnwrappedXmlOutput, which botocore's model leaves out: the member is the root.
+UNWRAPPED = frozenset({"GetBucketLocationOutput"})
+
 NoEventStreams = Fault("NotImplemented", status=501)
 
 
@@ -260,6 +263,12 @@ class Compiler:
         write_attributes = self._xml_writers.attributes(members)
         tag = str(shape.raw.get("locationName") or shape.name)
         declared = xml.namespace_of(shape.raw.get("xmlNamespace") or _declared(self.service))
+        if shape.name in UNWRAPPED and self.service.name == "s3":
+            tag = members[0].wire_name
+            return lambda result: (
+                b"application/xml",
+                xml_document(f"<{tag}{declared}>{xml.escape(result[members[0].name])}</{tag}>"),
+            )
         return lambda result: (
             b"application/xml",
             xml_document(f"<{tag}{declared}{write_attributes(result)}>{write_elements(result)}</{tag}>"),

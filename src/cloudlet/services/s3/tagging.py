@@ -1,0 +1,58 @@
+"""Tags as S3 takes them: a set in XML, or a query string in a header.
+
+State   none; an object's tags are in its record
+Source  S3 User Guide, "Categorizing your objects using tags"; S3 API Reference, PutObjectTagging
+Absent  none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from cloudlet.aws import tags as kept_tags
+from cloudlet.services.s3.faults import BadRequest, InvalidArgument, InvalidTag, MalformedXML
+
+if TYPE_CHECKING:
+    from cloudlet.services.s3 import shapes
+
+OBJECT_TAGS_MAX = 10
+
+
+def tag_set(tagging: shapes.Tagging, tags_max: int) -> Mapping[str, str]:
+    """The tags of a request's body, checked."""
+    found: list[tuple[str, str]] = []
+    for tag in tagging.TagSet or ():
+        if tag.Key is None or tag.Value is None:
+            raise MalformedXML
+        found.append((tag.Key, tag.Value))
+    return checked(found, tags_max)
+
+
+def tags_of_header(header: str) -> Mapping[str, str]:
+    """The tags of an x-amz-tagging header, checked."""
+    try:
+        found = parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header), errors="strict")
+    except ValueError:
+        raise InvalidArgument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+            "without tag name duplicates.",
+            ArgumentName="x-amz-tagging",
+            ArgumentValue=header,
+        ) from None
+    return checked(found, OBJECT_TAGS_MAX)
+
+
+def checked(tags: Iterable[tuple[str, str]], tags_max: int) -> Mapping[str, str]:
+    """The tags as a set; BadRequest for too many, InvalidTag for a bad or repeated one."""
+    pairs = list(tags)
+    if len(pairs) > tags_max:
+        noun = "Object" if tags_max == OBJECT_TAGS_MAX else "Bucket"
+        raise BadRequest(f"{noun} tag count cannot be greater than {tags_max}")
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidTag("Cannot provide multiple Tags with the same key", TagKey=name)
+        found[name] = value
+    return kept_tags.added({}, found, InvalidTag, InvalidTag).tags
