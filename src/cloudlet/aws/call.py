@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from cloudlet.aws.gate import Gate
 from cloudlet.aws.identity import Caller
 from cloudlet.aws.request import Decoded, Request, Wait
 from cloudlet.aws.traffic import Again, Traffic
@@ -116,6 +117,7 @@ class Desk:
         self.authoriser = authoriser
         self._durability = durability
         self._decoded: Decoded = {}
+        self.gate = Gate()
 
     async def run(self, call: Call, decide: Callable[[Request], T | Wait]) -> T:
         """Run a decision until it stands; its faults pass through. Contended after too many conflicts."""
@@ -131,14 +133,18 @@ class Desk:
                     continue
                 else:
                     return cast(T, waited.decided)
+                finally:
+                    self.gate.leave()
             raise Contended
         finally:
             if waited.log is not None:
                 self.traffic.answered(waited.log)
 
     async def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request:
-        """Run the decision until it neither waits nor lacks anything."""
+        """Run the decision until it neither waits nor lacks anything; the call is inside of the gate then."""
         while True:
+            if self.gate.is_closed:
+                await self.gate.opened()
             request = Request(call, self, self._decoded)
             try:
                 decided = decide(request)
@@ -147,6 +153,7 @@ class Desk:
                 continue
             if not isinstance(decided, Wait):
                 waited.decided = decided
+                self.gate.enter()
                 return request
             left_ms = decided.timeout_ms - call.waited_ms()
             await self.traffic.wait(decided, left_ms, again=waited.log is not None)

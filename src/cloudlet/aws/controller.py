@@ -103,6 +103,7 @@ class Controllers:
         self._catalogue = catalogue
         self._desk = desk
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loaded: list[LoadedService] = []
         catalogue.on_load = self._start
 
     def resume(self, services: Sequence[str]) -> None:
@@ -112,7 +113,14 @@ class Controllers:
             if self._desk.keys.scan(start, stop, limit=1):
                 self._catalogue.service(name)
 
+    def restart(self) -> None:
+        """Begin again after `close`, on whatever the stores hold now."""
+        loaded, self._loaded = self._loaded, []
+        for each in loaded:
+            self._start(each)
+
     def _start(self, loaded: LoadedService) -> None:
+        self._loaded.append(loaded)
         for run in loaded.service.controllers:
             task = asyncio.ensure_future(self._supervise(loaded.service.name, run))
             self._tasks.add(task)

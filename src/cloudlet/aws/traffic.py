@@ -60,10 +60,11 @@ class Again(Exception):
 class OpenLog:
     """One log in use."""
 
-    __slots__ = ("busy", "name", "rewriting", "state", "stop")
+    __slots__ = ("busy", "epoch", "name", "rewriting", "state", "stop")
 
-    def __init__(self, name: LogName, state: Derived, stop: Offset) -> None:
+    def __init__(self, name: LogName, state: Derived, stop: Offset, epoch: int) -> None:
         self.name = name
+        self.epoch = epoch  # what is decided on this state is refused once the log is in a higher one
         self.state = state
         self.stop = stop  # the offset after the last record applied
         self.busy: asyncio.Future[None] | None = None  # while an append is under way
@@ -92,7 +93,7 @@ class Traffic:
         if opened is None:
             if self.logs.ends(name).stop != 0:
                 raise Again(self._open_soon(name, empty))
-            opened = self._open[name] = OpenLog(name, empty(), Offset(0))
+            opened = self._open[name] = OpenLog(name, empty(), Offset(0), self.logs.epoch(name))
         if opened.busy is not None:
             raise Again(asyncio.shield(opened.busy))
         return cast(D, opened.state)
@@ -130,7 +131,11 @@ class Traffic:
         records, now_ms = append.records, self._clock.cloud_ms()
         batch = encode_value(records[0], now_ms) if len(records) == 1 else encode_values(records, now_ms)
         try:
-            offset = begin(self.logs.append(append.log, batch, at=opened.stop, durability=self._durability))
+            offset = begin(
+                self.logs.append(
+                    append.log, batch, at=opened.stop, epoch=opened.epoch, durability=self._durability
+                )
+            )
             if isinstance(offset, Rest):
                 offset = await self._append_slowly(opened, offset)
         except OutcomeUnknown:
@@ -192,7 +197,7 @@ class Traffic:
         return asyncio.shield(task)
 
     async def _replay(self, name: LogName, state: Derived) -> None:
-        offset = self.logs.ends(name).start
+        offset, epoch = self.logs.ends(name).start, self.logs.epoch(name)
         while offset < self.logs.ends(name).stop:
             batches = await self.logs.read(name, offset, bytes_max=REPLAY_BYTES)
             for at, _, _, value in decode(batches):
@@ -200,7 +205,7 @@ class Traffic:
                     state.apply(Offset(at), value or b"")
             offset = Offset(stop_of(batches))
             await asyncio.sleep(0)
-        self._open[name] = OpenLog(name, state, offset)
+        self._open[name] = OpenLog(name, state, offset, epoch)
 
     async def drop(self, name: LogName) -> None:
         """Delete a log and its state; who waits for it runs again and finds it gone."""
@@ -272,12 +277,18 @@ class Traffic:
         finally:
             opened.rewriting = False
 
-    async def close(self) -> None:
-        """End what runs in the background and tell who waits."""
+    async def forget(self) -> None:
+        """Let every state go: the next user of a log replays what it holds then."""
         tasks = [*self._rewrites, *self._opening.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._open.clear()
+        self._fetched.clear()
+
+    async def close(self) -> None:
+        """End what runs in the background and tell who waits."""
+        await self.forget()
         for line in list(self._lines.values()):
             line.wake_all()
 

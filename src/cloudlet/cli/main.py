@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md
-Absent  checkpoint, reset, keys, kafka, fault and console come with their features
+Absent  kafka, fault and console come with their features
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
@@ -197,6 +197,125 @@ def clock_thaw(data: Path | None, *, as_json: bool) -> None:
     from cloudlet.cli import clock
 
     clock.turn(data, "thaw", as_json=as_json)
+
+
+@main.group()
+def checkpoint() -> None:
+    """Save the whole cloud, look at what has changed since, and bring it back."""
+
+
+@checkpoint.command("save")
+@click.argument("name")
+@data_option
+def checkpoint_save(name: str, data: Path | None) -> None:
+    """Save the cloud as it is now, while it goes on."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.save(data, name)
+
+
+@checkpoint.command("list")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def checkpoint_list(data: Path | None, *, as_json: bool) -> None:
+    """What was saved, and when."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.show_all(data, as_json=as_json)
+
+
+@checkpoint.command("restore")
+@click.argument("name")
+@data_option
+def checkpoint_restore(name: str, data: Path | None) -> None:
+    """Make the cloud what it was; clients are disconnected, revisions go on rising."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.restore(data, name)
+
+
+@checkpoint.command("diff")
+@click.argument("name")
+@click.argument("other", required=False)
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def checkpoint_diff(name: str, other: str | None, data: Path | None, *, as_json: bool) -> None:
+    """What has changed since a checkpoint, up to another one or to now."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.diff(data, name, other, as_json=as_json)
+
+
+@checkpoint.command("drop")
+@click.argument("name")
+@data_option
+def checkpoint_drop(name: str, data: Path | None) -> None:
+    """Let go of a checkpoint, and of the space that only it holds."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.drop(data, name)
+
+
+@main.command()
+@data_option
+def reset(data: Path | None) -> None:
+    """Forget every account's resources. Checkpoints and the clock stay."""
+    from cloudlet.cli import checkpoints
+
+    checkpoints.reset(data)
+
+
+@main.group()
+def keys() -> None:
+    """Look at the facts that the cloud keeps, and at their history."""
+
+
+@keys.command("list")
+@click.argument("prefix", default="")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def keys_list(prefix: str, data: Path | None, *, as_json: bool) -> None:
+    """The keys at and under a path."""
+    from cloudlet.cli import keys
+
+    keys.show_list(data, prefix, as_json=as_json)
+
+
+@keys.command("get")
+@click.argument("key")
+@click.option("--at", type=int, default=None, help="As it was at this revision.")
+@data_option
+def keys_get(key: str, at: int | None, data: Path | None) -> None:
+    """One key's value as JSON, with its revisions."""
+    from cloudlet.cli import keys
+
+    keys.show(data, key, at)
+
+
+@keys.command("history")
+@click.argument("key")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def keys_history(key: str, data: Path | None, *, as_json: bool) -> None:
+    """Who has changed a key, at which revision, to what; as far back as the history goes."""
+    from cloudlet.cli import keys
+
+    keys.show_history(data, key, as_json=as_json)
+
+
+@keys.command("diff")
+@click.argument("from_revision", type=int)
+@click.argument("to_revision", type=int, required=False)
+@click.option("--prefix", default="", help="Only keys at and under this path.")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def keys_diff(
+    from_revision: int, to_revision: int | None, prefix: str, data: Path | None, *, as_json: bool
+) -> None:
+    """The keys that differ between two revisions, or between one and now."""
+    from cloudlet.cli import keys
+
+    keys.show_diff(data, from_revision, to_revision, prefix, as_json=as_json)
 
 
 @main.command()

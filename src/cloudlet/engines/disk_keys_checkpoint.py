@@ -39,7 +39,8 @@ HEAD, ENTRIES, TOMBSTONES, LEASES, END = 1, 2, 3, 4, 5
 TOMBSTONES_MAX = 1000
 WRITE_BYTES = 1 << 18
 
-_page = struct.Struct("<IIB")
+PAGE = struct.Struct("<IIB")
+"""CRC-32C, length, kind: before each body."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -73,7 +74,7 @@ _read_count = msgspec.msgpack.Decoder(int).decode
 
 def page(kind: int, body: bytes) -> bytes:
     """A page of the file."""
-    return _page.pack(checksum(bytes([kind]) + body), len(body), kind) + body
+    return PAGE.pack(checksum(bytes([kind]) + body), len(body), kind) + body
 
 
 def entries_page(entries: list[Entry]) -> bytes:
@@ -258,10 +259,10 @@ def _attach(newest: Newest) -> None:
 def _pages(path: Path, data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
-        if len(data) - at < _page.size:
+        if len(data) - at < PAGE.size:
             raise Damaged(f"{path} at byte {at}")
-        crc, length, kind = _page.unpack_from(data, at)
-        start = at + _page.size
+        crc, length, kind = PAGE.unpack_from(data, at)
+        start = at + PAGE.size
         body = data[start : start + length]
         if checksum(bytes([kind]) + body) != crc:
             raise Damaged(f"{path} at byte {at}")

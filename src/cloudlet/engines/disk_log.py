@@ -17,6 +17,7 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 from bisect import bisect_right
 from collections.abc import Callable
 from threading import Lock
@@ -83,6 +84,8 @@ class DiskLog:
         self._recover()
         self.active = self.segments[-1]
         self.active.sealed = False
+        if self.active.size and os.stat(self.active.path).st_nlink > 1:
+            self.roll()  # the file is pinned too: a crash came before its follower was there to stay
 
     def _load_checkpoints(self) -> None:
         for words in read_checkpoint(f"{self.folder}/{START}") or []:
@@ -214,6 +217,8 @@ class DiskLog:
         for later in reversed(self.segments[number + 1 :]):
             self._delete(later)
             self.segments.pop()
+        if os.stat(segment.path).st_nlink > 1:
+            self._unshare(segment)
         segment.cut(position, self.lock)
         segment.sealed = False
         self.active = segment
@@ -223,6 +228,17 @@ class DiskLog:
             self.epochs.append((self.epoch, self.stop))
             with contextlib.suppress(OSError):  # no room: the old file ends in the same epoch
                 self.save_epochs()
+
+    def _unshare(self, segment: Segment) -> None:
+        """Give the segment files of its own: the present ones are pinned (disk_pins) and stay as they are."""
+        with self.lock:
+            for path in (segment.index_path, segment.path):
+                if os.path.exists(path):
+                    shutil.copyfile(path, path + ASIDE)
+                    os.replace(path + ASIDE, path)
+        self.files.close(segment)
+        self.files.open(segment)
+        segment.fresh = True
 
     def _delete(self, segment: Segment) -> None:
         self.files.close(segment)
@@ -257,11 +273,11 @@ class DiskLog:
         self.epochs.append((epoch, offset))
         self.epoch = epoch
 
-    def save_epochs(self) -> None:
-        """Write the epochs as they are now; durable when it returns."""
+    def save_epochs(self, *, durable: bool = True) -> None:
+        """Write the epochs as they are now; durable when it returns, unless told otherwise."""
         with self.lock:
             lines = [f"{epoch} {offset}" for epoch, offset in self.epochs]
-            write_checkpoint(f"{self.folder}/{EPOCHS}", lines, durable=True)
+            write_checkpoint(f"{self.folder}/{EPOCHS}", lines, durable=durable)
 
 
 def _base_of(segment: Segment) -> int:

@@ -2,6 +2,7 @@
 
 State   ROOT/<log's name>/: see disk_log and disk_segment
         ROOT/~trash/: files of dropped logs, on their way out
+        ROOT/~pins/: see disk_pins
 Source  kernel/logs.py; docs/decisions/0003-logs-and-blobs.md
 Absent  a lock on the folder: whoever opens the store holds one on the whole data folder
 
@@ -87,7 +88,7 @@ class DiskLogs:
                 for entry in entries:
                     if not entry.is_dir(follow_symlinks=False):
                         files.append(entry.name)
-                    elif entry.name != TRASH:
+                    elif not entry.name.startswith("~"):
                         waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
             if DROPPED in files:
                 _unlink_all(clear_dropped(path, self._root, self._trash_path))
@@ -233,6 +234,9 @@ class DiskLogs:
         there = self._logs.get(log) or self._known(log)
         return Ends(Offset(there.start), Offset(there.stop))
 
+    def epoch(self, log: LogName) -> int:
+        return (self._logs.get(log) or self._known(log)).epoch
+
     def size(self, log: LogName) -> int:
         there = self._logs.get(log) or self._known(log)
         return sum(segment.size for segment in there.segments)
@@ -290,6 +294,35 @@ class DiskLogs:
                 _unlink_all(moved)
             else:
                 await asyncio.get_running_loop().run_in_executor(None, _unlink_all, moved)
+
+    # For disk_pins
+
+    @property
+    def root(self) -> str:
+        """The folder of all logs."""
+        return self._root
+
+    def sealed(self, name: LogName) -> DiskLog:
+        """The log, all of it in segments that are never written again: it goes on in a new one."""
+        log = self._known(name)
+        if log.segments and log.active.size:
+            try:
+                log.roll()
+            except OSError as error:
+                _refuse_write(error)
+            self._flusher.note(log.active)
+        return log
+
+    def adopt(self, name: LogName) -> DiskLog:
+        """Take up a log whose files were put into its folder, where there was none."""
+        log = DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
+        log.load()
+        self._logs[name] = log
+        self._names.insert(bisect_left(self._names, name), name)
+        self.sealed(name)
+        log.active.fresh = True  # with it, the flusher syncs the folders that were made
+        self._flusher.note(log.active)
+        return log
 
     def _forget(self, log: DiskLog) -> list[str]:
         """Make the log's name free at once; what is left of it lies in the trash."""

@@ -71,6 +71,9 @@ class HostileLogs:
     def ends(self, log: LogName) -> Ends:
         return self.inner.ends(log)
 
+    def epoch(self, log: LogName) -> int:
+        return self.inner.epoch(log)
+
     def size(self, log: LogName) -> int:
         return self.inner.size(log)
 

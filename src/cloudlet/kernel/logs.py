@@ -78,6 +78,9 @@ class Logs(Protocol):
     def ends(self, log: LogName) -> Ends:
         """The log's ends; (0, 0) for a log that does not exist."""
 
+    def epoch(self, log: LogName) -> int:
+        """The epoch that appends must have at least; 0 for a log that does not exist."""
+
     def size(self, log: LogName) -> int:
         """Bytes of the batches held, whole segments counted."""
 

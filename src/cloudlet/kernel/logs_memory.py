@@ -112,6 +112,9 @@ class MemoryLogs:
         there = self._known(log)
         return Ends(Offset(there.start), Offset(there.stop))
 
+    def epoch(self, log: LogName) -> int:
+        return self._known(log).epoch
+
     def size(self, log: LogName) -> int:
         return self._known(log).size_bytes
 

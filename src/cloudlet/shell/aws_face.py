@@ -85,6 +85,16 @@ class AwsFace:
                 await self.traffic.drop(name)
         await self.desk.keys.settle(revision)
 
+    async def silence(self) -> None:
+        """Stop what runs by itself, and forget what was derived from the stores."""
+        await self._controllers.close()
+        await self.traffic.forget()
+
+    def go_on(self) -> None:
+        """Go on after `silence`, from what the stores hold now."""
+        self._controllers.restart()
+        self._controllers.resume(implemented())
+
     async def close(self) -> None:
         """Stop between two steps; what was acknowledged is in the stores already."""
         await self._controllers.close()

@@ -20,16 +20,22 @@ from pathlib import Path
 
 from cloudlet import __version__
 from cloudlet.aws.origin import OriginGuard
+from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.engines.disk_pins import DiskPins
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.settings import DEFAULT_AWS_PORT, Settings
 from cloudlet.shell.aws_face import AwsFace
-from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs, reset_verbs
+from cloudlet.shell.checkpoint_verbs import CheckpointVerbs
+from cloudlet.shell.checkpoints import Checkpoints
+from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs
 from cloudlet.shell.folder import DataFolder, Running
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
+from cloudlet.shell.key_verbs import KeyVerbs
 from cloudlet.shell.lag import LoopLag
+from cloudlet.shell.quiet import QuietCloud
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 
@@ -60,6 +66,7 @@ class Cloud:
         self._timekeeper: Timekeeper | None = None
         self._face: AwsFace | None = None
         self._servers: list[Server] = []
+        self._public: list[Server] = []  # those of them that clients of the cloud use
 
     @property
     def data(self) -> Path:
@@ -76,12 +83,16 @@ class Cloud:
             timekeeper = await self._keep_time(self._stores)
             self._face = self._aws_face(self._stores)
             timekeeper.listen(self._face.traffic.alarms.clock_moved)
+            checkpoints = self._checkpoints(self._stores)
+            await checkpoints.recover()
             self._face.start()
+            verbs = CheckpointVerbs(checkpoints, self._stores.keys, self._stores.logs, self._quiet)
             guard = OriginGuard(self.settings.names)
-            control = Control(self._verbs(self._face, timekeeper))
+            control = Control(self._verbs(self._stores, timekeeper, verbs))
             tokened = Tokened(control, self._folder.token())
-            front = Front(self._face.app, guard, self._face.metrics, self._face.reset, tokened)
-            self._servers.append(await serve(front, sockets=sockets, clock=self.clock))
+            front = Front(self._face.app, guard, self._face.metrics, verbs.reset, tokened)
+            self._public.append(await serve(front, sockets=sockets, clock=self.clock))
+            self._servers += self._public
             self._servers.append(await self._serve_control(control))
         except BaseException:
             await self.close()
@@ -158,13 +169,25 @@ class Cloud:
         self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         return sockets
 
-    def _verbs(self, face: AwsFace, timekeeper: Timekeeper) -> Verbs:
+    def _verbs(self, stores: Stores, timekeeper: Timekeeper, checkpoints: CheckpointVerbs) -> Verbs:
         """Every control verb, from each part that has some."""
         return {
             **life_verbs(self._status, self._stop),
-            **reset_verbs(face.reset),
             **clock_verbs(timekeeper),
+            **checkpoints.verbs(),
+            **KeyVerbs(stores.keys).verbs(),
         }
+
+    def _checkpoints(self, stores: Stores) -> Checkpoints:
+        assert isinstance(stores.logs, DiskLogs), "logs over another system cannot be pinned"
+        is_durable = not self.settings.ephemeral
+        pins = DiskPins(stores.logs, is_durable=is_durable)
+        folder = self._folder.path / "checkpoints"
+        return Checkpoints(folder, stores.keys, stores.logs, pins, self.clock, is_durable=is_durable)
+
+    def _quiet(self, spared: asyncio.Task[object] | None) -> QuietCloud:
+        assert self._face is not None
+        return QuietCloud(self._face, self._public, self.stop, spared)
 
     async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"

@@ -9,6 +9,7 @@ Source  docs/cli.md
 Absent  upgrades: there is one format so far
 
     DATA/keys/ logs/ blobs/   the three stores
+    DATA/checkpoints/         what checkpoints hold of keys
     DATA/log/cloudlet.log     what `cloudlet logs` shows
     DATA/control.sock         control verbs, mode 0600
     DATA/clock                the newest cloud time shown
@@ -147,11 +148,13 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file so that a reader sees the old or the new one, also after a crash."""
+def write_whole(path: Path, content: bytes, *, is_durable: bool = True) -> None:
+    """Write a small file so that a reader sees the old or the new one, also after a crash (of the machine, if
+    durable)."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with open(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if is_durable:
+            os.fsync(file.fileno())
     Path(name).replace(path)

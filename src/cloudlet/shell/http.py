@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from ssl import SSLContext
 from time import gmtime
 
@@ -25,7 +25,7 @@ from cloudlet.shell.http_connection import LOG as REQUEST_LOG
 from cloudlet.shell.http_connection import Connection
 from cloudlet.shell.http_line import Line
 from cloudlet.shell.http_sending import dispose
-from cloudlet.wire.http1 import App, Response
+from cloudlet.wire.http1 import App, Buffer, Head, Request, Response, Stream
 from cloudlet.wire.http1_receiver import ReceiveLimits
 
 BACKLOG = 1024
@@ -143,6 +143,24 @@ class Server:
         """Open connections."""
         return len(self._shared.connections)
 
+    def hold(self) -> None:
+        """Let the requests of connections that come from now on wait for `release`."""
+        assert not isinstance(self._shared.app, Held), "the server holds already"
+        self._shared.app = Held(self._shared.app)
+
+    def shed(self, spared: asyncio.Task[object] | None = None) -> None:
+        """Close every connection: a reply that has begun goes out whole, every other request gets none. The
+        connection whose request the spared task answers stays."""
+        for connection in list(self._shared.connections):
+            connection.shed(spared)
+
+    def release(self) -> None:
+        """Serve again."""
+        held = self._shared.app
+        if isinstance(held, Held):
+            self._shared.app = held.app
+            held.released.set_result(None)
+
     async def close(self, grace_ms: float = 5_000) -> None:
         """Stop accepting, close idle connections at once, and the others after the reply at hand. What is
         still at work after `grace_ms` is cancelled and its connection aborted."""
@@ -162,6 +180,27 @@ class Server:
         if left_alone:
             await asyncio.wait(left_alone, timeout=ABORT_MS / 1000)
         shared.stop()
+
+
+class Held:
+    """An App whose requests wait; one whose body is not read at once is asked to come again."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.released = asyncio.get_running_loop().create_future()
+
+    def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
+        if self.released.done():
+            return self.app.admit(head, peer)
+        return Response(503, [(b"retry-after", b"1")], b"the cloud is being restored\n")
+
+    def respond(self, request: Request) -> Response | Coroutine[object, object, Response]:
+        return self.app.respond(request) if self.released.done() else self._later(request)
+
+    async def _later(self, request: Request) -> Response:
+        await asyncio.shield(self.released)
+        answer = self.app.respond(request)
+        return answer if isinstance(answer, Response) else await answer
 
 
 async def serve(

@@ -59,12 +59,11 @@ JOIN_BYTES_MAX = 64 * 1024  # a body up to this size is copied behind its head: 
 class Connection(Line):
     """The requests of one connection."""
 
-    __slots__ = ("_app", "_refusal", "_started", "_status", "_task")
+    __slots__ = ("_app", "_refusal", "_started", "_status")
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self._app = shared.app
-        self._task: asyncio.Task[Response] | None = None
         self._refusal: Refusal | None = None  # what a carry's BrokenBody is answered with
         self._status = 0
         self._started = 0.0
@@ -228,7 +227,8 @@ class Connection(Line):
         self._task = None
         self._shared.left_alone.discard(task)
         if task.cancelled():
-            self._transport.abort()  # if it is not gone already: a face that cancels itself has no answer
+            if not self._gone:
+                self._transport.abort()  # a face that cancels itself has no answer
             return
         error = task.exception()
         if self._gone:

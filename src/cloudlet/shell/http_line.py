@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, cast
 
 from cloudlet.shell.http_body import Incoming, Sink
 from cloudlet.shell.http_sending import Sending
-from cloudlet.wire.http1 import CHUNK_BYTES_MAX, CLOSE, BrokenBody, Head, render_head
+from cloudlet.wire.http1 import CHUNK_BYTES_MAX, CLOSE, BrokenBody, Head, Response, render_head
 from cloudlet.wire.http1_receiver import Event, Receiver, Refusal
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Line(asyncio.Protocol):
         "_sending",
         "_shared",
         "_sink",
+        "_task",
         "_transport",
         "_unsent",
         "_waiting",
@@ -64,6 +65,7 @@ class Line(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._head: Head | None = None  # of the request at work
+        self._task: asyncio.Task[Response] | None = None  # that answers it, if that takes time
         self._sink: Sink | None = None  # where the body of the request at work goes, until it is whole
         self._sending: Sending | None = None  # the body of its reply, if that takes time
         self._waiting: deque[Event] | None = None  # behind the request at work
@@ -129,6 +131,16 @@ class Line(asyncio.Protocol):
     @abstractmethod
     def abort(self) -> None:
         """Close without flushing."""
+
+    def shed(self, spared: asyncio.Task[object] | None) -> None:
+        """Close without a further answer, unless it is the task's; one that is on its way goes out whole."""
+        if self._task is None or self._task is not spared:
+            self._last = True
+            self._waiting = None
+            self._rest = b""
+            if self._sending is None and not self._lingering:
+                self._leave()
+                self._close()
 
     @abstractmethod
     def _refuse(self, refusal: Refusal) -> None:
