@@ -1,4 +1,4 @@
-"""The way back: after the commits the keys are what they were, by as few and as small steps as the port takes."""
+"""The way back: after the commits the keys are what they were, in steps that the port takes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of saves and restores: the next start shows one state or the other, never a mixture."""
+"""kill -9 amid saves and restores: the next start shows one state or the other, never a mixture."""
 
 import http.client
 import random
