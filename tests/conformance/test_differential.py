@@ -37,6 +37,8 @@ SAME_PLACE = {
 }
 # Bodies that cannot be told: the deprecated Event of these and their Events are one name in XML.
 AMBIGUOUS = {("s3", "GetBucketNotification"), ("s3", "PutBucketNotification")}
+# Replies whose root is their one member: botocore's client reads them beside its parser.
+UNWRAPPED = {("s3", "GetBucketLocation")}
 MODELS = Models()
 ROUTER = Router(MODELS)
 BOTOCORE_NAMES = {"rpc-v2-cbor": "smithy-rpc-v2-cbor"}
@@ -223,7 +225,7 @@ def test_replies_are_read_by_botocore(pair, style):
     parser = botocore.parsers.create_parser(BOTOCORE_NAMES.get(protocol, protocol))
     wrong = []
     for operation_name, _, codec in operations(name, protocol):
-        if (name, operation_name) in AMBIGUOUS:
+        if (name, operation_name) in AMBIGUOUS | UNWRAPPED:
             continue
         operation = model.operation(operation_name)
         sample = Sample(style, protocol in SPELLS_EMPTINESS, is_request=False)
@@ -250,6 +252,8 @@ def test_replies_are_read_by_botocore(pair, style):
 
 def as_response(reply):
     headers = botocore.awsrequest.HeadersDict()
+    if reply.length is not None:  # the server writes that header
+        headers["content-length"] = str(reply.length)
     for key, value in reply.headers:
         headers[key.decode()] = value.decode()
     return {"status_code": reply.status, "headers": headers, "body": reply.body, "context": {}}

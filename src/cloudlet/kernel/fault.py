@@ -12,21 +12,32 @@ class Fault(Exception):
     """An error that the caller of an operation sees, with the code that its protocol spells.
 
     `status` is the HTTP status where the protocol's model names none; `detail` are further members of the
-    error's shape.
+    error's shape; `headers` go beside it in an HTTP reply.
     """
 
     def __init__(
-        self, code: str, message: str = "", *, status: int = 400, detail: dict[str, object] | None = None
+        self,
+        code: str,
+        message: str = "",
+        *,
+        status: int = 400,
+        detail: dict[str, object] | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.status = status
         self.detail = detail
+        self.headers = headers
 
     def __call__(self, message: str, **detail: object) -> Fault:
         """The same fault with the message (and members) of this occasion."""
         return Fault(self.code, message, status=self.status, detail=detail or None)
+
+    def beside(self, *headers: tuple[str, str]) -> Fault:
+        """The same fault with headers of the reply."""
+        return Fault(self.code, self.message, status=self.status, detail=self.detail, headers=headers)
 
     def spent(self) -> Fault:
         """The same fault without the memory of where it was raised; for whoever has caught it for good.

@@ -230,6 +230,7 @@ class Compiler:
         bindings = ReplyBindings(shape)
         known = frozenset(shape.members) if shape else frozenset()
         write_body = self._rest_reply_body(shape, protocol) if shape else None
+        tells_length = "ContentLength" in known  # of a body that is not here: the reply to a HEAD
 
         def reply(result: Mapping[str, Any], request_id: str) -> Response:
             assert known.issuperset(result), f"{operation.name} answers {set(result) - known}"
@@ -239,7 +240,7 @@ class Compiler:
             if kind and not any(name == b"content-type" for name, _ in headers):
                 headers.append((b"content-type", kind))
             headers.append((b"x-amzn-requestid", request_id.encode()))
-            return Response(status, headers, body)
+            return Response(status, headers, body, result.get("ContentLength") if tells_length else None)
 
         return reply
 
@@ -267,7 +268,7 @@ class Compiler:
             tag = members[0].wire_name
             return lambda result: (
                 b"application/xml",
-                xml_document(f"<{tag}{declared}>{xml.escape(result[members[0].name])}</{tag}>"),
+                xml_document(f"<{tag}{declared}>{xml.escape(result.get(members[0].name) or '')}</{tag}>"),
             )
         return lambda result: (
             b"application/xml",

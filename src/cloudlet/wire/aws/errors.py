@@ -43,7 +43,9 @@ class Refuser:
         """The reply that carries a fault."""
         model = self._service.errors.get(fault.code) if self._service else None
         status = model.status if model else fault.status
-        return self._write(fault, model, status, request_id)
+        reply = self._write(fault, model, status, request_id)
+        reply.headers.extend((name.encode(), value.encode()) for name, value in fault.headers)
+        return reply
 
     def _json(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         version = self._service.json_version if self._service else "1.0"

@@ -178,7 +178,7 @@ class ReplyBindings:
         self._headers = [
             (m.name, m.wire_name.lower().encode(), _header_writer(m))
             for m in members
-            if m.location == "header"
+            if m.location == "header" and m.wire_name.lower() != "content-length"  # the server's own
         ]
         self._prefixes = [(m.name, m.wire_name.lower()) for m in members if m.location == "headers"]
         self._status = next((m.name for m in members if m.location == "statusCode"), None)

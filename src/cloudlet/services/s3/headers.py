@@ -1,0 +1,167 @@
+"""What a request says of an object beside its bytes, and how a reply gives it back.
+
+State   none; kept in the object's record
+Source  S3 User Guide, "Working with object metadata"; S3 API Reference, PutObject, GetObject
+Absent  encryption: AES256, which every bucket of AWS has anyway, is taken and nothing is encrypted; the
+        storage classes that need a restore; website redirects; object locks; grants
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cloudlet.services.s3.faults import (
+    InvalidDigest,
+    InvalidStorageClass,
+    KeyTooLong,
+    MetadataTooLarge,
+    not_implemented,
+)
+from cloudlet.services.s3.state import STANDARD, Bucket, Object
+from cloudlet.services.s3.tagging import tags_of_header
+from cloudlet.wire.aws_chunked import stored_encoding
+
+if TYPE_CHECKING:
+    from cloudlet.services.s3 import shapes
+
+    Described = shapes.PutObjectRequest | shapes.CopyObjectRequest | shapes.CreateMultipartUploadRequest
+    Overrides = shapes.GetObjectRequest | shapes.HeadObjectRequest
+
+KEY_BYTES_MAX = 1024
+METADATA_BYTES_MAX = 2048
+MD5_BYTES = 16
+DEFAULT_TYPE = "binary/octet-stream"
+CLASSES = frozenset(
+    {STANDARD, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+)
+CLASSES_ABSENT = frozenset(
+    {"GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP"}
+)
+ENCRYPTION_HARMLESS = "AES256"
+CHECKSUM_MEMBERS = {
+    "CRC32": "ChecksumCRC32",
+    "CRC32C": "ChecksumCRC32C",
+    "CRC64NVME": "ChecksumCRC64NVME",
+    "SHA1": "ChecksumSHA1",
+    "SHA256": "ChecksumSHA256",
+}
+
+
+# --- of a request
+
+
+def check_described(operation: str, p: Described) -> None:
+    """Refuse what a new object may not be."""
+    size_bytes = len(p.Key.encode())
+    if size_bytes > KEY_BYTES_MAX:
+        raise KeyTooLong(KeyTooLong.message, Size=size_bytes, MaxSizeAllowed=KEY_BYTES_MAX)
+    if p.StorageClass in CLASSES_ABSENT:
+        raise not_implemented(operation, f"the storage class {p.StorageClass}")
+    if p.StorageClass is not None and p.StorageClass not in CLASSES:
+        raise InvalidStorageClass(InvalidStorageClass.message, StorageClassRequested=p.StorageClass)
+    if p.ServerSideEncryption not in (None, ENCRYPTION_HARMLESS):
+        raise not_implemented(operation, f"the server-side encryption {p.ServerSideEncryption}")
+    if p.Metadata:
+        check_metadata(p.Metadata)
+    if p.Tagging is not None:
+        tags_of_header(p.Tagging)
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuse more than 2 KB of user metadata."""
+    size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size_bytes > METADATA_BYTES_MAX:
+        raise MetadataTooLarge(MetadataTooLarge.message, Size=size_bytes, MaxSizeAllowed=METADATA_BYTES_MAX)
+
+
+def content_of(p: Described) -> Mapping[str, str]:
+    """The headers that come back with every read, by member."""
+    content: dict[str, str] = {}
+    if p.ContentType is not None and p.ContentType != DEFAULT_TYPE:
+        content["ContentType"] = p.ContentType
+    if p.ContentEncoding is not None:
+        encoding = stored_encoding(p.ContentEncoding.encode()).decode()
+        if encoding:
+            content["ContentEncoding"] = encoding
+    if p.CacheControl is not None:
+        content["CacheControl"] = p.CacheControl
+    if p.ContentDisposition is not None:
+        content["ContentDisposition"] = p.ContentDisposition
+    if p.ContentLanguage is not None:
+        content["ContentLanguage"] = p.ContentLanguage
+    if p.Expires is not None:
+        content["Expires"] = p.Expires
+    return content
+
+
+def metadata_of(p: Described) -> Mapping[str, str]:
+    """The user's metadata; its names are without case, as headers' are."""
+    return {name.lower(): value for name, value in p.Metadata.items()} if p.Metadata else {}
+
+
+def tags_given(p: Described) -> Mapping[str, str]:
+    """The tags of the header."""
+    return tags_of_header(p.Tagging) if p.Tagging else {}
+
+
+def md5_of(header: str) -> bytes:
+    """The sum of a Content-MD5 header; InvalidDigest."""
+    try:
+        found = base64.b64decode(header, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidDigest from None
+    if len(found) != MD5_BYTES:
+        raise InvalidDigest
+    return found
+
+
+# --- of a reply
+
+
+def described(bucket: Bucket, found: Object) -> dict[str, object]:
+    """The members by which a reply tells of an object."""
+    result: dict[str, object] = {
+        "AcceptRanges": "bytes",
+        "LastModified": found.modified_ms // 1000,
+        "ETag": f'"{found.etag}"',
+        "ContentType": DEFAULT_TYPE,
+    }
+    if found.content:
+        result.update(found.content)
+    if found.metadata:
+        result["Metadata"] = found.metadata
+    if found.tags:
+        result["TagCount"] = len(found.tags)
+    if found.storage_class != STANDARD:
+        result["StorageClass"] = found.storage_class
+    if bucket.versioning:
+        result["VersionId"] = found.version_id
+    return result
+
+
+def override(result: dict[str, object], p: Overrides) -> None:
+    """Let the caller choose some of the reply's headers."""
+    asked = {
+        "CacheControl": p.ResponseCacheControl,
+        "ContentDisposition": p.ResponseContentDisposition,
+        "ContentEncoding": p.ResponseContentEncoding,
+        "ContentLanguage": p.ResponseContentLanguage,
+        "ContentType": p.ResponseContentType,
+        "Expires": p.ResponseExpires,
+    }
+    for name, value in asked.items():
+        if value is not None:
+            result[name] = value
+
+
+def checksum_shown(found: Object) -> dict[str, object]:
+    """The members that give an object's checksum."""
+    if not found.checksum_algorithm:
+        return {}
+    return {
+        CHECKSUM_MEMBERS[found.checksum_algorithm]: found.checksum,
+        "ChecksumType": found.checksum_type,
+    }
