@@ -10,7 +10,10 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from tests.shell.whole_cloud import client_of, whole_cloud
+from tests.shell.whole_cloud import WholeCloud, client_of, whole_cloud
+
+from cloudlet.engines.disk_pins import DiskPins
+from cloudlet.kernel.fault import NoSpace
 
 
 def bodies(sqs, queue):
@@ -259,3 +262,30 @@ def test_a_save_under_load_is_one_cut(tmp_path):
             assert seen <= len(found) <= told[0] + 1
             seen = len(found)
         assert seen > 0
+
+
+def test_a_restore_without_room_ends_the_cloud_and_the_next_start_finishes_it(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    cloud = WholeCloud(data).start()
+    sqs = cloud.client("sqs")
+    filled(sqs, "q", ["a"])
+    filled(sqs, "r", ["b"])
+    cloud.done("/checkpoints/save", name="c")
+    cloud.done("/reset")
+    revision = cloud.tell("GET", "/status")[1]["revision"]
+    bring_back = DiskPins.bring_back
+
+    async def full(pins, label, pinned, epoch):
+        if pinned.name.split("/")[3] == "r":
+            raise NoSpace("full")
+        await bring_back(pins, label, pinned, epoch)
+
+    monkeypatch.setattr(DiskPins, "bring_back", full)
+    assert cloud.tell("POST", "/checkpoints/restore", name="c")[0] == 503
+    cloud.join()
+    monkeypatch.undo()
+    with whole_cloud(data) as cloud:
+        sqs = cloud.client("sqs")
+        assert queue_names(sqs) == ["q", "r"]
+        assert bodies(sqs, sqs.get_queue_url(QueueName="r")["QueueUrl"]) == ["b"]
+        assert cloud.tell("GET", "/status")[1]["revision"] > revision

@@ -33,6 +33,10 @@ class WholeCloud:
 
     def stop(self):
         self.loop.call_soon_threadsafe(self.cloud.stop)
+        self.join()
+
+    def join(self):
+        """Wait until it has stopped."""
         self._thread.join(30)
         assert not self._thread.is_alive()
 
