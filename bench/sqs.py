@@ -19,6 +19,7 @@ from cloudlet.aws.identity import root_of
 from cloudlet.aws.models import Models
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.shell.aws_face import AwsFace
@@ -74,7 +75,9 @@ async def receive_and_delete(queue: Queue) -> None:
 
 async def open_face(folder: Path, clock: SystemClock) -> AwsFace:
     keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms)
-    return AwsFace(keys, DiskLogs.open(folder / "logs"), clock, Ids(), models=Models())
+    return AwsFace(
+        keys, DiskLogs.open(folder / "logs"), MemoryBlobs(clock, Ids()), clock, Ids(), models=Models()
+    )
 
 
 async def close(face: AwsFace) -> None:

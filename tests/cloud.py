@@ -17,6 +17,7 @@ from cloudlet.aws.origin import OriginGuard
 from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.hostile_logs import HostileLogs
 from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.logs_memory import MemoryLogs
@@ -92,10 +93,10 @@ class RunningCloud:
     async def _serve(self):
         self.loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        keys, logs = await open_stores(self.engine, self.folder, self.clock)
+        keys, logs, blobs = await open_stores(self.engine, self.folder, self.clock)
         self.timekeeper = Timekeeper(keys, self.clock)
         await self.timekeeper.open()
-        self.face = AwsFace(keys, logs, self.clock, Ids(), **self.options)
+        self.face = AwsFace(keys, logs, blobs, self.clock, Ids(), **self.options)
         self.timekeeper.listen(self.face.traffic.alarms.clock_moved)
         self.face.start()
         front = Front(self.face.app, OriginGuard(), self.face.metrics, self.face.reset)
@@ -107,20 +108,22 @@ class RunningCloud:
         ledger.note(self.face.metrics.answered())
         await self.face.close()
         await self.timekeeper.close()
+        await blobs.close()
         await logs.close()
         await keys.close()
 
 
 async def open_stores(engine, folder, clock):
-    """Keys and logs over the engine asked for."""
+    """Keys, logs and blobs over the engine asked for."""
     if engine == "memory":
-        return MemoryKeys(clock.monotonic_ms), MemoryLogs()
+        return MemoryKeys(clock.monotonic_ms), MemoryLogs(), MemoryBlobs(clock, Ids())
     if engine == "disk":
-        stores = await shell_stores.open_stores(folder, clock)
-        return stores.keys, stores.logs
+        stores = await shell_stores.open_stores(folder, clock, Ids())
+        return stores.keys, stores.logs, stores.blobs
     if engine == "hostile":
         keys = HostileKeys(MemoryKeys(clock.monotonic_ms), Random(SEED), lost=0.05)
-        return keys, HostileLogs(MemoryLogs(), Random(SEED), lost=0.05)
+        logs = HostileLogs(MemoryLogs(), Random(SEED), lost=0.05)
+        return keys, logs, MemoryBlobs(clock, Ids())
     raise ValueError(engine)
 
 

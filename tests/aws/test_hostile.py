@@ -14,6 +14,7 @@ from cloudlet.aws.traffic import Traffic
 from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.hostile_logs import HostileLogs
 from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.logs import LogName
@@ -49,7 +50,7 @@ def test_every_call_takes_effect_once(seed):
         clock, ids = ManualClock(), Ids()
         keys = HostileKeys(MemoryKeys(clock.monotonic_ms), Random(seed), lost=0.2)
         logs = HostileLogs(MemoryLogs(), Random(seed), lost=0.2)
-        desk = Desk(keys, Traffic(logs, clock), clock, ids, RootOnly())
+        desk = Desk(keys, Traffic(logs, clock), clock, ids, RootOnly(), MemoryBlobs(clock, ids))
 
         async def call(decide):
             return await desk.run(Call(root_of("1"), "us-east-1", ids.uuid(), clock), decide)

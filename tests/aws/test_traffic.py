@@ -12,6 +12,7 @@ from cloudlet.aws.record import Record
 from cloudlet.aws.request import Wait
 from cloudlet.aws.traffic import Traffic
 from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.ids import Ids
@@ -55,7 +56,9 @@ class Scene:
 
     def restart(self):
         self.traffic = Traffic(self.logs, self.clock)
-        self.desk = Desk(self.keys, self.traffic, self.clock, Ids(), RootOnly())
+        self.desk = Desk(
+            self.keys, self.traffic, self.clock, Ids(), RootOnly(), MemoryBlobs(self.clock, Ids())
+        )
 
     async def run(self, decide):
         return await self.desk.run(Call(root_of("1"), "us-east-1", "id", self.clock), decide)

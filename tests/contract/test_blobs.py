@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.kernel.blob_ids import BlobIds, is_blob_id, made_ms_of
-from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, Blobs
+from cloudlet.kernel.blobs import CHUNK_BYTES, Blobs
 from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock
-from cloudlet.kernel.collect import UNREFERENCED_MS, collectable
 from cloudlet.kernel.fault import NoSpace, NoSuchBlob, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
@@ -179,9 +178,3 @@ def test_ids_grow_whatever_the_clock_does(steps):
     assert given_out == sorted(set(given_out))
     assert all(is_blob_id(blob) for blob in given_out)
     assert made_ms_of(given_out[0]) == 1_700_000_000_000
-
-
-def test_only_old_bodies_that_nobody_holds_are_collected():
-    page = [BlobFacts("a", 1, 0), BlobFacts("b", 1, 0), BlobFacts("c", 1, 10)]
-    assert list(collectable(page, {"b"}, UNREFERENCED_MS)) == ["a"]
-    assert list(collectable(page, set(), UNREFERENCED_MS + 10)) == ["a", "b", "c"]

@@ -16,18 +16,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from cloudlet.aws.bodies import Bodies
 from cloudlet.aws.gate import Gate
 from cloudlet.aws.identity import Caller
 from cloudlet.aws.request import Decoded, Request, Wait
 from cloudlet.aws.traffic import Again, Traffic
+from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import Conflict, OutcomeUnknown, OutOfRange
+from cloudlet.kernel.fault import Conflict, Fault, OutcomeUnknown, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Durability, Keys, Revision
 from cloudlet.kernel.logs import LogName
 
 if TYPE_CHECKING:
     from cloudlet.aws.authorise import Authoriser
+    from cloudlet.aws.service import Result, Several
 
 EVERY_KEY = b"\xff" * 8  # above every key that anybody writes
 
@@ -108,8 +111,10 @@ class Desk:
         clock: Clock,
         ids: Ids,
         authoriser: Authoriser,
+        blobs: Blobs,
         durability: Durability = Durability.RELAXED,
     ) -> None:
+        self.bodies = Bodies(blobs, durability)
         self.keys = keys
         self.traffic = traffic
         self.clock = clock
@@ -118,6 +123,10 @@ class Desk:
         self._durability = durability
         self._decoded: Decoded = {}
         self.gate = Gate()
+
+    def request(self, call: Call) -> Request:
+        """A look at the cloud for a decision that only reads."""
+        return Request(call, self, self._decoded)
 
     async def run(self, call: Call, decide: Callable[[Request], T | Wait]) -> T:
         """Run a decision until it stands; its faults pass through. Contended after too many conflicts."""
@@ -139,6 +148,18 @@ class Desk:
         finally:
             if waited.log is not None:
                 self.traffic.answered(waited.log)
+
+    async def run_several(self, call: Call, several: Several, throttling: Fault) -> Result:
+        """Run the steps of a call that may fail in part; one that loses every race answers `throttling`."""
+        outcomes: list[object] = []
+        for step in several.steps:
+            try:
+                outcomes.append(await self.run(call, step))
+            except Fault as fault:
+                outcomes.append(fault.spent())
+            except Contended:
+                outcomes.append(throttling)
+        return several.join(outcomes)
 
     async def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request:
         """Run the decision until it neither waits nor lacks anything; the call is inside of the gate then."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cloudlet.aws.models import Models
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.service import NotImplementedFault, Service
+from cloudlet.kernel.keys import Keys
+from cloudlet.kernel.tuples import prefix_range
 from cloudlet.wire.aws.codec import compile_codec
 
 PACKAGE = "cloudlet.services"
@@ -59,6 +61,12 @@ class Catalogue:
             loaded = self._loaded[name] = LoadedService(self._declared(name), self.models)
             self.on_load(loaded)
         return loaded
+
+    def in_use(self, keys: Keys) -> Iterator[str]:
+        """The services that have left something in keys."""
+        for name in sorted({*implemented(), *self._extra}):
+            if keys.scan(*prefix_range((name,)), limit=1):
+                yield name
 
     def _declared(self, name: str) -> Service:
         if name in self._extra:

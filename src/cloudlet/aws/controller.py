@@ -106,12 +106,10 @@ class Controllers:
         self._loaded: list[LoadedService] = []
         catalogue.on_load = self._start
 
-    def resume(self, services: Sequence[str]) -> None:
+    def resume(self) -> None:
         """Load every service that has left something in keys, so that its controllers go on."""
-        for name in services:
-            start, stop = prefix_range((name,))
-            if self._desk.keys.scan(start, stop, limit=1):
-                self._catalogue.service(name)
+        for name in self._catalogue.in_use(self._desk.keys):
+            self._catalogue.service(name)
 
     def restart(self) -> None:
         """Begin again after `close`, on whatever the stores hold now."""

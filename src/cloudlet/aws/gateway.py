@@ -2,22 +2,22 @@
 
 State   none
 Source  docs/architecture.md, "The AWS gateway"
-Absent  streaming bodies (admit, carry, decide) come with the first service that has one; CORS replies to
-browsers
+Absent  CORS replies to browsers
 
     guard against foreign web pages -> read the credential -> route -> load -> who is calling -> parse ->
-    check -> authorise -> run -> serialise -> event and metrics
+    check -> authorise -> [admit -> take the body in] -> run -> serialise -> event and metrics
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 
 import msgspec
 
 from cloudlet.aws.authorise import accesses
+from cloudlet.aws.bodies import Body, Intake, Slices, check_length
 from cloudlet.aws.call import Call, Contended, Desk
 from cloudlet.aws.catalogue import Catalogue, LoadedService
 from cloudlet.aws.drive import Rest, begin, finish
@@ -29,10 +29,10 @@ from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.aws.request import Request, Wait
 from cloudlet.aws.route import Route, Router, Unroutable
-from cloudlet.aws.service import Result
+from cloudlet.aws.service import Answer, Result, Several
 from cloudlet.kernel.fault import Fault, NoSpace
 from cloudlet.wire.aws.errors import refuse, spoken_protocol
-from cloudlet.wire.http1 import Buffer, Head, Response, Stream
+from cloudlet.wire.http1 import BodyStream, Buffer, Head, Response, Stream
 from cloudlet.wire.http1 import Request as HttpRequest
 from cloudlet.wire.sigv4 import Claim, read_credential
 
@@ -71,10 +71,23 @@ class Gateway:
         self._records_data_events = records_data_events
         self._region = region  # of a request that names none
 
-    def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
-        """Refuse what a foreign page sends before its body is read; no service streams yet."""
+    def admit(self, head: Head, peer: str, *, secure: bool = False) -> Response | Buffer | Stream:
+        """Refuse what a foreign page sends before its body is read; a streamed body gets its operation."""
         refused = self._guard.refusal(head)
-        return refused if refused is not None else Buffer(BODY_BYTES_MAX)
+        if refused is not None:
+            return refused
+        if not may_stream(head):
+            return Buffer(BODY_BYTES_MAX)
+        opened = self._open(HttpRequest(head, b"", peer, secure))
+        if isinstance(opened, Response):
+            return opened
+        if opened.operation.declared.admit is None:
+            return Buffer(BODY_BYTES_MAX)
+        try:
+            self._begin(opened, None)
+        except Fault as fault:
+            return self._refuse(opened, fault.spent())
+        return Stream(partial(self._serve, opened))
 
     def respond(self, request: HttpRequest) -> Response | Coroutine[object, object, Response]:
         """Answer at once where nothing has to be waited for, which is nearly always."""
@@ -82,25 +95,24 @@ class Gateway:
         return finish(answer) if isinstance(answer, Rest) else answer
 
     async def _answer(self, request: HttpRequest) -> Response:
-        head = request.head
-        refused = self._guard.refusal(head)
+        refused = self._guard.refusal(request.head)
         if refused is not None:
             return refused
-        started_ms = self._desk.clock.monotonic_ms()
+        opened = self._open(request)
+        return opened if isinstance(opened, Response) else await self._serve(opened, None)
+
+    def _open(self, request: HttpRequest) -> Exchange | Response:
+        """Find the operation that a request means, or refuse it."""
         request_id = self._desk.ids.uuid()
         route: Route | None = None
         try:
-            claim = read_credential(head)
-            route = self._router.route(head, request.body, claim.service if claim else None)
+            claim = read_credential(request.head)
+            route = self._router.route(request.head, request.body, claim.service if claim else None)
             loaded = self._catalogue.service(route.service)
             operation = loaded.operation(route.operation, route.protocol)
         except Fault as fault:
             return self._unrouted(fault.spent(), route, request, request_id)
-        exchange = Exchange(request, request_id, claim, route, loaded, operation)
-        reply, code = await self._serve(exchange)
-        elapsed_ms = self._desk.clock.monotonic_ms() - started_ms
-        self._metrics.called(route.service, route.operation, code, elapsed_ms)
-        return reply
+        return Exchange(request, request_id, claim, route, loaded, operation, self._desk.clock.monotonic_ms())
 
     def _unrouted(self, fault: Fault, route: Route | None, request: HttpRequest, request_id: str) -> Response:
         """Refuse a request that reached no operation, in the protocol that it speaks."""
@@ -115,48 +127,102 @@ class Gateway:
             in_json(fault) if protocol in JSON_PROTOCOLS else fault, request_id, protocol, request.head
         )
 
-    async def _serve(self, exchange: Exchange) -> tuple[Response, str]:
-        """The reply, and "OK" or the fault's code."""
-        operation, request_id = exchange.operation, exchange.request_id
+    async def _serve(self, exchange: Exchange, stream: BodyStream | None) -> Response:
+        """The reply to a request of a known operation; `stream` is its body where that is still to come."""
+        body: Body | None = None
         try:
-            caller = self._identities.caller(
-                exchange.claim,
-                exchange.http.head,
-                exchange.http.body,
-                is_free=operation.model.authtype == "none",
-            )
-        except Fault as refused:
-            refused.spent()
-            spelled = in_json(refused) if exchange.route.protocol in JSON_PROTOCOLS else refused
-            return operation.codec.refuse(spelled, request_id), spelled.code
-        call = self._call(exchange, caller)
-        params: msgspec.Struct | None = None
-        fault: Fault
-        try:
-            params = operation.codec.parse(exchange.http.head, exchange.http.body, exchange.route.labels)
-            operation.check(params)
-            result = await self._desk.run(call, partial(self._decide, operation, params))
-            reply = operation.codec.reply(result, request_id)
+            if exchange.params is None:
+                self._begin(exchange, exchange.http.body)
+            if exchange.intake is not None:
+                body = await self._receive(exchange, exchange.intake, stream)
+            result = await self._run(exchange, body)
+            reply = await self._reply(exchange, result)
         except Fault as raised:
             fault = raised.spent()
         except Contended:
-            fault = operation.declared.service.throttling
+            fault = exchange.operation.declared.service.throttling
         except NoSpace:
             fault = Unavailable
         else:
-            self._record(exchange, call, params, None)
-            return reply, "OK"
-        self._record(exchange, call, params, fault)
-        return operation.codec.refuse(fault, request_id), fault.code
+            self._done(exchange, None)
+            return reply
+        if body is not None:
+            await self._desk.bodies.drop(body)
+        return self._refuse(exchange, fault)
 
-    def _decide(self, operation: LoadedOperation, params: msgspec.Struct, rq: Request) -> Result | Wait:
+    def _begin(self, exchange: Exchange, body: bytes | None) -> None:
+        """Who is calling, and with what; `body` is None while it is still to come."""
+        operation, http = exchange.operation, exchange.http
+        admit = operation.declared.admit
+        is_free = operation.model.authtype == "none"
+        unsigned = operation.declared.service.unsigned
+        if unsigned is not None and exchange.claim is None and not is_free:
+            raise unsigned
+        signed = body if admit is None else None
+        caller = self._identities.caller(exchange.claim, http.head, signed, is_free=is_free)
+        call = exchange.call = self._call(exchange, caller)
+        payload = http.body if admit is None else b""
+        params = exchange.params = operation.codec.parse(http.head, payload, exchange.route.labels)
+        operation.check(params)
+        if admit is not None:
+            request = self._desk.request(call)
+            self._judge(operation, params, request)
+            exchange.intake = admit(request, params)
+            check_length(http.head, exchange.intake)
+
+    async def _receive(self, exchange: Exchange, intake: Intake, stream: BodyStream | None) -> Body:
+        """The streamed body of a request, aside in a blob of its own."""
+        http = exchange.http
+        pieces = _whole(http.body) if stream is None else stream
+        reader = self._identities.body(exchange.claim, http.head)
+        return await self._desk.bodies.receive(http.head, pieces, reader, intake)
+
+    async def _run(self, exchange: Exchange, body: Body | None) -> Result | Answer:
+        assert exchange.call is not None
+        decide = partial(self._decide, exchange, body)
+        decided: Result | Answer | Several = await self._desk.run(exchange.call, decide)
+        if not isinstance(decided, Several):
+            return decided
+        throttling = exchange.operation.declared.service.throttling
+        return await self._desk.run_several(exchange.call, decided, throttling)
+
+    def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Result | Answer | Several | Wait:
+        operation, params = exchange.operation, exchange.params
+        assert params is not None
+        self._judge(operation, params, rq)
+        if operation.token_member and getattr(params, operation.token_member) is not None:
+            return once(operation.declared, operation.token_member, rq, params)
+        act = operation.declared.act
+        return (act(rq, params) if exchange.intake is None else act(rq, params, body)) or {}
+
+    def _judge(self, operation: LoadedOperation, params: msgspec.Struct, rq: Request) -> None:
         if not rq.call.caller.root:
             self._desk.authoriser.judge(
                 rq.call.caller, accesses(operation.declared, operation.action, rq, params)
             )
-        if operation.token_member and getattr(params, operation.token_member) is not None:
-            return once(operation.declared, operation.token_member, rq, params)
-        return operation.declared.act(rq, params) or {}
+
+    async def _reply(self, exchange: Exchange, result: Result | Answer) -> Response:
+        operation = exchange.operation
+        answer = result if isinstance(result, Answer) else Answer(result)
+        result = answer.result
+        slices = result.get(operation.payload) if operation.payload else None
+        if isinstance(slices, Slices):
+            result = {name: value for name, value in result.items() if value is not slices}
+        reply = operation.codec.reply(result, exchange.request_id)
+        if answer.status is not None:
+            reply.status = answer.status
+        reply.headers.extend((name.encode(), value.encode()) for name, value in answer.headers)
+        if isinstance(slices, Slices):
+            reply.body = await self._desk.bodies.open(slices)
+            reply.length = slices.size_bytes
+        return reply
+
+    def _refuse(self, exchange: Exchange, fault: Fault) -> Response:
+        """The reply that carries a fault; one about who is calling is spelled as the protocol does."""
+        if exchange.call is None and exchange.route.protocol in JSON_PROTOCOLS:
+            fault = in_json(fault)
+        self._done(exchange, fault)
+        return exchange.operation.codec.refuse(fault, exchange.request_id)
 
     def _call(self, exchange: Exchange, caller: Caller) -> Call:
         http = exchange.http
@@ -171,22 +237,25 @@ class Gateway:
             path=http.head.path.decode("latin-1"),
         )
 
-    def _record(
-        self, exchange: Exchange, call: Call, params: msgspec.Struct | None, fault: Fault | None
-    ) -> None:
-        operation = exchange.operation
-        if operation.declared.is_data and not self._records_data_events:
+    def _done(self, exchange: Exchange, fault: Fault | None) -> None:
+        """Count the call, and record it unless nobody is known to have made it."""
+        operation, route = exchange.operation, exchange.route
+        elapsed_ms = self._desk.clock.monotonic_ms() - exchange.started_ms
+        self._metrics.called(route.service, route.operation, fault.code if fault else "OK", elapsed_ms)
+        if exchange.call is None or (operation.declared.is_data and not self._records_data_events):
             return
         user_agent = exchange.http.head.headers.get(b"user-agent", b"").decode("latin-1")
-        self._events.record(
-            call, exchange.loaded.source, operation, params, user_agent=user_agent, fault=fault
-        )
+        call, source, params = exchange.call, exchange.loaded.source, exchange.params
+        self._events.record(call, source, operation, params, user_agent=user_agent, fault=fault)
 
 
 class Exchange:
     """One HTTP request with what has been found out about it."""
 
-    __slots__ = ("claim", "http", "loaded", "operation", "request_id", "route")
+    __slots__ = (
+        "call", "claim", "http", "intake", "loaded", "operation", "params", "request_id", "route",
+        "started_ms",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -196,6 +265,7 @@ class Exchange:
         route: Route,
         loaded: LoadedService,
         operation: LoadedOperation,
+        started_ms: float,
     ) -> None:
         self.http = http
         self.request_id = request_id
@@ -203,3 +273,23 @@ class Exchange:
         self.route = route
         self.loaded = loaded
         self.operation = operation
+        self.started_ms = started_ms
+        self.call: Call | None = None  # once it is known who is calling
+        self.params: msgspec.Struct | None = None
+        self.intake: Intake | None = None  # of an operation whose body is streamed
+
+
+def may_stream(head: Head) -> bool:
+    """Whether the operation can be told without the body: in the REST protocols."""
+    headers = head.headers
+    return not (
+        b"x-amz-target" in headers
+        or b"smithy-protocol" in headers
+        or headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+    )
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    """A body that is here already."""
+    if body:
+        yield body

@@ -1,7 +1,7 @@
 """Idempotency tokens: the same token with the same members gives the first answer again, without a second
 effect.
 
-State   ("idempotency", service, account, region, operation, token) -> Answer
+State   ("idempotency", service, account, region, operation, token) -> Answered
 Source  Smithy "idempotencyToken trait"; EC2 "Ensuring idempotency"
 Absent  none
 
@@ -16,7 +16,7 @@ import msgspec
 
 from cloudlet.aws.record import Key, Record
 from cloudlet.aws.request import Request, Wait
-from cloudlet.aws.service import Operation, Result
+from cloudlet.aws.service import Answer, Operation, Result, Several
 from cloudlet.kernel.fault import Fault
 
 KEPT_MS = 24 * 3600 * 1000  # the longest that AWS documents for a client token
@@ -28,7 +28,7 @@ Mismatch = Fault(
 )
 
 
-class Answer(Record):
+class Answered(Record):
     """What a call with a token answered."""
 
     digest: bytes  # of the request's members
@@ -41,7 +41,7 @@ def once(operation: Operation, member: str, rq: Request, params: msgspec.Struct)
     token = getattr(params, member)
     listing: Key = ("idempotency", operation.service.name, rq.account, rq.region, operation.function)
     digest = hashlib.sha256(msgspec.msgpack.encode(params)).digest()
-    known = rq.get((*listing, token), Answer)
+    known = rq.get((*listing, token), Answered)
     if known is not None and known.expires_ms > rq.now_ms:
         if known.digest != digest:
             raise Mismatch
@@ -50,9 +50,10 @@ def once(operation: Operation, member: str, rq: Request, params: msgspec.Struct)
     result = operation.act(rq, params) or {}
     if isinstance(result, Wait):
         return result
-    answer = Answer(digest, msgspec.Raw(msgspec.msgpack.encode(result)), rq.now_ms + KEPT_MS)
+    assert not isinstance(result, Answer | Several), "an operation with a token answers plainly"
+    answer = Answered(digest, msgspec.Raw(msgspec.msgpack.encode(result)), rq.now_ms + KEPT_MS)
     expired = [
-        key for key, old in rq.glance(listing, Answer, limit=EXPIRED_MAX) if old.expires_ms <= rq.now_ms
+        key for key, old in rq.glance(listing, Answered, limit=EXPIRED_MAX) if old.expires_ms <= rq.now_ms
     ]
     rq.add_to_commit({(*listing, token): answer}, [key for key in expired if key[-1] != token])
     return result

@@ -21,7 +21,9 @@ PATHS_DEPTH_MAX = 6  # how deep ignored members are looked for; recursive shapes
 class LoadedOperation:
     """What the gateway needs to answer one call."""
 
-    __slots__ = ("action", "codec", "declared", "model", "required", "sensitive", "token_member", "unread")
+    __slots__ = (
+        "action", "codec", "declared", "model", "payload", "required", "sensitive", "token_member", "unread",
+    )  # fmt: skip
 
     def __init__(
         self, declared: Operation, model: OperationModel, codec: Codec, service: ServiceModel
@@ -30,9 +32,14 @@ class LoadedOperation:
         self.model = model
         self.codec = codec
         self.action = declared.action or f"{service.signing_name}:{model.name}"
-        read = names_read(declared.act, declared.act.__module__.rpartition(".")[0]) | declared.harmless
+        package = declared.act.__module__.rpartition(".")[0]
+        read = names_read(declared.act, package) | declared.harmless
+        if declared.admit is not None:
+            read |= names_read(declared.admit, package) | {"ContentLength", model.streaming_input or ""}
+            assert model.streaming_input, f"{model.name} has no streaming payload"
         read |= frozenset(model.idempotency_tokens)  # the framework reads those
         self.unread = tuple(unread_members(model.input, read)) if model.input else ()
+        self.payload = model.streaming_output
         self.token_member = next(iter(model.idempotency_tokens), None)
         required = model.input.required if model.input else ()
         self.required = tuple(name for name in required if name not in declared.service.found_elsewhere)

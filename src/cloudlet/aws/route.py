@@ -2,7 +2,7 @@
 
 State   none
 Source  the models' protocols, target prefixes, HTTP bindings; aws/data/routes.json, derived from them
-Absent  S3's virtual-host addressing comes with S3
+Absent  website hosts of S3 buckets; access point hosts
 
 What is sent decides, not what a model lists: current and older SDKs speak different protocols to one service.
 
@@ -10,6 +10,10 @@ What is sent decides, not what a model lists: current and older SDKs speak diffe
     X-Amz-Target: PREFIX.NAME      application/x-amz-json-1.x               json
     Action=NAME&Version=…          in a form, or in the query string        query, ec2
     anything else                  method, raw path, required arguments     rest-json, rest-xml
+
+A request that is signed for S3, or for nothing and that no other service could mean, goes to S3, the only
+service whose resources are plain URLs. A bucket may stand before the name of the host: .localhost,
+.s3.localhost, .s3.REGION.amazonaws.com, or a dot and a name that the cloud was told (`--advertise`).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import NamedTuple
+from urllib.parse import quote
 
 import orjson
 
@@ -36,6 +41,11 @@ MissingAction = Fault("MissingAction", "The request must contain the parameter A
 ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
 VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
 CBOR_PATH = re.compile(rb"/service/([^/]+)/operation/([^/]+)\Z")
+
+LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
+S3_ENDPOINT = r"s3(?:[.-][a-z0-9-]+)?(?:\.dualstack\.[a-z0-9-]+)?\.amazonaws\.com"
+
+S3_CONTROL_PATH = "/v20180820/"  # S3 Control shares S3's signing name; the host's label is an account there
 
 KNOWN_MAX = 10_000  # remembered targets and actions
 
@@ -62,10 +72,14 @@ class Unroutable(Fault):
 
 
 class Router:
-    """Routes over the models of one botocore."""
+    """Routes over the models of one botocore. `host_names` are those by which clients reach us, beside
+    localhost's: below them a name is a bucket's."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, host_names: Sequence[str] = ()) -> None:
         self._models = models
+        ours = "|".join(re.escape(name.lower()) for name in (*LOCAL_NAMES, *host_names))
+        self._bucket_host = re.compile(rf"(?!s3[.-])(.+?)\.(?:{S3_ENDPOINT}|(?:s3\.)?(?:{ours}))(?::\d+)?\Z")
+        self._buckets: dict[bytes, str] = {}
         self._paths: dict[str, RestPaths] = {}
         self._targets: dict[bytes, Route] = {}
         self._actions: dict[tuple[bytes, bytes, str | None], Route] = {}
@@ -173,8 +187,11 @@ class Router:
     # --- rest
 
     def _by_path(self, head: Head, signing_name: str | None) -> Route:
-        names = self._index["signing"].get(signing_name, []) if signing_name else []
+        names = self._index["signing"].get(signing_name or "s3", [])
         path = head.path.decode("latin-1")
+        if "s3" in names and not path.startswith(S3_CONTROL_PATH):
+            bucket = self._bucket_of(head.headers.get(b"host", b""))
+            path = f"/{bucket}{path}" if bucket else path
         try:
             closest, closest_name = self._closest(names, head, path)
         except UnicodeDecodeError:
@@ -183,7 +200,7 @@ class Router:
             protocol = self._paths[closest_name].protocol
             return Route(closest_name, closest.operation, protocol, closest.labels)
         if not names:
-            what = f"{head.method} {path}: no service is named by a target, an action or a credential."
+            what = f"{head.method} {path}: no service has the signing name {signing_name}."
         else:
             what = f"{names[0]} has no operation at {head.method} {path}."
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
@@ -199,6 +216,16 @@ class Router:
             if found is not None and (closest is None or found.closeness > closest.closeness):
                 closest, closest_name = found, name
         return closest, closest_name
+
+    def _bucket_of(self, host: bytes) -> str:
+        """The bucket that stands before a host's name, "" for none."""
+        known = self._buckets.get(host)
+        if known is None:
+            found = self._bucket_host.match(host.decode("latin-1").lower())
+            known = quote(found[1]) if found else ""
+            if len(self._buckets) < KNOWN_MAX:
+                self._buckets[host] = known
+        return known
 
     def _paths_of(self, name: str) -> RestPaths:
         found = self._paths[name] = RestPaths(self._models.service(name))

@@ -2,7 +2,7 @@
 
 State   none
 Source  botocore's service models; Smithy 2.0 traits
-Absent  operations with streaming bodies (admit, carry, decide) come with the first service that has one
+Absent  operations that answer while their body is still coming in
 
 A service's folder declares one `Service` and decorates one plain function per operation:
 
@@ -16,20 +16,30 @@ Which request members an operation understands is read off its code: a member of
 function nor any function of the service that it calls mentions as an attribute is refused by name when a
 client sends it, unless it is listed as harmless. A member that a newer model adds is thereby refused, never
 ignored.
+
+An operation whose body is streamed declares how it is admitted, and gets the body when it is whole:
+
+    @s3.op(resource=object_arn, admit=admit_object)
+    def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> Result: ...
+
+One that streams its answer gives `Slices` of blobs as the payload member (see `aws.bodies`).
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from cloudlet.aws.record import Key
+from cloudlet.kernel.blobs import BlobId
 from cloudlet.kernel.fault import Fault
 
 if TYPE_CHECKING:
+    from cloudlet.aws.bodies import Intake
     from cloudlet.aws.controller import Controller
     from cloudlet.aws.request import Request, Wait
 
@@ -38,6 +48,26 @@ Params = msgspec.Struct
 
 Result = Mapping[str, object]
 """What an operation returns: the output shape's members by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result with another status than the model's, or with headers that no member is bound to."""
+
+    result: Result
+    status: int | None = None
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """What AWS lets fail in part: several decisions, each with a commit of its own, one after the other.
+
+    `join` gets of each step what it returned, or the Fault that it raised, and makes the result.
+    """
+
+    steps: Sequence[Callable[[Request], object]]
+    join: Callable[[Sequence[object]], Result]
 
 
 class Access(NamedTuple):
@@ -49,6 +79,11 @@ class Access(NamedTuple):
 
 
 Accesses = Callable[["Request", msgspec.Struct], Sequence[Access]]
+
+Admit = Callable[["Request", msgspec.Struct], "Intake"]
+
+BlobsOf = Callable[[Key, bytes], Iterable[BlobId]]
+"""The blobs that a record names, by its key and its value as kept."""
 
 ControllerRun = Callable[["Controller"], Awaitable[None]]
 
@@ -77,18 +112,20 @@ class Operation:
 
     service: Service
     function: str  # "create_queue"
-    act: Callable[[Request, msgspec.Struct], Result | Wait | None]
+    act: Callable[..., Result | Answer | Several | Wait | None]  # (request, params[, body])
     resource: str | Accesses | None
     action: str | None
     harmless: frozenset[str]
     is_data: bool  # a data event in CloudTrail's sense: recorded only on request
+    admit: Admit | None = None  # of an operation whose body is streamed
 
 
 class Service:
     """A service under botocore's folder name. `validation` is the fault that carries the model's violations.
 
     With `missing` a service judges its members itself: the model's constraints are not checked, and an absent
-    required member is that fault, unless it is one that the operations look for elsewhere.
+    required member is that fault, unless it is one that the operations look for elsewhere. `unsigned` is what
+    a request without credentials is answered where that is not the fault that the services share.
     """
 
     def __init__(
@@ -99,8 +136,10 @@ class Service:
         throttling: Fault | None = None,
         missing: Callable[[str], Fault] | None = None,
         found_elsewhere: Sequence[str] = (),
+        unsigned: Fault | None = None,
     ) -> None:
         self.name = name
+        self.unsigned = unsigned
         self.validation = validation or Fault("ValidationException")
         self.missing = missing
         self.found_elsewhere = frozenset(found_elsewhere)
@@ -108,6 +147,7 @@ class Service:
         self.faults: list[Fault] = []
         self.operations: dict[str, Operation] = {}
         self.controllers: list[ControllerRun] = []
+        self.held: list[tuple[Key, BlobsOf]] = []
 
     def fault(self, code: str, message: str = "", *, status: int = 400) -> Fault:
         """Declare an error that the service answers; its code is checked against the model at load."""
@@ -122,17 +162,19 @@ class Service:
         action: str | None = None,
         harmless: Sequence[str] = (),
         is_data: bool = False,
+        admit: Callable[..., Intake] | None = None,
     ) -> Callable[[Act], Act]:
         """Declare an operation; its name is the function's, its shape the model's.
 
         `resource` is what policies judge: a template over region, account and the request's members, or a
         function that gives every Access of the call; None is "*". `harmless` are members that change nothing.
+        `admit` makes it one whose body is streamed: a decision that only reads, before the body comes.
         """
 
         def declare(act: Act) -> Act:
             function = act.__name__
             self.operations[function.replace("_", "")] = Operation(
-                self, function, act, resource, action, frozenset(harmless), is_data  # type: ignore[arg-type]
+                self, function, act, resource, action, frozenset(harmless), is_data, admit  # type: ignore[arg-type]
             )  # fmt: skip
             return act
 
@@ -142,6 +184,15 @@ class Service:
         """Declare a controller: it runs from the service's load until the cloud stops."""
         self.controllers.append(run)
         return run
+
+    def holds(self, *prefix: str) -> Callable[[BlobsOf], BlobsOf]:
+        """Declare which blobs the records under a prefix name: a blob that no record names is collected."""
+
+        def declare(blobs_of: BlobsOf) -> BlobsOf:
+            self.held.append((prefix, blobs_of))
+            return blobs_of
+
+        return declare
 
     def operation(self, name: str) -> Operation | None:
         """The operation by the model's name ("CreateQueue"), None where it is not implemented."""

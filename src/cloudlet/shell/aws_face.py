@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from cloudlet.aws.authorise import Authoriser, RootOnly
 from cloudlet.aws.call import Desk
-from cloudlet.aws.catalogue import Catalogue, implemented
+from cloudlet.aws.catalogue import Catalogue
+from cloudlet.aws.collector import Collector
 from cloudlet.aws.controller import Controllers
 from cloudlet.aws.events import EVENTS_LOG, Events
 from cloudlet.aws.gateway import Gateway
@@ -22,6 +23,7 @@ from cloudlet.aws.origin import OriginGuard
 from cloudlet.aws.route import Router
 from cloudlet.aws.service import Service
 from cloudlet.aws.traffic import Traffic
+from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Keys
@@ -36,6 +38,7 @@ class AwsFace:
         self,
         keys: Keys,
         logs: Logs,
+        blobs: Blobs,
         clock: Clock,
         ids: Ids,
         *,
@@ -53,14 +56,15 @@ class AwsFace:
         self._logs = logs
         self.metrics = Metrics()
         self.traffic = Traffic(logs, clock, durability)
-        self.desk = Desk(keys, self.traffic, clock, ids, authoriser or RootOnly(), durability)
+        self.desk = Desk(keys, self.traffic, clock, ids, authoriser or RootOnly(), blobs, durability)
         self.catalogue = Catalogue(models, services)
         self._controllers = Controllers(self.catalogue, self.desk)
+        self.collector = Collector(self.catalogue, self.desk)
         self._events = Events(logs, clock.wall_ms, ids.uuid)
         self.app = Gateway(
             self.desk,
             self.catalogue,
-            Router(models),
+            Router(models, host_names),
             Identities(keys, clock, account=account, is_strict=is_strict),
             OriginGuard(host_names),
             self._events,
@@ -71,7 +75,8 @@ class AwsFace:
 
     def start(self) -> None:
         """Go on with what a former run left to do."""
-        self._controllers.resume(implemented())
+        self._controllers.resume()
+        self.collector.start()
 
     async def reset(self) -> None:
         """Forget every account's resources, as one new revision; the record of calls stays.
@@ -97,6 +102,7 @@ class AwsFace:
 
     async def close(self) -> None:
         """Stop between two steps; what was acknowledged is in the stores already."""
+        await self.collector.close()
         await self._controllers.close()
         await self.traffic.close()
         await self._events.close()

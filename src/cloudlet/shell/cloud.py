@@ -57,6 +57,7 @@ class Cloud:
         self.settings = settings
         self.clock = SystemClock()
         self.started_ms = self.clock.wall_ms()
+        self._ids = Ids()
         self.endpoints: dict[str, str] = {}
         self._temporary = tempfile.TemporaryDirectory(prefix="cloudlet-") if settings.ephemeral else None
         self._folder = DataFolder(Path(self._temporary.name if self._temporary else settings.data))
@@ -78,7 +79,7 @@ class Cloud:
         try:
             sockets = self._bind()
             self._stores = await open_stores(
-                self._folder.path, self.clock, is_ephemeral=self.settings.ephemeral
+                self._folder.path, self.clock, self._ids, is_ephemeral=self.settings.ephemeral
             )
             timekeeper = await self._keep_time(self._stores)
             self._face = self._aws_face(self._stores)
@@ -140,8 +141,9 @@ class Cloud:
         return AwsFace(
             stores.keys,
             stores.logs,
+            stores.blobs,
             self.clock,
-            Ids(),
+            self._ids,
             account=settings.account,
             region=settings.region,
             is_strict=settings.strict,

@@ -1,6 +1,6 @@
 """Opens the stores of a data folder.
 
-State   DATA/keys, DATA/logs
+State   DATA/keys, DATA/logs, DATA/blobs
 Source  docs/architecture.md, "Three stores, many faces"
 Absent  none
 
@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_logs import FLUSH_INTERVAL_MS, DiskLogs
+from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
 
@@ -24,18 +27,21 @@ UNSYNCED_MS = 3_600_000.0
 class Stores:
     """The open stores of one cloud."""
 
-    def __init__(self, keys: Keys, logs: Logs) -> None:
+    def __init__(self, keys: Keys, logs: Logs, blobs: Blobs) -> None:
         self.keys = keys
         self.logs = logs
+        self.blobs = blobs
 
     async def close(self) -> None:
         """Settle and let go."""
+        await self.blobs.close()
         await self.logs.close()
         await self.keys.close()
 
 
-async def open_stores(folder: Path, clock: Clock, *, is_ephemeral: bool = False) -> Stores:
+async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: bool = False) -> Stores:
     """Open or make the stores of a folder; an ephemeral one has no power loss to survive, so no sync."""
     keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms)
     interval_ms = UNSYNCED_MS if is_ephemeral else FLUSH_INTERVAL_MS
-    return Stores(keys, DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms))
+    logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms)
+    return Stores(keys, logs, DiskBlobs.open_folder(folder / "blobs", clock, ids))

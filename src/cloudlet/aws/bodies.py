@@ -1,0 +1,217 @@
+"""Bodies that are streamed: into a blob on the way in, out of blobs on the way out.
+
+State   blobs; in memory: which blobs a reply is still reading
+Source  docs/architecture.md, "Decide, then commit, then act"; S3 API Reference, "Checking object integrity"
+Absent  none
+
+An operation with a streamed body is run in three steps:
+
+    admit    a plain decision, before `100 Continue`: may this come, how large, which sums are wanted
+    carry    here: the body goes aside into a blob of its own, hashed and verified on the way
+    decide   the operation, with the `Body` as its third argument: it commits a record that names the blob
+
+Nothing of a body is visible before the commit: one that is broken off or refused leaves what was there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from cloudlet.kernel.blobs import BlobId, BlobReader, Blobs, BlobWriter
+from cloudlet.kernel.fault import Fault
+from cloudlet.kernel.keys import Durability
+from cloudlet.wire.aws_chunked import ChunkDecoder, MissingContentLength, PlainBody, decoded_length
+from cloudlet.wire.checksums import Promise, checksum, promise_of
+from cloudlet.wire.http1 import FileBody, Head
+
+INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
+
+Piece = bytes | memoryview
+
+
+class Intake(NamedTuple):
+    """What `admit` wants of a body: at most so many bytes, and which sums over it (see `wire.checksums`)."""
+
+    bytes_max: int
+    too_large: Fault
+    digests: Sequence[str] = ()
+
+
+class Body(NamedTuple):
+    """A body that is whole. `blob` is None for an empty one; `promised` is the algorithm of the checksum
+    that the client sent along, which agreed, and is among the digests."""
+
+    blob: BlobId | None
+    size_bytes: int
+    digests: Mapping[str, bytes]
+    promised: str | None = None
+
+
+class Slice(NamedTuple):
+    """The bytes [start, stop) of a blob."""
+
+    blob: BlobId
+    start: int
+    stop: int
+
+
+class Slices(NamedTuple):
+    """A result's streaming payload: these bytes, one after the other."""
+
+    slices: Sequence[Slice]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(each.stop - each.start for each in self.slices)
+
+
+def check_length(head: Head, intake: Intake) -> None:
+    """Refuse by what the head says of the body; a body of unknown length is refused as S3 does."""
+    if b"x-amz-decoded-content-length" in head.headers:
+        length = decoded_length(head)
+    elif head.content_length is None and head.chunked:
+        raise MissingContentLength
+    else:
+        length = head.content_length or 0
+    if length > intake.bytes_max:
+        raise intake.too_large
+
+
+class Bodies:
+    """Streams into and out of one store of blobs."""
+
+    def __init__(self, blobs: Blobs, durability: Durability) -> None:
+        self.blobs = blobs
+        self.reading: Counter[BlobId] = Counter()  # a blob in here is not collected
+        self._durability = durability
+
+    async def receive(
+        self, head: Head, pieces: AsyncIterable[bytes], reader: ChunkDecoder | PlainBody, intake: Intake
+    ) -> Body:
+        """Take a body in; a Fault, and nothing left behind, where it is not what was promised."""
+        promise = promise_of(head.headers)
+        incoming = _Incoming(self.blobs, reader, promise, intake)
+        try:
+            async for piece in pieces:
+                await incoming.take(piece)
+            return await incoming.finish(self._durability)
+        except BaseException:
+            await incoming.abandon()
+            raise
+
+    async def drop(self, body: Body) -> None:
+        """Forget a body that no commit names."""
+        if body.blob is not None:
+            await self.blobs.drop(body.blob)
+
+    async def open(self, slices: Slices) -> bytes | FileBody | AsyncIterator[bytes]:
+        """The bytes of a reply; every blob in it is held until the reply is done or given up."""
+        wanted = [each for each in slices.slices if each.stop > each.start]
+        if not wanted:
+            return b""
+        if len(wanted) == 1:
+            blob, start, stop = wanted[0]
+            reader = await self.blobs.open(blob)
+            fileno = reader.fileno()
+            if fileno is not None:
+                return FileBody(fileno, start, stop, reader.close)
+            return _read_one(reader, start, stop)
+        return self._read_all(wanted)
+
+    async def _read_all(self, wanted: Sequence[Slice]) -> AsyncIterator[bytes]:
+        names = [each.blob for each in wanted]
+        self.reading.update(names)
+        try:
+            for blob, start, stop in wanted:
+                reader = await self.blobs.open(blob)
+                try:
+                    async for chunk in reader.chunks(start, stop):
+                        yield chunk
+                finally:
+                    reader.close()
+        finally:
+            self.reading.subtract(names)
+            for name in names:
+                if not self.reading[name]:
+                    del self.reading[name]
+
+
+async def _read_one(reader: BlobReader, start: int, stop: int) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in reader.chunks(start, stop):
+            yield chunk
+    finally:
+        reader.close()
+
+
+class _Incoming:
+    """One body on its way in."""
+
+    def __init__(
+        self, blobs: Blobs, reader: ChunkDecoder | PlainBody, promise: Promise | None, intake: Intake
+    ) -> None:
+        self._blobs = blobs
+        self._reader = reader
+        self._promise = promise
+        self._intake = intake
+        self._size = 0
+        self._sums = {
+            name: checksum(name) for name in intake.digests if promise is None or name != promise.algorithm
+        }
+        self._updates = [each.update for each in self._sums.values()]
+        if promise is not None:
+            self._updates.append(promise.update)
+        self._writer: BlobWriter | None = None  # made with the first byte: an empty body is no blob
+
+    async def take(self, piece: bytes) -> None:
+        if len(piece) <= INLINE_BYTES:
+            for data in self._reader.feed(piece):
+                for update in self._updates:
+                    update(data)
+                await self._write(data)
+        elif isinstance(self._reader, PlainBody):  # its bytes are the piece's: all sums at a time
+            await self._spread(piece, [partial(self._reader.feed, piece)])
+        else:
+            views = await asyncio.get_running_loop().run_in_executor(None, self._reader.feed, piece)
+            await self._spread(views[0] if len(views) == 1 else b"".join(views), [])
+
+    async def _spread(self, data: Piece, jobs: Sequence[Callable[[], object]]) -> None:
+        """Sum and write a large piece, each in a thread of its own: all of them release the GIL."""
+        loop = asyncio.get_running_loop()
+        every: list[Callable[[], object]] = [*jobs, *(partial(update, data) for update in self._updates)]
+        running = [loop.run_in_executor(None, job) for job in every]
+        try:
+            await self._write(data)
+        finally:
+            # Nothing may touch the sums once this has returned, whatever was wrong with the disk.
+            outcomes = await asyncio.gather(*running, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _write(self, data: Piece) -> None:
+        self._size += len(data)
+        if self._size > self._intake.bytes_max:
+            raise self._intake.too_large
+        if self._writer is None and len(data):
+            self._writer = self._blobs.create()
+        if self._writer is not None:
+            await self._writer.write(data)
+
+    async def finish(self, durability: Durability) -> Body:
+        self._reader.finish()
+        digests = {name: each.digest() for name, each in self._sums.items()}
+        promised = None
+        if self._promise is not None:
+            promised = self._promise.algorithm
+            digests[promised] = self._promise.verify(self._reader.trailers)
+        blob = None if self._writer is None else await self._writer.finish(durability)
+        return Body(blob, self._size, digests, promised)
+
+    async def abandon(self) -> None:
+        if self._writer is not None:
+            await self._writer.abandon()
