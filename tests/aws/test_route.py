@@ -174,7 +174,7 @@ def test_a_label_is_never_empty():
             {"method": "GET", "target": "/no/such/thing/at/all", "signing_name": "lambda"},
             "UnknownOperationException", 404, "rest-json", "/no/such/thing/at/all",
         ),
-        ({"method": "GET", "target": "/x"}, "UnknownOperationException", 404, "rest-json", "/x"),
+        ({"method": "TRACE", "target": "/x"}, "UnknownOperationException", 404, "rest-xml", "/x"),
     ],
 )  # fmt: skip
 def test_what_nobody_serves_is_named_in_the_callers_protocol(request_of, code, status, protocol, text):
@@ -182,3 +182,28 @@ def test_what_nobody_serves_is_named_in_the_callers_protocol(request_of, code, s
         routed(**request_of)
     assert (refused.value.code, refused.value.status, refused.value.protocol) == (code, status, protocol)
     assert text in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("host", "bucket"),
+    [
+        ("localhost:4566", "x"),
+        ("127.0.0.1:4566", "x"),
+        ("s3.localhost", "x"),
+        ("s3.eu-west-1.amazonaws.com", "x"),
+        ("a.localhost:4566", "a"),
+        ("a.b.s3.localhost", "a.b"),
+        ("A.s3.eu-west-1.amazonaws.com", "a"),
+        ("a.s3-eu-west-1.amazonaws.com", "a"),
+        ("a.s3.localhost.localstack.cloud:4566", "a"),
+        ("a.s3.dualstack.eu-west-1.amazonaws.com", "a"),
+    ],
+)
+def test_a_bucket_stands_in_the_path_or_before_the_host(host, bucket):
+    route = routed(method="GET", target="/x/y", signing_name="s3", host=host)
+    assert route.labels["Bucket"] == bucket
+    assert route.labels["Key"] == ("y" if bucket == "x" else "x/y")
+
+
+def test_what_is_signed_for_nothing_goes_to_s3():
+    assert routed(method="GET", target="/x/y").service == "s3"

@@ -98,7 +98,7 @@ class AwsFace:
     def go_on(self) -> None:
         """Go on after `silence`, from what the stores hold now."""
         self._controllers.restart()
-        self._controllers.resume(implemented())
+        self._controllers.resume()
 
     async def close(self) -> None:
         """Stop between two steps; what was acknowledged is in the stores already."""
