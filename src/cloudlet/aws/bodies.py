@@ -99,9 +99,8 @@ class Bodies:
             async for piece in pieces:
                 await incoming.take(piece)
             return await incoming.finish(self._durability)
-        except BaseException:
-            await incoming.abandon()
-            raise
+        finally:
+            await incoming.abandon()  # which does nothing to one that is finished
 
     async def drop(self, body: Body) -> None:
         """Forget a body that no commit names."""
