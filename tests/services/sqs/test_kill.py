@@ -54,10 +54,10 @@ class Victim:
         self.process.wait(SECONDS)
         self.process.stdout.close()
 
-    def client(self):
+    def client(self, service="sqs"):
         config = botocore.config.Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=25)
         return boto3.client(
-            "sqs", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test",
+            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test",
             aws_secret_access_key="test", config=config,
         )  # fmt: skip
 

@@ -27,6 +27,7 @@ def missing(name: str) -> Fault:
 s3 = Service(
     "s3",
     missing=missing,
+    unsigned=Fault("AccessDenied", "Access Denied", status=403),
     throttling=Fault("SlowDown", "Please reduce your request rate.", status=503),
 )
 

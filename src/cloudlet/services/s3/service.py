@@ -8,9 +8,29 @@ Absent  policies, ACLs, public access blocks, CORS, websites, lifecycle, object 
 
 from __future__ import annotations
 
-from cloudlet.services.s3 import buckets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cloudlet.services.s3 import buckets, copying, deleting, object_tags, objects
 from cloudlet.services.s3.faults import s3
+from cloudlet.services.s3.state import blobs_of_object
+
+if TYPE_CHECKING:
+    from cloudlet.aws.record import Key
+    from cloudlet.kernel.blobs import BlobId
 
 SERVICE = s3
 
-OPERATIONS = (buckets,)  # their import declares the operations
+OPERATIONS = (buckets, objects, copying, deleting, object_tags)  # their import declares the operations
+
+
+@s3.holds("s3", "object")
+def held_by_object(_: Key, value: bytes) -> Iterable[BlobId]:
+    """The newest version of a key holds its body."""
+    return blobs_of_object(value)
+
+
+@s3.holds("s3", "version")
+def held_by_version(_: Key, value: bytes) -> Iterable[BlobId]:
+    """So does every other version."""
+    return blobs_of_object(value)

@@ -1,0 +1,80 @@
+"""CopyObject."""
+
+import datetime
+
+import pytest
+from tests.services.s3.test_objects import BODY, code_of, refusal
+
+
+@pytest.fixture
+def bucket(s3):
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(
+        Bucket="bucket", Key="from/a b", Body=BODY, ContentType="text/x", Metadata={"m": "1"}, Tagging="t=1"
+    )
+    return "bucket"
+
+
+SOURCE = {"Bucket": "bucket", "Key": "from/a b"}
+
+
+def test_a_copy_has_all_of_its_source(s3, bucket):
+    s3.create_bucket(Bucket="other")
+    said = s3.copy_object(Bucket="other", Key="to", CopySource=SOURCE)
+    head = s3.head_object(Bucket=bucket, Key="from/a b")
+    assert said["CopyObjectResult"]["ETag"] == head["ETag"]
+    s3.delete_object(Bucket=bucket, Key="from/a b")
+    found = s3.get_object(Bucket="other", Key="to")
+    assert found["Body"].read() == BODY
+    assert (found["ContentType"], found["Metadata"], found["TagCount"]) == ("text/x", {"m": "1"}, 1)
+
+
+def test_directives(s3, bucket):
+    s3.copy_object(
+        Bucket=bucket, Key="to", CopySource="/bucket/from/a b", MetadataDirective="REPLACE",
+        Metadata={"m": "2"}, ContentType="text/y", TaggingDirective="REPLACE", Tagging="u=2",
+        StorageClass="STANDARD_IA",
+    )  # fmt: skip
+    found = s3.head_object(Bucket=bucket, Key="to")
+    assert (found["ContentType"], found["Metadata"], found["StorageClass"]) == (
+        "text/y", {"m": "2"}, "STANDARD_IA",
+    )  # fmt: skip
+    assert s3.get_object_tagging(Bucket=bucket, Key="to")["TagSet"] == [{"Key": "u", "Value": "2"}]
+    assert code_of(s3.copy_object, Bucket=bucket, Key="to", CopySource=SOURCE, MetadataDirective="X") == (
+        "InvalidArgument"
+    )
+
+
+def test_onto_itself(s3, bucket):
+    assert code_of(s3.copy_object, **SOURCE, CopySource=SOURCE) == "InvalidRequest"
+    s3.copy_object(**SOURCE, CopySource=SOURCE, MetadataDirective="REPLACE", Metadata={"m": "3"})
+    found = s3.get_object(**SOURCE)
+    assert (found["Metadata"], found["Body"].read()) == ({"m": "3"}, BODY)
+    s3.copy_object(**SOURCE, CopySource=SOURCE, StorageClass="STANDARD_IA")
+    assert s3.head_object(**SOURCE)["StorageClass"] == "STANDARD_IA"
+
+
+def test_conditions(s3, bucket):
+    head = s3.head_object(**SOURCE)
+    etag, when = head["ETag"], head["LastModified"]
+    before = when - datetime.timedelta(seconds=5)
+    for is_good, more in (
+        (True, {"CopySourceIfMatch": etag}), (False, {"CopySourceIfMatch": '"x"'}),
+        (True, {"CopySourceIfNoneMatch": '"x"'}), (False, {"CopySourceIfNoneMatch": etag}),
+        (False, {"CopySourceIfUnmodifiedSince": before}), (False, {"CopySourceIfModifiedSince": when}),
+        (True, {"CopySourceIfMatch": etag, "CopySourceIfUnmodifiedSince": before}),
+    ):  # fmt: skip
+        if is_good:
+            s3.copy_object(Bucket=bucket, Key="to", CopySource=SOURCE, **more)
+        else:
+            refused = refusal(s3.copy_object, Bucket=bucket, Key="to", CopySource=SOURCE, **more)
+            assert refused["Error"]["Code"] == "PreconditionFailed"
+            assert refused["ResponseMetadata"]["HTTPStatusCode"] == 412
+
+
+def test_a_source_that_is_not_there(s3, bucket):
+    for source, code in (
+        ("bucket/nothing", "NoSuchKey"), ("nowhere/k", "NoSuchBucket"), ("bucket", "InvalidArgument"),
+        ("bucket/from/a b?versionId=bad", "InvalidArgument"),
+    ):  # fmt: skip
+        assert code_of(s3.copy_object, Bucket=bucket, Key="to", CopySource=source) == code
