@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cloudlet.services.s3 import buckets, copying, deleting, object_tags, objects
+from cloudlet.services.s3 import buckets, copying, deleting, listing, object_tags, objects
 from cloudlet.services.s3.faults import s3
 from cloudlet.services.s3.state import blobs_of_object
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SERVICE = s3
 
-OPERATIONS = (buckets, objects, copying, deleting, object_tags)  # their import declares the operations
+# Their import declares the operations.
+OPERATIONS = (buckets, objects, copying, deleting, object_tags, listing)
 
 
 @s3.holds("s3", "object")
