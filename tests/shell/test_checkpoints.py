@@ -1,5 +1,6 @@
 """Checkpoints of a whole cloud: what comes back, what stays, and what clients see meanwhile."""
 
+import asyncio
 import http.client
 import json
 import threading
@@ -289,3 +290,42 @@ def test_a_restore_without_room_ends_the_cloud_and_the_next_start_finishes_it(tm
         assert queue_names(sqs) == ["q", "r"]
         assert bodies(sqs, sqs.get_queue_url(QueueName="r")["QueueUrl"]) == ["b"]
         assert cloud.tell("GET", "/status")[1]["revision"] > revision
+
+
+def collect(cloud):
+    """One pass of the collector; how many bodies it dropped."""
+    return asyncio.run_coroutine_threadsafe(cloud.cloud._face.collector.collect(), cloud.loop).result(30)
+
+
+def test_objects_come_back_with_their_bodies_which_nothing_else_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr("cloudlet.kernel.collect.UNREFERENCED_MS", 0)
+    body = b"0123456789" * 50_000
+    with whole_cloud(tmp_path / "data") as cloud:
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="large", Body=body)
+        s3.put_object(Bucket="bucket", Key="small", Body=b"old")
+        cloud.done("/checkpoints/save", name="c")
+        s3.put_object(Bucket="bucket", Key="small", Body=b"new")
+        s3.delete_object(Bucket="bucket", Key="large")
+        s3.put_object(Bucket="bucket", Key="later", Body=body)
+        cloud.done("/checkpoints/save", name="d")
+        cloud.done("/reset")
+    with whole_cloud(tmp_path / "data") as cloud:  # where no service has anything in keys
+        for _ in range(3):
+            collect(cloud)
+        s3 = cloud.client("s3")
+        reading = None
+        for name, small in (("c", b"old"), ("d", b"new"), ("c", b"old")):
+            cloud.done("/checkpoints/restore", name=name)
+            assert s3.get_object(Bucket="bucket", Key="small")["Body"].read() == small
+            if reading is not None:
+                assert reading.read() == body  # begun before the restore, it came whole
+            key = "large" if name == "c" else "later"
+            reading = s3.get_object(Bucket="bucket", Key=key)["Body"]
+        assert reading.read() == body
+        for name in ("c", "d"):
+            cloud.done("/checkpoints/drop", name=name)
+        cloud.done("/reset")
+        assert sum(collect(cloud) for _ in range(20)) == 4
+        assert collect(cloud) == 0

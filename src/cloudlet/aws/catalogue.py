@@ -62,9 +62,13 @@ class Catalogue:
             self.on_load(loaded)
         return loaded
 
+    def names(self) -> Sequence[str]:
+        """All services that there are, loaded or not."""
+        return sorted({*implemented(), *self._extra})
+
     def in_use(self, keys: Keys) -> Iterator[str]:
         """The services that have left something in keys."""
-        for name in sorted({*implemented(), *self._extra}):
+        for name in self.names():
             if keys.scan(*prefix_range((name,)), limit=1):
                 yield name
 

@@ -21,7 +21,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from cloudlet.aws.call import EVERY_KEY, Desk
 from cloudlet.aws.catalogue import Catalogue
-from cloudlet.aws.record import Key
 from cloudlet.aws.service import BlobsOf
 from cloudlet.kernel.blobs import BlobId
 from cloudlet.kernel.collect import Held, Unheld
@@ -100,9 +99,14 @@ class Collector:
         """What records name; None when they change faster than they can be read."""
         keys = self._desk.keys
         held = Held(count, int.from_bytes(self._desk.ids.token(8), "big"))
-        prefixes = self._prefixes()
+        prefixes: list[tuple[bytes, bytes, BlobsOf]] = []
+        unknown = set(self._catalogue.names())
 
         def note(key: bytes, value: bytes) -> None:
+            service = service_of(key)
+            if service in unknown:  # a former state may hold what no service has in keys now
+                unknown.discard(service)
+                prefixes.extend(self._prefixes(service))
             for start, stop, blobs_of in prefixes:
                 if start <= key < stop:
                     for blob in blobs_of(unpack(key), value):
@@ -110,8 +114,9 @@ class Collector:
 
         watch = keys.watch(b"", EVERY_KEY, Revision(keys.head + 1))
         try:
-            for start, stop, _ in prefixes:
-                await walk(keys, start, stop, note)
+            for service in list(self._catalogue.in_use(keys)):
+                for start, stop, _ in self._prefixes(service):
+                    await walk(keys, start, stop, note)
             for former in self.walks:
                 await former(note)
             while watch.position <= keys.head:
@@ -125,12 +130,17 @@ class Collector:
             watch.close()
         return held
 
-    def _prefixes(self) -> Sequence[tuple[bytes, bytes, BlobsOf]]:
-        """Where records name blobs, of every service that has left something in keys."""
-        found: list[tuple[Key, BlobsOf]] = []
-        for name in self._catalogue.in_use(self._desk.keys):
-            found += self._catalogue.service(name).service.held
+    def _prefixes(self, service: str) -> Sequence[tuple[bytes, bytes, BlobsOf]]:
+        """Where a service's records name blobs."""
+        found = self._catalogue.service(service).service.held
         return [(pack(prefix), prefix_range(prefix)[1], blobs_of) for prefix, blobs_of in found]
+
+
+def service_of(key: bytes) -> str:
+    """The first part of a record's key; empty where that is no text."""
+    if not key.startswith(b"\x02"):
+        return ""
+    return key[1 : key.find(b"\x00", 1)].decode("utf-8", "replace")
 
 
 async def walk(keys: Keys, start: bytes, stop: bytes, note: Note) -> None:

@@ -86,6 +86,7 @@ class Cloud:
             timekeeper.listen(self._face.traffic.alarms.clock_moved)
             checkpoints = self._checkpoints(self._stores)
             await checkpoints.recover()
+            self._face.collector.walks.append(checkpoints.walk)
             self._face.start()
             verbs = CheckpointVerbs(checkpoints, self._stores.keys, self._stores.logs, self._quiet)
             guard = OriginGuard(self.settings.names)
