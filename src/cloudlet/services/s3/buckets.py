@@ -14,6 +14,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cloudlet.aws import tags as kept_tags
 from cloudlet.aws.pages import BadToken, seal, unseal
 from cloudlet.aws.request import Prefix
@@ -233,13 +235,7 @@ def put_bucket_versioning(rq: Request, p: shapes.PutBucketVersioningRequest) -> 
         raise not_implemented("PutBucketVersioning", "the member VersioningConfiguration.MFADelete")
     if asked.Status not in (ENABLED, SUSPENDED):
         raise MalformedXML
-    rq.commit(
-        put={
-            bucket_key(p.Bucket): Bucket(
-                bucket.name, bucket.account, bucket.region, bucket.created_ms, asked.Status
-            )
-        }
-    )
+    rq.commit(put={bucket_key(p.Bucket): msgspec.structs.replace(bucket, versioning=asked.Status)})
 
 
 @s3.op(resource=ARN)
