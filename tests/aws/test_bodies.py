@@ -199,10 +199,39 @@ def test_a_bucket_may_stand_in_the_host_name(cloud):
     url = client.generate_presigned_url("get_object", {"Bucket": "my.bucket", "Key": "a/b"})
     assert url.startswith("http://my.bucket.localhost:")
     cloud.client("s3").put_object(Bucket="my.bucket", Key="a/b", Body=b"found")
+    assert fetched(cloud, url) == (200, b"found")
+
+
+@pytest.mark.parametrize("style", ["path", "virtual"])
+def test_a_url_presigned_with_version_2(cloud, style):
+    cloud.client("s3").put_object(Bucket="bucket", Key="a b/c", Body=b"found")
+    client = boto3.session.Session().client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=f"http://localhost:{cloud.port}",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=botocore.config.Config(signature_version="s3", s3={"addressing_style": style}),
+    )
+    url = client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "a b/c"})
+    assert "AWSAccessKeyId=test" in url
+    assert fetched(cloud, url) == (200, b"found")
+    status, said = fetched(cloud, url.replace("a%20b/c", "another"))
+    assert (status, b"<Code>SignatureDoesNotMatch</Code>" in said) == (403, True)
+    url = client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "a b/c"}, ExpiresIn=-5)
+    status, said = fetched(cloud, url)
+    assert (status, b"<Message>Request has expired</Message>" in said) == (403, True)
+
+
+def fetched(cloud, url):
+    """What a GET of a URL answers, whatever host it names."""
     host = url.removeprefix("http://").partition("/")[0]
     request = urllib.request.Request(url.replace(host, f"127.0.0.1:{cloud.port}"), headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=10) as reply:
-        assert reply.read() == b"found"
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
 
 
 def test_who_shows_no_credentials_is_told_so_by_s3(cloud):

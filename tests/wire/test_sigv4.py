@@ -247,7 +247,7 @@ def test_malformed_presigned_queries_of_others() -> None:
 
 
 def test_old_presigned_urls_are_refused_by_name() -> None:
-    query = b"AWSAccessKeyId=A&Signature=abc%3D&Expires=1700000000"
+    query = b"AWSAccessKeyId=A&Signature=abc%3D&SignatureVersion=2&Expires=1700000000"
     head = msgspec.structs.replace(HEAD, headers={b"host": b"localhost"}, query=query)
     got, message = refusal(head)
     assert got == "InvalidRequest"

@@ -159,7 +159,8 @@ class Gateway:
         if unsigned is not None and exchange.claim is None and not is_free:
             raise unsigned
         signed = body if admit is None else None
-        caller = self._identities.caller(exchange.claim, http.head, signed, is_free=is_free)
+        bucket = exchange.route.labels.get("Bucket", "")
+        caller = self._identities.caller(exchange.claim, http.head, signed, is_free=is_free, bucket=bucket)
         call = exchange.call = self._call(exchange, caller)
         payload = http.body if admit is None else b""
         params = exchange.params = operation.codec.parse(http.head, payload, exchange.route.labels)

@@ -28,6 +28,7 @@ from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.tuples import Tuple, pack
+from cloudlet.wire import sigv2
 from cloudlet.wire.aws_chunked import Chain, ChunkDecoder, PlainBody, body_of
 from cloudlet.wire.http1 import Head
 from cloudlet.wire.sigv4 import Claim
@@ -139,10 +140,19 @@ class Identities:
         self._is_strict = is_strict
         self._verifier = Verifier()
 
-    def caller(self, claim: Claim | None, head: Head, body: bytes | None, *, is_free: bool = False) -> Caller:
+    def caller(
+        self,
+        claim: Claim | None,
+        head: Head,
+        body: bytes | None,
+        *,
+        is_free: bool = False,
+        bucket: str = "",
+    ) -> Caller:
         """The caller, or the fault to answer, in the codes of the query services and of S3 (see `in_json`).
 
-        `is_free`: the operation needs no credentials. `body` is None while it is still to come.
+        `is_free`: the operation needs no credentials. `body` is None while it is still to come. `bucket` is
+        the one that a request to S3 speaks of.
         """
         if claim is None:
             if is_free:
@@ -151,7 +161,7 @@ class Identities:
         known = self._known(claim.access_key)
         if known is not None:
             self._check_token(claim, known)
-            self._verify(claim, head, body, known.secret)
+            self._verify(claim, head, body, known.secret, bucket)
             return Caller(
                 known.account,
                 known.arn,
@@ -165,7 +175,7 @@ class Identities:
         if secret is None:
             _check_body(claim, body)
         else:
-            self._verify(claim, head, body, secret)
+            self._verify(claim, head, body, secret, bucket)
         return root_of(account_of_key(claim.access_key) or self._account, claim.access_key)
 
     def body(self, claim: Claim | None, head: Head) -> ChunkDecoder | PlainBody:
@@ -209,8 +219,12 @@ class Identities:
         if known.expires_ms and self._clock.wall_ms() >= known.expires_ms:
             raise ExpiredTokenS3 if is_s3 else ExpiredToken
 
-    def _verify(self, claim: Claim, head: Head, body: bytes | None, secret: str) -> None:
-        fault = self._verifier.verify(claim, head, body, secret, self._clock.wall_ms())
+    def _verify(self, claim: Claim, head: Head, body: bytes | None, secret: str, bucket: str) -> None:
+        now_ms = self._clock.wall_ms()
+        if claim.form == "presigned-v2":
+            fault = sigv2.verify(claim, head, secret, now_ms, bucket)
+        else:
+            fault = self._verifier.verify(claim, head, body, secret, now_ms)
         if fault is not None:
             raise fault
 

@@ -3,7 +3,8 @@
 State   none
 Source  IAM User Guide, "Create a signed AWS API request"; S3 API Reference, "Authenticating Requests (AWS
         Signature Version 4)"; docs/sources/sigv4.md
-Absent  Signature Versions 2 and 4A (asymmetric) are refused by name; S3's browser form (POST policy)
+Absent  Signature Version 4A (asymmetric) and, but for S3's presigned URLs (`wire.sigv2`), Version 2 are
+        refused by name; S3's browser form (POST policy)
 
 A credential is read first and verified later (`wire.sigv4_verify`), because routing needs its service and
 region. Everything of a claim that repeats from one request of a client to the next (all but time, signature,
@@ -61,6 +62,10 @@ PRESIGNED_REQUIRED = (
 )
 
 
+VERSION_2_REGION = "us-east-1"  # its signatures name no region
+EPOCH_DIGITS_MAX = 12
+
+
 class HeaderValues(Protocol):
     """Takes the signed headers' values out of a request's, in order; KeyError for one that is missing."""
 
@@ -86,7 +91,7 @@ class Signing(msgspec.Struct, frozen=True, gc=False):
 class Claim(msgspec.Struct, gc=False):
     """A credential as a request shows it; nothing in it is verified."""
 
-    form: Literal["header", "presigned"]
+    form: Literal["header", "presigned", "presigned-v2"]
     algorithm: str
     access_key: str
     date: str  # of the credential's scope: YYYYMMDD
@@ -95,7 +100,7 @@ class Claim(msgspec.Struct, gc=False):
     signed_headers: tuple[bytes, ...]
     signature: bytes  # hexadecimal
     amz_date: bytes  # YYYYMMDDTHHMMSSZ
-    expires_s: int | None
+    expires_s: int | None  # after amz_date; of Version 2: since 1970
     session_token: str | None
     payload_hash: bytes | None  # x-amz-content-sha256 as sent, which may be a word such as UNSIGNED-PAYLOAD
     signing: Signing
@@ -265,7 +270,9 @@ def _read_query(head: Head) -> Claim | None:
         found.setdefault(unquote_to_bytes(name) if b"%" in name else name, value)
     if b"X-Amz-Algorithm" not in found:
         if b"AWSAccessKeyId" in found and b"Signature" in found:
-            raise _version_2()
+            if b"SignatureVersion" in found:  # of the query services
+                raise _version_2()
+            return _claim_version_2(found)
         if b"X-Amz-Signature" not in found and b"X-Amz-Credential" not in found:
             return None
     algorithm = found.get(b"X-Amz-Algorithm", b"")
@@ -304,6 +311,42 @@ def _read_query(head: Head) -> Claim | None:
         payload_hash,
         signing,
     )
+
+
+def _claim_version_2(found: dict[bytes, bytes]) -> Claim:
+    """The credential of a URL that was presigned for S3 with Version 2 (see `wire.sigv2`)."""
+    expires = unquote_to_bytes(found.get(b"Expires", b""))
+    if not expires:
+        raise AccessDenied(
+            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+        )
+    if not expires.isdigit() or len(expires) > EPOCH_DIGITS_MAX:
+        raise AccessDenied("Invalid date (should be seconds since epoch): " + text_of(expires))
+    token = found.get(b"x-amz-security-token")
+    signature = unquote_to_bytes(found[b"Signature"])
+    access_key = text_of(unquote_to_bytes(found[b"AWSAccessKeyId"]))
+    signing = Signing(
+        access_key, "", VERSION_2_REGION, "s3", b"", (), _no_values, b"", is_s3=True, signs_host=True, day=b""
+    )
+    return Claim(
+        "presigned-v2",
+        "HMAC-SHA1",
+        access_key,
+        "",
+        VERSION_2_REGION,
+        "s3",
+        (),
+        signature,
+        b"",
+        int(expires),
+        None if token is None else text_of(unquote_to_bytes(token)),
+        None,
+        signing,
+    )
+
+
+def _no_values(headers: Fields) -> tuple[bytes, ...]:
+    return ()
 
 
 @lru_cache(maxsize=256)
