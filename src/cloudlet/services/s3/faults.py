@@ -55,11 +55,21 @@ BadDigest = Fault("BadDigest", "The Content-MD5 you specified did not match what
 BadRequest = Fault("BadRequest")
 BucketNotEmpty = Fault("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
 EntityTooLarge = Fault("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+EntityTooSmall = Fault("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
 IllegalLocation = Fault("IllegalLocationConstraintException")
 InvalidArgument = Fault("InvalidArgument")
 InvalidBucketName = Fault("InvalidBucketName", "The specified bucket is not valid.")
 InvalidDigest = Fault("InvalidDigest", "The Content-MD5 you specified was invalid.")
 InvalidLocation = Fault("InvalidLocationConstraint", "The specified location-constraint is not valid")
+InvalidPart = Fault(
+    "InvalidPart",
+    "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+    "specified entity tag may not match the part's entity tag.",
+)
+InvalidPartOrder = Fault(
+    "InvalidPartOrder",
+    "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+)
 InvalidPartNumber = Fault("InvalidPartNumber", "The requested partnumber is not satisfiable", status=416)
 InvalidRange = Fault("InvalidRange", "The requested range is not satisfiable", status=416)
 InvalidRequest = s3.fault("InvalidRequest")

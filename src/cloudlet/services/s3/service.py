@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cloudlet.services.s3 import buckets, copying, deleting, listing, object_tags, objects
+from cloudlet.aws.record import decoder
+from cloudlet.services.s3 import buckets, copying, deleting, listing, object_tags, objects, uploads
 from cloudlet.services.s3.faults import s3
+from cloudlet.services.s3.parts import Part
 from cloudlet.services.s3.state import blobs_of_object
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 SERVICE = s3
 
 # Their import declares the operations.
-OPERATIONS = (buckets, objects, copying, deleting, object_tags, listing)
+OPERATIONS = (buckets, objects, copying, deleting, object_tags, listing, uploads)
 
 
 @s3.holds("s3", "object")
@@ -35,3 +37,10 @@ def held_by_object(_: Key, value: bytes) -> Iterable[BlobId]:
 def held_by_version(_: Key, value: bytes) -> Iterable[BlobId]:
     """So does every other version."""
     return blobs_of_object(value)
+
+
+@s3.holds("s3", "part")
+def held_by_part(_: Key, value: bytes) -> Iterable[BlobId]:
+    """A part holds its bytes until its upload is completed or aborted."""
+    blob = decoder(Part).decode(value).blob
+    return [blob] if blob else []

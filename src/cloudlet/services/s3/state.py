@@ -44,7 +44,7 @@ class Bucket(Record):
 
 
 class Piece(NamedTuple):
-    """A part of an object's body: a whole blob."""
+    """A part of an object's body: a whole blob, or "" for a part without bytes."""
 
     blob: BlobId
     size_bytes: int
@@ -73,6 +73,7 @@ class Object(Record, array_like=True):
     tags: Mapping[str, str] = {}
     storage_class: str = STANDARD
     null_ordinal: int = 0  # of the newest version alone: where the null version stands, 0 for nowhere below
+    upload_id: str = ""  # of the upload in parts that made it, so that completing it again is known
 
 
 def bucket_key(bucket: str) -> Key:
@@ -142,4 +143,4 @@ def canonical_id(account: str) -> str:
 
 def blobs_of_object(value: bytes) -> Iterable[BlobId]:
     """The blobs that an object's record names."""
-    return [piece.blob for piece in decoder(Object).decode(value).pieces]
+    return [piece.blob for piece in decoder(Object).decode(value).pieces if piece.blob]
