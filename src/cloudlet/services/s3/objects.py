@@ -2,7 +2,8 @@
 
 State   see state.py
 Source  S3 API Reference 2006-03-01, PutObject, GetObject, HeadObject, GetObjectAttributes; docs/sources/s3.md
-Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones; what headers.py lists
+Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones; the CRC-64/NVME that S3 adds to
+        a body of more than a megabyte that came without any checksum; what headers.py lists
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ OBJECT_BYTES_MAX = 5 << 30  # of one PUT
 ARN = "arn:aws:s3:::{Bucket}/{Key}"
 FULL_OBJECT = "FULL_OBJECT"
 DEFAULT_CHECKSUM = "CRC64NVME"
+DEFAULT_SUM_BYTES_MAX = 1 << 20  # more would take Python longer than all the rest: 20 ms for a megabyte
 ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 PARTS_PAGE_MAX = 1000
 PARTIAL, NOT_MODIFIED = 206, 304
@@ -75,7 +77,8 @@ def admit_put(rq: Request, p: shapes.PutObjectRequest) -> Intake:
         check_write(p.Key, present(newest_of(rq, bucket, p.Key)), p.IfMatch, p.IfNoneMatch)
     if p.ContentMD5 is not None:
         md5_of(p.ContentMD5)
-    return Intake(OBJECT_BYTES_MAX, EntityTooLarge, ("MD5",) if is_summed(p) else ("MD5", DEFAULT_CHECKSUM))
+    is_left = is_summed(p) or (p.ContentLength or 0) > DEFAULT_SUM_BYTES_MAX
+    return Intake(OBJECT_BYTES_MAX, EntityTooLarge, ("MD5",) if is_left else ("MD5", DEFAULT_CHECKSUM))
 
 
 def is_summed(p: shapes.PutObjectRequest) -> bool:
