@@ -1,0 +1,156 @@
+"""A private cloud beside a test process, and what can be asked of it.
+
+State   none: the cloud is a process of its own, ephemeral, and ends with ours
+Source  docs/testing.md; docs/cli.md, "run"
+Absent  faces other than AWS
+
+The cloud is started by `cloudlet run`, whose command prints its environment and then reads its standard input
+to the end. We hold the other end: when this process ends, however it ends, the command ends, and the cloud
+with it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote, urlsplit
+
+HOLD = ("sh", "-c", "env; echo; exec cat >/dev/null")
+TIMEOUT_S = 60.0
+STOP_S = 20.0
+
+
+class Refused(Exception):
+    """The cloud refused a control verb; the message is its own."""
+
+
+class Clock:
+    """Cloud time. It moves for the whole cloud, so for every test of this process."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def advance(self, duration: str) -> None:
+        """Move cloud time forward: "90s", "15m", "8d", "1d12h"."""
+        self._cloud.tell("POST", "/clock/advance", {"by": duration})
+
+    def advance_to(self, instant: str) -> None:
+        """Move cloud time forward to an instant: "2030-01-01T00:00:00Z"."""
+        self._cloud.tell("POST", "/clock/advance", {"to": instant})
+
+    def freeze(self) -> None:
+        """Stop cloud time; `advance` still moves it."""
+        self._cloud.tell("POST", "/clock/freeze")
+
+    def thaw(self) -> None:
+        """Let cloud time pass again."""
+        self._cloud.tell("POST", "/clock/thaw")
+
+
+class Checkpoints:
+    """Saved states of the whole cloud. `save` without a name makes one up and returns it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._numbers = itertools.count(1)
+
+    def save(self, name: str | None = None) -> str:
+        """Keep the state of now; the checkpoint's name."""
+        name = name or f"test-{os.getpid()}-{next(self._numbers)}"
+        self._cloud.tell("POST", "/checkpoints/save", {"name": name})
+        return name
+
+    def restore(self, name: str) -> None:
+        """Bring a kept state back, for every account of the cloud."""
+        self._cloud.tell("POST", "/checkpoints/restore", {"name": name})
+
+    def drop(self, name: str) -> None:
+        """Forget a kept state."""
+        self._cloud.tell("POST", "/checkpoints/drop", {"name": name})
+
+
+class Cloud:
+    """A running cloud: where it listens, and its control verbs.
+
+    `env` are the variables by which clients find it; `prefix` is another text in each test, for keys, topics
+    and paths of faces that know no accounts.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = dict(env)
+        self.url = env["CLOUDLET_URL"]
+        self.region = env.get("AWS_REGION", "us-east-1")
+        self.clock = Clock(self)
+        self.checkpoint = Checkpoints(self)
+        self._token = env.get("CLOUDLET_TOKEN", "")
+        self._prefixes: dict[str, str] = {}
+
+    @property
+    def prefix(self) -> str:
+        """The same text throughout a test, and another in every test of every process."""
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+        return self._prefixes.setdefault(test, f"test-{os.getpid()}-{len(self._prefixes) + 1}-")
+
+    def reset(self) -> None:
+        """Forget everything, in all accounts."""
+        self.tell("POST", "/reset")
+
+    def tell(self, method: str, verb: str, body: object = None) -> Mapping[str, object]:
+        """One control verb, such as ("GET", "/status"). Refused."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        headers = {"authorization": f"Bearer {self._token}"}
+        try:
+            connection.request(
+                method, "/_cloudlet" + quote(verb), json.dumps(body) if body else None, headers
+            )
+            reply = connection.getresponse()
+            said: Mapping[str, object] = json.loads(reply.read())
+        finally:
+            connection.close()
+        if reply.status != http.client.OK:
+            raise Refused(str(said.get("error", said)))
+        return said
+
+
+def present() -> Cloud | None:
+    """The cloud that `cloudlet run` has put around this process, if it has."""
+    names = ("CLOUDLET_URL", "CLOUDLET_TOKEN", "AWS_REGION")
+    found = {name: os.environ[name] for name in names if name in os.environ}
+    if "CLOUDLET_URL" not in found or "CLOUDLET_TOKEN" not in found:
+        return None
+    return Cloud({"AWS_ENDPOINT_URL": found["CLOUDLET_URL"], **found})
+
+
+@contextmanager
+def cloud(flags: Sequence[str] = ()) -> Iterator[Cloud]:
+    """A private ephemeral cloud on free ports, for as long as the block lasts, or this process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cloudlet", "run", *flags, "--", *HOLD],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        env: dict[str, str] = {}
+        for line in process.stdout:
+            name, equals, value = line.rstrip("\n").partition("=")
+            if not line.strip():
+                break
+            if equals and name.startswith(
+                ("AWS_", "CLOUDLET_", "KAFKA_", "ETCDCTL_", "ZOOKEEPER_", "CONSUL_")
+            ):
+                env[name] = value
+        if "CLOUDLET_URL" not in env:
+            raise RuntimeError("the cloud did not start; its message stands on the standard error")
+        yield Cloud(env)
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(STOP_S)

@@ -1,0 +1,161 @@
+"""The pytest plugin as its users run it: whole pytest runs in processes of their own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import cloudlet
+
+SOURCE = Path(cloudlet.__file__).parents[1]
+README = SOURCE.parent / "README.md"
+# Where the package is installed, pytest finds the plugin by itself.
+IS_INSTALLED = any(each.value == "cloudlet.testing.plugin" for each in entry_points(group="pytest11"))
+PLUGIN = () if IS_INSTALLED else ("-p", "cloudlet.testing.plugin")
+
+
+def ran(tmp_path, test, *arguments, within=()):
+    """The output of a pytest run over one file with the plugin, which must pass."""
+    (tmp_path / "test_it.py").write_text(textwrap.dedent(test))
+    outcome = subprocess.run(
+        [*within, *command(tmp_path, *arguments)],
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return outcome.stdout
+
+
+def command(tmp_path, *arguments):
+    return [
+        sys.executable, "-m", "pytest", "-q", "-s", *PLUGIN, "-p", "no:cacheprovider", "-c", os.devnull,
+        "--rootdir", str(tmp_path), *arguments, str(tmp_path),
+    ]  # fmt: skip
+
+
+def environment():
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "PYTEST_", "CLOUDLET"))
+    }
+    return kept | {"PYTHONPATH": str(SOURCE)}
+
+
+def test_the_five_line_test_of_the_readme(tmp_path):
+    found = re.search(r"```python\n(def test_.*?)```", README.read_text(), re.DOTALL)
+    assert found is not None
+    assert "1 passed" in ran(tmp_path, found[1])
+
+
+def test_every_test_has_an_account_of_its_own(tmp_path):
+    test = """
+        import boto3, os, pytest
+
+        ACCOUNTS, KEPT = [], []
+
+        @pytest.mark.parametrize("n", range(6))
+        def test_alone(aws, n):
+            assert aws.sqs.list_queues().get("QueueUrls") is None
+            url = aws.sqs.create_queue(QueueName="same")["QueueUrl"]
+            assert aws.account in url
+            bucket = aws.unique("photos")
+            aws.s3.create_bucket(Bucket=bucket)
+            # Code under test makes its own clients, from the environment.
+            assert boto3.client("sqs").list_queues()["QueueUrls"] == [url]
+            assert boto3.client("sts").get_caller_identity()["Account"] == aws.account
+            other = aws.session.client("sqs", endpoint_url=aws.endpoint_url)
+            assert other.list_queues()["QueueUrls"] == [url]
+            assert aws.account not in ACCOUNTS
+            ACCOUNTS.append(aws.account)
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_a_kept_client_keeps_its_account(aws, n):
+            for account, client in KEPT:
+                assert client.get_caller_identity()["Account"] == account
+            KEPT.append((aws.account, aws.sts))
+
+        def test_the_environment_is_put_back():
+            assert not any(name.startswith("AWS_") for name in os.environ)
+    """
+    assert "10 passed" in ran(tmp_path, test)
+    assert "10 passed" in ran(tmp_path, test, "-p", "xdist", "-n", "2")
+
+
+def test_clock_checkpoint_and_prefix(tmp_path):
+    test = """
+        import pytest
+        from cloudlet.testing.cloud import Refused
+
+        PREFIXES = set()
+
+        def test_time_moves(aws, cloudlet_clock):
+            url = aws.sqs.create_queue(QueueName="q", Attributes={"DelaySeconds": "900"})["QueueUrl"]
+            aws.sqs.send_message(QueueUrl=url, MessageBody="later")
+            assert "Messages" not in aws.sqs.receive_message(QueueUrl=url)
+            cloudlet_clock.freeze()
+            cloudlet_clock.advance("15m")
+            assert aws.sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "later"
+            with pytest.raises(Refused):
+                cloudlet_clock.advance("-1d")
+
+        def test_states_come_back(aws, cloudlet_checkpoint):
+            url = aws.sqs.create_queue(QueueName="q")["QueueUrl"]
+            name = cloudlet_checkpoint.save()
+            aws.sqs.delete_queue(QueueUrl=url)
+            cloudlet_checkpoint.restore(name)
+            assert aws.sqs.list_queues()["QueueUrls"] == [url]
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_prefix(cloudlet, n):
+            assert cloudlet.prefix == cloudlet.prefix
+            assert cloudlet.prefix not in PREFIXES
+            PREFIXES.add(cloudlet.prefix)
+    """
+    assert "4 passed" in ran(tmp_path, test)
+
+
+def test_under_cloudlet_run_the_cloud_there_is_used(tmp_path):
+    test = """
+        import os
+
+        def test_there(cloudlet, aws):
+            assert cloudlet.url == os.environ["CLOUDLET_URL"]
+            assert cloudlet.tell("GET", "/status")["ephemeral"] is True
+            aws.sqs.create_queue(QueueName="q")
+    """
+    assert "1 passed" in ran(tmp_path, test, within=(sys.executable, "-m", "cloudlet", "run", "--"))
+
+
+def test_a_killed_test_process_leaves_no_cloud(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import time\n"
+        "def test_hang(cloudlet):\n"
+        "    print('pid', cloudlet.tell('GET', '/status')['pid'], flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    process = subprocess.Popen(command(tmp_path), env=environment(), stdout=subprocess.PIPE, text=True)
+    pid = next(int(line.split()[1]) for line in process.stdout if line.startswith("pid "))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 30
+    while is_alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
