@@ -332,6 +332,37 @@ def test_batches_go_well_in_part(sqs, queue):
     assert sorted(bodies(receive(sqs, queue))) == sorted(bodies(messages[:2]))
 
 
+def test_an_entry_too_long_is_refused_by_itself(sqs):
+    queue = sqs.create_queue(QueueName="small", Attributes={"MaximumMessageSize": "1024"})["QueueUrl"]
+    entries = [{"Id": "long", "MessageBody": "x" * 1025}, {"Id": "short", "MessageBody": "y"}]
+    said = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    assert [each["Id"] for each in said["Successful"]] == ["short"]
+    (failed,) = said["Failed"]
+    assert (failed["Id"], failed["Code"]) == ("long", "InvalidParameterValue")
+    assert failed["Message"].endswith("Reason: Message must be shorter than 1024 bytes.")
+    assert bodies(receive(sqs, queue)) == ["y"]
+
+
+@pytest.mark.parametrize("member", ["MessageGroupId", "MessageDeduplicationId"])
+def test_a_batch_for_a_fifo_queue_needs_ids_in_every_entry(sqs, member):
+    queue = sqs.create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    whole = {"MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    entries = [{"Id": "1", **whole}, {"Id": "2", **{k: v for k, v in whole.items() if k != member}}]
+    refused(sqs.send_message_batch, QueueUrl=queue, Entries=entries)
+    assert receive(sqs, queue) == []
+
+
+def test_attribute_names_of_a_receive(sqs, queue):
+    for member in ("AttributeNames", "MessageSystemAttributeNames"):
+        code = refused(sqs.receive_message, QueueUrl=queue, **{member: ["Bogus"]})[0]
+        assert code == "InvalidAttributeName"
+    sqs.send_message(QueueUrl=queue, MessageBody="x")
+    (message,) = receive(
+        sqs, queue, AttributeNames=["SenderId"], MessageSystemAttributeNames=["SentTimestamp"]
+    )
+    assert sorted(message["Attributes"]) == ["SenderId", "SentTimestamp"]
+
+
 def test_batches_that_are_refused_whole(sqs, queue):
     def batch(*entries):
         return refused(sqs.send_message_batch, QueueUrl=queue, Entries=list(entries))[0]
@@ -512,14 +543,27 @@ def test_a_move_task_brings_dead_letters_back(cloud, sqs, queue, dead):
     assert sorted(back, key=int) == [str(number) for number in range(25)]
 
 
+def test_a_move_task_fails_with_its_destination(cloud, sqs, queue, dead):
+    bury(cloud, sqs, queue, dead, 12)
+    target = sqs.create_queue(QueueName="target")["QueueUrl"]
+    source = arn(sqs, dead)
+    sqs.start_message_move_task(
+        SourceArn=source, DestinationArn=arn(sqs, target), MaxNumberOfMessagesPerSecond=1
+    )
+    sqs.delete_queue(QueueUrl=target)
+
+    def result():
+        return sqs.list_message_move_tasks(SourceArn=source)["Results"][0]
+
+    until(lambda: result()["Status"] == "FAILED")
+    assert result()["FailureReason"] == "AWS.SimpleQueueService.NonExistentQueue"
+
+
 def test_a_move_task_is_cancelled(cloud, sqs, queue, dead):
     bury(cloud, sqs, queue, dead, 12)
     source = arn(sqs, dead)
     handle = sqs.start_message_move_task(SourceArn=source, MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
-    assert (
-        refused(sqs.start_message_move_task, SourceArn=source)[0]
-        == "AWS.SimpleQueueService.UnsupportedOperation"
-    )
+    assert refused(sqs.start_message_move_task, SourceArn=source)[0] == "InvalidParameterValue"
     sqs.cancel_message_move_task(TaskHandle=handle)
     until(lambda: sqs.list_message_move_tasks(SourceArn=source)["Results"][0]["Status"] == "CANCELLED")
     left = int(attribute(sqs, dead, "ApproximateNumberOfMessages"))

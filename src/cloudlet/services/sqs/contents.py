@@ -42,6 +42,12 @@ TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}\Z")
 DELAY_SECONDS_MAX = 900
 TRACE = "AWSTraceHeader"
 SEQUENCE_BASE = 10**19  # a sequence number is shown with 20 digits, as Amazon's are
+SYSTEM_NAMES = frozenset(
+    {
+        "All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+        "SequenceNumber", "MessageDeduplicationId", "MessageGroupId", TRACE, "DeadLetterQueueSourceArn",
+    }
+)  # fmt: skip
 EVERYTHING = frozenset({"All", ".*", "*"})
 
 
@@ -124,16 +130,19 @@ def _deduplication_id(queue: Found, group: str | None, given: str | None, body: 
             reason = "The request includes a parameter that is not valid for this queue type."
             raise invalid("MessageDeduplicationId", given, reason)
         return None
+    check_fifo(queue, group, given)
+    return _sha256(body) if given is None else given
+
+
+def check_fifo(queue: Found, group: str | None, given: str | None) -> None:
+    """What every message of a FIFO queue needs: a group, and an id or contents to know a repeat by."""
     if group is None:
         raise missing("MessageGroupId")
-    if given is not None:
-        return given
-    if not queue.record.is_deduplicated_by_content:
+    if given is None and not queue.record.is_deduplicated_by_content:
         raise InvalidValue(
             "The queue should either have ContentBasedDeduplication enabled or "
             "MessageDeduplicationId provided explicitly"
         )
-    return _sha256(body)
 
 
 def _attributes(given: Mapping[str, shapes.MessageAttributeValue]) -> tuple[Attribute, ...]:

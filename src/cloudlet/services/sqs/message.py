@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from cloudlet.aws.request import Wait
 from cloudlet.aws.service import Result
+from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.ids import uuid_of
 from cloudlet.services.sqs import batch, decide
-from cloudlet.services.sqs.attributes import allows
+from cloudlet.services.sqs.attributes import EVERY_NAME, allows
 from cloudlet.services.sqs.contents import (
-    NOTHING,
+    SYSTEM_NAMES,
     Prepared,
+    check_fifo,
     delivered,
     prepare,
     sequence_number_of,
@@ -27,6 +29,7 @@ from cloudlet.services.sqs.faults import (
     BatchTooLong,
     InvalidReceipt,
     InvalidValue,
+    UnknownAttribute,
     invalid,
     missing,
     sqs,
@@ -54,10 +57,7 @@ def send_message(rq: Request, p: shapes.SendMessageRequest) -> Result:
     state = rq.log(queue.log, QueueState)
     prepared = prepare(rq, queue, p)
     if prepared.draft.size_bytes > queue.record.size_bytes_max:
-        raise InvalidValue(
-            "One or more parameters are invalid. Reason: Message must be shorter than "
-            f"{queue.record.size_bytes_max} bytes."
-        )
+        raise _too_long(queue, "One or more parameters are invalid.")
     (accepted,) = decide.send(state, queue.rules, rq.now_ms, (prepared.draft,))
     if accepted.record is not None:
         rq.append(queue.log, (encode(accepted.record),))
@@ -66,18 +66,31 @@ def send_message(rq: Request, p: shapes.SendMessageRequest) -> Result:
 
 @sqs.op(resource=on_queue("SendMessage"), action="sqs:SendMessage", is_data=True)
 def send_message_batch(rq: Request, p: shapes.SendMessageBatchRequest) -> Result:
-    """Put up to ten messages into a queue; each is accepted or refused by itself."""
+    """Put up to ten messages into a queue; each is accepted or refused by itself.
+
+    What a FIFO queue needs of every message is refused for the whole batch.
+    """
     queue = find(rq, p.QueueUrl)
     entries = batch.checked(p.Entries, "SendMessageBatchRequestEntry")
+    for entry in entries if queue.record.is_fifo else ():
+        check_fifo(queue, entry.MessageGroupId, entry.MessageDeduplicationId)
     state = rq.log(queue.log, QueueState)
     drafts: dict[str, Prepared] = {}
+    sizes: list[int] = []
 
     def attempt(entry: shapes.SendMessageBatchRequestEntry) -> Result:
-        drafts[entry.Id] = prepare(rq, queue, entry)
+        prepared = prepare(rq, queue, entry)
+        sizes.append(prepared.draft.size_bytes)
+        if prepared.draft.size_bytes > queue.record.size_bytes_max:
+            raise _too_long(queue, "One or more parameters cannot be validated.")
+        drafts[entry.Id] = prepared
         return {}
 
     _, failed = batch.each(entries, attempt)
-    _check_size(queue, drafts)
+    if sum(sizes) > BATCH_BYTES_MAX:
+        raise BatchTooLong(
+            f"Batch requests cannot be longer than {BATCH_BYTES_MAX} bytes. You have sent {sum(sizes)} bytes."
+        )
     accepted = decide.send(state, queue.rules, rq.now_ms, [prepared.draft for prepared in drafts.values()])
     records = [encode(each.record) for each in accepted if each.record is not None]
     if records:
@@ -89,14 +102,9 @@ def send_message_batch(rq: Request, p: shapes.SendMessageBatchRequest) -> Result
     return batch.result(successful, failed)
 
 
-def _check_size(queue: Found, drafts: dict[str, Prepared]) -> None:
-    total = sum(prepared.draft.size_bytes for prepared in drafts.values())
-    limit = min(BATCH_BYTES_MAX, queue.record.size_bytes_max * batch.ENTRIES_MAX)
-    if total > limit or any(each.draft.size_bytes > queue.record.size_bytes_max for each in drafts.values()):
-        limit = min(limit, queue.record.size_bytes_max) if total <= limit else limit
-        raise BatchTooLong(
-            f"Batch requests cannot be longer than {limit} bytes. You have sent {total} bytes."
-        )
+def _too_long(queue: Found, what: str) -> Fault:
+    limit = queue.record.size_bytes_max
+    return InvalidValue(f"{what} Reason: Message must be shorter than {limit} bytes.")
 
 
 def _answer(queue: Found, prepared: Prepared, accepted: decide.Accepted) -> Result:
@@ -126,6 +134,7 @@ def receive_message(rq: Request, p: shapes.ReceiveMessageRequest) -> Result | Wa
     visibility = p.VisibilityTimeout
     reason = "Must be between 0 and 43200, if provided."
     within("VisibilityTimeout", visibility, 0, VISIBILITY_SECONDS_MAX, reason)
+    _system_names(p)
     attempt = p.ReceiveRequestAttemptId if queue.record.is_fifo else None
     state = rq.log(queue.log, QueueState)
     hidden_ms = (queue.record.visibility_seconds if visibility is None else visibility) * 1000
@@ -174,10 +183,7 @@ def _messages(
 ) -> Result:
     if not given.sequences:
         return {}
-    system = p.MessageSystemAttributeNames or p.AttributeNames
-    ask = (
-        wanted(system or (), p.MessageAttributeNames or ()) if system or p.MessageAttributeNames else NOTHING
-    )
+    ask = wanted(_system_names(p), p.MessageAttributeNames or ())
     messages = [state.shelf.messages[sequence] for sequence in given.sequences]
     records = rq.records(queue.log, [message.offset for message in messages])
     return {
@@ -190,6 +196,18 @@ def _messages(
             )
         ]
     }
+
+
+def _system_names(p: shapes.ReceiveMessageRequest) -> Sequence[str]:
+    """The system attributes asked for under the member's new name and its old one; UnknownAttribute."""
+    system, legacy = p.MessageSystemAttributeNames or (), p.AttributeNames or ()
+    for name in system:
+        if name not in SYSTEM_NAMES:
+            raise UnknownAttribute(f"Unknown Attribute {name}.")
+    for name in legacy:  # whose type lists the attributes of queues too
+        if name not in SYSTEM_NAMES and name not in EVERY_NAME:
+            raise UnknownAttribute(f"Unknown Attribute {name}.")
+    return (*system, *legacy) if system and legacy else system or legacy
 
 
 # --- deleting and hiding

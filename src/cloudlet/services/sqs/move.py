@@ -29,7 +29,6 @@ from cloudlet.services.sqs import decide
 from cloudlet.services.sqs.faults import (
     InvalidValue,
     NoSuchResource,
-    Unsupported,
     invalid,
     sqs,
     within,
@@ -124,7 +123,7 @@ def start_message_move_task(rq: Request, p: shapes.StartMessageMoveTaskRequest) 
             raise invalid("DestinationArn", p.DestinationArn, "Both queues must be of the same type.")
     tasks = _tasks(rq, source)
     if any(task.status in (RUNNING, CANCELLING) for _, task in tasks):
-        raise Unsupported(
+        raise InvalidValue(
             "There is already a task running. Only one active task is allowed for a source queue arn at a "
             "given time."
         )
@@ -273,4 +272,6 @@ def _end(rq: Request, task: Move) -> tuple[str, str]:
     state = rq.log(source.log, QueueState)
     if state.shelf.counts(rq.now_ms).ready == 0:
         return COMPLETED, ""
+    if task.destination_arn and find_arn(rq, task.destination_arn) is None:
+        return FAILED, "AWS.SimpleQueueService.NonExistentQueue"
     return FAILED, "CouldNotDetermineMessageSource"
