@@ -225,7 +225,8 @@ def test_presigned_urls(cloud, bucket, version):
     s3 = cloud.client("s3", signature_version=version)
     url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k 1"})
     put = urllib.request.Request(url, data=BODY, method="PUT", headers={"content-type": ""})
-    assert urllib.request.urlopen(put, timeout=10).status == 200
+    with urllib.request.urlopen(put, timeout=10) as reply:
+        assert reply.status == 200
     members = {"Bucket": bucket, "Key": "k 1", "ResponseContentType": "text/x"}
     with urllib.request.urlopen(s3.generate_presigned_url("get_object", members), timeout=10) as reply:
         assert reply.read() == BODY
