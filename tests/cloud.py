@@ -124,6 +124,9 @@ async def open_stores(engine, folder, clock):
         keys = HostileKeys(MemoryKeys(clock.monotonic_ms), Random(SEED), lost=0.05)
         logs = HostileLogs(MemoryLogs(), Random(SEED), lost=0.05)
         return keys, logs, MemoryBlobs(clock, Ids())
+    if engine == "waiting":  # as a synced or a remote one: every append and every read takes its time
+        logs = HostileLogs(MemoryLogs(), Random(SEED), conflicts=0.0, delays=1.0)
+        return MemoryKeys(clock.monotonic_ms), logs, MemoryBlobs(clock, Ids())
     raise ValueError(engine)
 
 

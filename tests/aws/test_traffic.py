@@ -9,8 +9,9 @@ from cloudlet.aws.authorise import RootOnly
 from cloudlet.aws.call import Call, Contended, Desk
 from cloudlet.aws.identity import root_of
 from cloudlet.aws.record import Record
-from cloudlet.aws.request import Wait
+from cloudlet.aws.request import Anew, Wait
 from cloudlet.aws.traffic import Traffic
+from cloudlet.engines.hostile_logs import HostileLogs
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock
@@ -160,6 +161,23 @@ def test_a_record_is_read_back_by_its_offset():
         assert list(records) == [b"put 6", b"put 5"]
 
     asyncio.run(scenario())
+
+
+def test_records_that_have_to_be_waited_for_are_read_together():
+    async def scenario():
+        scene = Scene(logs=HostileLogs(MemoryLogs(), random.Random(1), conflicts=0.0, delays=1.0))
+        for number in range(20):
+            await scene.put(number)
+        runs = []
+
+        def read(rq):
+            runs.append(1)
+            return rq.records(LOG, [Offset(number) for number in range(20)])
+
+        assert await scene.run(read) == [b"put %d" % number for number in range(20)]
+        assert len(runs) == 2
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
 def test_a_dropped_log_starts_anew():
@@ -320,7 +338,7 @@ class GatedLogs:
         return await self.inner.append(log, batches, **options)
 
 
-def test_a_second_append_does_not_act_on_what_changed_during_the_first():
+def test_a_second_append_is_not_overtaken_during_the_first():
     async def scenario():
         target = LogName("tests/target")
         gate = asyncio.Event()
@@ -338,9 +356,77 @@ def test_a_second_append_does_not_act_on_what_changed_during_the_first():
 
         moving = asyncio.ensure_future(scene.run(move))
         await asyncio.sleep(0)
-        assert await scene.take() == 1, "while the move waits for its first append"
+        taking = asyncio.ensure_future(scene.take())
+        dropping = asyncio.ensure_future(scene.run(lambda rq: rq.drop_log(target)))
+        await asyncio.sleep(0.01)
+        assert not taking.done(), "the source's state was seen in the middle of a move"
+        assert not dropping.done(), "the target was dropped in the middle of a move"
         gate.set()
-        assert await moving == 2, "decided anew: nobody gets the same one"
+        assert (await moving, await taking) == (1, 2)
+        await dropping
         assert await scene.held() == set()
+        assert scene.logs.ends(target) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_goes_away_leaves_no_move_half_done():
+    async def scenario():
+        target = LogName("tests/target")
+        gate = asyncio.Event()
+        scene = Scene(logs=GatedLogs(target, gate))
+        await scene.put(1)
+
+        def move(rq):
+            rq.log(LOG, Stock)
+            rq.log(target, Stock)
+            rq.append(target, [b"put 1"])
+            rq.append(LOG, [b"take 1"])
+
+        moving = asyncio.ensure_future(scene.run(move))
+        await asyncio.sleep(0.01)
+        moving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await moving
+        closing = asyncio.ensure_future(scene.desk.gate.close())
+        await asyncio.sleep(0.01)
+        assert not closing.done(), "a checkpoint could see one half of a move"
+        gate.set()
+        await closing
+        scene.desk.gate.open()
+        assert await scene.held() == set()
+        assert await scene.run(lambda rq: set(rq.log(target, Stock).held)) == {1}
+
+    asyncio.run(scenario())
+
+
+def test_what_is_appended_before_a_wait_or_a_retry_comes_first():
+    async def scenario():
+        scene = Scene()
+
+        def sweep(rq):
+            stock = rq.log(LOG, Stock)
+            odd = [number for number in stock.held if number % 2]
+            if odd:
+                rq.append(LOG, [b"take %d" % odd[0]])
+                if odd[0] == 1:
+                    raise Anew
+                return Wait(LOG, 60_000)
+            if not stock.held:
+                return Wait(LOG, 60_000)
+            number = min(stock.held)
+            rq.append(LOG, [b"take %d" % number])
+            rq.append(LOG, [b"put 100"])
+            return number
+
+        for number in (1, 3, 5):
+            await scene.put(number)
+        sweeping = asyncio.ensure_future(scene.run(sweep))
+        while await scene.held():
+            await asyncio.sleep(0)
+        assert not sweeping.done()
+        await scene.put(8)
+        assert await asyncio.wait_for(sweeping, 5) == 8
+        assert await scene.held() == {100}, "two appends to one log, one behind the other"
 
     asyncio.run(scenario())

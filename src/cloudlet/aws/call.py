@@ -8,18 +8,23 @@ Absent  several nodes: an operation on a log that another node owns
            -> Again      -> wait for the state to be there    -> decide again
            -> commit     -> Conflict: wait for that revision  -> decide again (ATTEMPTS_MAX times)
            -> appends    -> OutOfRange: somebody else wrote   -> decide again (ATTEMPTS_MAX times)
+           -> appends and Anew or Wait: they come first       -> decide again
            -> a result   -> settle what was read or written   -> answer
+
+A client that goes away ends a call while it waits, never between deciding and having done it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from cloudlet.aws.bodies import Bodies
+from cloudlet.aws.drive import Rest, begin, unbroken
 from cloudlet.aws.gate import Gate
 from cloudlet.aws.identity import Caller
-from cloudlet.aws.request import Decoded, Request, Wait
+from cloudlet.aws.request import Anew, Decoded, Request, Wait
 from cloudlet.aws.traffic import Again, Traffic
 from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 EVERY_KEY = b"\xff" * 8  # above every key that anybody writes
 
 ATTEMPTS_MAX = 16  # conflicts of one call; then its service's throttling error
+
+ANEW = Wait(LogName(""), 0)  # how `Anew` is kept until what comes first is done
 
 T = TypeVar("T")
 
@@ -92,13 +99,15 @@ class Call:
 
 
 class Waited:
-    """How far a call has come: the log that it waited for, and what it decided."""
+    """How far a call has come: the log that it waited for, and what it decided; `is_anew` if that only comes
+    before its decision."""
 
-    __slots__ = ("decided", "log")
+    __slots__ = ("decided", "is_anew", "log")
 
     def __init__(self) -> None:
         self.log: LogName | None = None
         self.decided: object = None
+        self.is_anew = False
 
 
 class Desk:
@@ -131,19 +140,23 @@ class Desk:
     async def run(self, call: Call, decide: Callable[[Request], T | Wait]) -> T:
         """Run a decision until it stands; its faults pass through. Contended after too many conflicts."""
         waited = Waited()
+        attempts = 0
         try:
-            for _ in range(ATTEMPTS_MAX):
+            while attempts < ATTEMPTS_MAX:
                 request = await self._decide(call, decide, waited)
                 try:
-                    await self._carry_out(request)
+                    acting = begin(self._act(request))
+                    if isinstance(acting, Rest):
+                        await unbroken(acting)
                 except Conflict as conflict:
+                    attempts += 1
                     await self.keys.settle(Revision(conflict.revision))
                 except OutOfRange:  # of a log: its state is closed, the next attempt replays it
-                    continue
+                    attempts += 1
                 else:
-                    return cast(T, waited.decided)
-                finally:
-                    self.gate.leave()
+                    if not waited.is_anew:
+                        return cast(T, waited.decided)
+                    await asyncio.sleep(0)
             raise Contended
         finally:
             if waited.log is not None:
@@ -172,13 +185,24 @@ class Desk:
             except Again as again:
                 await again.ready
                 continue
-            if not isinstance(decided, Wait):
+            except Anew:
+                assert request.appends, "an operation that wants to run anew has appended"
+                decided = ANEW
+            waited.is_anew = isinstance(decided, Wait) and bool(request.appends)
+            if waited.is_anew or not isinstance(decided, Wait):
                 waited.decided = decided
                 self.gate.enter()
                 return request
             left_ms = decided.timeout_ms - call.waited_ms()
             await self.traffic.wait(decided, left_ms, again=waited.log is not None)
             waited.log = decided.log
+
+    async def _act(self, request: Request) -> None:
+        """Carry out what was decided, then leave the gate."""
+        try:
+            await self._carry_out(request)
+        finally:
+            self.gate.leave()
 
     async def _carry_out(self, request: Request) -> None:
         """Make what was decided happen, as durable as promised; or raise with nothing done."""
@@ -191,8 +215,10 @@ class Desk:
                 seen = await keys.commit(commit)
             except OutcomeUnknown:
                 seen = await self._settle_unknown(seen, request.call)
-        for append in request.appends:
-            await self.traffic.append(append)
+        if len(request.appends) == 1:
+            await self.traffic.append(request.appends[0])
+        elif request.appends:
+            await self.traffic.append_all(request.appends)
         if keys.settled < seen:
             await keys.settle(seen)
         for name in request.dropped_logs:

@@ -7,7 +7,8 @@ Absent  none
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+import asyncio
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -51,6 +52,22 @@ def begin(coroutine: Coroutine[object, None, T]) -> T | Rest[T]:
     return Rest(coroutine, awaited)
 
 
-async def finish(rest: Rest[T]) -> T:
+async def unbroken(rest: Awaitable[T]) -> T:
+    """The rest in a task of its own: it is run to its end although who waits for it is cancelled."""
+    task = asyncio.ensure_future(finish(rest))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_forget)
+        raise
+
+
+def _forget(task: asyncio.Task[T]) -> None:
+    """Take the outcome that nobody waits for any more, so that it is not reported as lost."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def finish(rest: Awaitable[T]) -> T:
     """The rest as a coroutine, for those who make a task of it."""
     return await rest

@@ -47,12 +47,17 @@ class Wait(NamedTuple):
 
     `timeout_ms` is liveness, counted from the call's start (`Request.waited_ms` tells how much is gone);
     `wake_at_ms` is cloud time, when something becomes visible by itself. Waiters of a log are woken one by
-    one, in the order in which they came.
+    one, in the order in which they came. An operation that has appended and waits nevertheless is run again
+    as soon as its records are applied: they may be what it waits for.
     """
 
     log: LogName
     timeout_ms: float
     wake_at_ms: int | None = None
+
+
+class Anew(Exception):
+    """What was appended so far comes first: it is carried out, then the operation is run again."""
 
 
 class Append(NamedTuple):
@@ -213,11 +218,13 @@ class Request:
     def append(self, name: LogName, records: Sequence[bytes]) -> None:
         """Append records after the operation has returned, then apply them to the log's state.
 
-        Appends to several logs happen in this order, each durable before the next: a crash between them
-        leaves the first ones done, so a move writes its target first, under an id by which the target drops
-        a repeat.
+        Several appends happen in this order, each durable before the next, and nobody else sees any of their
+        logs before the last is done. A crash between them leaves the first ones done: a move writes down what
+        it is about to do, where what it does can be looked for.
         """
-        self.appends.append(Append(name, records, self._desk.traffic.stop(name)))
+        at = self._desk.traffic.stop(name)
+        before = sum(len(each.records) for each in self.appends if each.log == name)
+        self.appends.append(Append(name, records, Offset(at + before)))
 
     def drop_log(self, name: LogName) -> None:
         """Delete a log once the commit has taken its name away: a crash in between leaves a log without a

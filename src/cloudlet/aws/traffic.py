@@ -9,9 +9,11 @@ Theory of operation
     A log is opened at its first use: its records are replayed in slices of REPLAY_BYTES, a loop turn each,
     into a state that only `apply` changes. From then on a decision, its append and its application follow
     each other with nothing in between: the append names the offset it was decided at, and while one append
-    is under way on a slow engine no other operation sees that log's state (it is run again afterwards). An
-    append whose outcome is unknown, or that was refused because somebody else appended, closes the state;
-    the next user replays.
+    is under way on a slow engine no other operation sees that log's state (it is run again afterwards). A
+    call with several appends keeps all their logs to itself until the last one is done: nobody decides on one
+    half of a move, nor drops a log in the middle of it. An append that was refused because somebody else
+    appended closes the state, and the next user replays; so does one whose outcome is unknown, unless its
+    records are found where they should be.
 
     Waiters queue per log. A change wakes the first. Woken, it runs its operation again: if that answers, the
     next is woken too, since there may be more; if it must still wait it keeps its place and the chain stops.
@@ -32,7 +34,7 @@ from functools import partial
 from typing import cast
 
 from cloudlet.aws.alarms import Alarms
-from cloudlet.aws.drive import Rest, begin, finish
+from cloudlet.aws.drive import Rest, begin, unbroken
 from cloudlet.aws.request import Append, D, Derived, Wait
 from cloudlet.aws.waiting import WaitingLine
 from cloudlet.kernel.batches import header
@@ -46,7 +48,7 @@ log = logging.getLogger(__name__)
 
 REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
 REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
-FETCHED_MAX = 1000  # records read ahead for operations that had to wait for them
+FETCHED_MAX = 5000  # records read ahead for operations that had to wait for them: above what one may ask for
 
 
 class Again(Exception):
@@ -104,15 +106,20 @@ class Traffic:
 
     def records(self, name: LogName, offsets: Sequence[Offset]) -> Sequence[bytes]:
         """The records at these offsets; Again where the engine has to wait for them."""
-        return [self._record(name, offset) for offset in offsets]
-
-    def _record(self, name: LogName, offset: Offset) -> bytes:
-        if self._fetched and (name, offset) in self._fetched:
-            return self._fetched.pop((name, offset))
-        batch = begin(self.logs.read(name, offset, bytes_max=1))
-        if isinstance(batch, Rest):
-            raise Again(asyncio.ensure_future(self._fetch(name, offset, batch)))
-        return record_at(batch, offset)
+        found: list[bytes] = []
+        waiting: list[Awaitable[None]] = []
+        for offset in offsets:
+            known = self._fetched.get((name, offset)) if self._fetched else None
+            batch = begin(self.logs.read(name, offset, bytes_max=1)) if known is None else b""
+            if isinstance(batch, Rest):
+                waiting.append(self._fetch(name, offset, batch))
+            else:
+                found.append(record_at(batch, offset) if known is None else known)
+        if waiting:
+            raise Again(asyncio.gather(*waiting))
+        for offset in offsets if self._fetched else ():
+            self._fetched.pop((name, offset), None)
+        return found
 
     async def _fetch(self, name: LogName, offset: Offset, batch: Rest[bytes]) -> None:
         record = record_at(await batch, offset)
@@ -124,29 +131,60 @@ class Traffic:
 
     async def append(self, append: Append) -> None:
         """Append and apply. OutOfRange when somebody else appended meanwhile: run the call again."""
+        opened = self._undisturbed(append)
+        if opened.busy is not None:
+            raise OutOfRange(append.at, opened.stop)
+        writing = begin(self._write(opened, append))
+        if isinstance(writing, Rest):
+            opened.busy = asyncio.get_running_loop().create_future()
+            await unbroken(_release_after(writing, [opened]))
+
+    async def append_all(self, appends: Sequence[Append]) -> None:
+        """Append and apply one after the other, nobody else seeing any of the logs before the last is done.
+
+        OutOfRange when somebody else appended meanwhile; what comes before the refused one is done then.
+        """
+        held: dict[LogName, OpenLog] = {}
+        for append in appends:
+            if append.log not in held:
+                opened = held[append.log] = self._undisturbed(append)
+                if opened.busy is not None:
+                    raise OutOfRange(append.at, opened.stop)
+        busy = asyncio.get_running_loop().create_future()
+        for opened in held.values():
+            opened.busy = busy
+        writing = begin(_release_after(self._write_all(appends), list(held.values())))
+        if isinstance(writing, Rest):
+            await unbroken(writing)
+
+    async def _write_all(self, appends: Sequence[Append]) -> None:
+        for append in appends:
+            await self._write(self._undisturbed(append), append)
+
+    def _undisturbed(self, append: Append) -> OpenLog:
+        """The log of an append, as it was when that was decided; OutOfRange if it is not."""
         opened = self._open.get(append.log)
-        if opened is None or opened.busy is not None or opened.stop != append.at:
-            # While an earlier append of the same call was under way, another call came here first.
+        if opened is None or opened.stop != append.at:
             raise OutOfRange(append.at, append.at if opened is None else opened.stop)
+        return opened
+
+    async def _write(self, opened: OpenLog, append: Append) -> None:
+        """Append and apply, the log being the caller's alone."""
         records, now_ms = append.records, self._clock.cloud_ms()
         batch = encode_value(records[0], now_ms) if len(records) == 1 else encode_values(records, now_ms)
+        offset: Offset | None = None
         try:
-            offset = begin(
-                self.logs.append(
-                    append.log, batch, at=opened.stop, epoch=opened.epoch, durability=self._durability
-                )
+            offset = await self.logs.append(
+                append.log, batch, at=append.at, epoch=opened.epoch, durability=self._durability
             )
-            if isinstance(offset, Rest):
-                offset = await self._append_slowly(opened, offset)
         except OutcomeUnknown:
-            self._open.pop(opened.name, None)
-            if not await self._is_there(opened, append.records):
-                raise OutOfRange(opened.stop, opened.stop) from None
-            return  # the next user replays, and finds it
-        except OutOfRange:
-            self._open.pop(opened.name, None)
-            raise
-        self._apply(opened, offset, append.records)
+            if not await self._is_there(opened, records):
+                raise OutOfRange(append.at, append.at) from None
+            offset = append.at
+        finally:
+            if offset is None:
+                self._open.pop(opened.name, None)  # the next user replays
+        self._apply(opened, offset, records)
 
     async def _is_there(self, opened: OpenLog, records: Sequence[bytes]) -> bool:
         """Whether an append whose reply was lost has been done: its records stand where they should."""
@@ -156,24 +194,6 @@ class Traffic:
         return [(at, value) for at, _, _, value in decode(found)] == [
             (opened.stop + number, record) for number, record in enumerate(records)
         ]
-
-    async def _append_slowly(self, opened: OpenLog, rest: Rest[Offset]) -> Offset:
-        """Finish an append that has to wait; nobody else sees the state meanwhile.
-
-        It runs as a task of its own: a client that goes away does not leave it half done.
-        """
-        busy = opened.busy = asyncio.get_running_loop().create_future()
-        appending = asyncio.ensure_future(finish(rest))
-        offset: Offset | None = None
-        try:
-            offset = await asyncio.shield(appending)
-        finally:
-            if offset is None:
-                self._open.pop(opened.name, None)  # its outcome is unknown here: the next user replays
-                appending.add_done_callback(_forget)
-            opened.busy = None
-            busy.set_result(None)
-        return offset
 
     def _apply(self, opened: OpenLog, offset: Offset, records: Sequence[bytes]) -> None:
         state = opened.state
@@ -193,10 +213,15 @@ class Traffic:
         task = self._opening.get(name)
         if task is None:
             task = self._opening[name] = asyncio.ensure_future(self._replay(name, empty()))
-            task.add_done_callback(lambda _: self._opening.pop(name, None))
         return asyncio.shield(task)
 
     async def _replay(self, name: LogName, state: Derived) -> None:
+        try:
+            self._open[name] = await self._replayed(name, state)
+        finally:
+            self._opening.pop(name, None)  # at once: whoever finds the state closed again opens it anew
+
+    async def _replayed(self, name: LogName, state: Derived) -> OpenLog:
         offset, epoch = self.logs.ends(name).start, self.logs.epoch(name)
         while offset < self.logs.ends(name).stop:
             batches = await self.logs.read(name, offset, bytes_max=REPLAY_BYTES)
@@ -205,10 +230,12 @@ class Traffic:
                     state.apply(Offset(at), value or b"")
             offset = Offset(stop_of(batches))
             await asyncio.sleep(0)
-        self._open[name] = OpenLog(name, state, offset, epoch)
+        return OpenLog(name, state, offset, epoch)
 
     async def drop(self, name: LogName) -> None:
         """Delete a log and its state; who waits for it runs again and finds it gone."""
+        while (opened := self._open.get(name)) is not None and opened.busy is not None:
+            await asyncio.shield(opened.busy)
         self._open.pop(name, None)
         await self.logs.drop(name)
         line = self._lines.get(name)
@@ -283,6 +310,9 @@ class Traffic:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        while busy := [opened.busy for opened in self._open.values() if opened.busy is not None]:
+            await asyncio.wait(busy)
+        self._opening.clear()
         self._open.clear()
         self._fetched.clear()
 
@@ -291,6 +321,18 @@ class Traffic:
         await self.forget()
         for line in list(self._lines.values()):
             line.wake_all()
+
+
+async def _release_after(writing: Awaitable[None], held: Sequence[OpenLog]) -> None:
+    """Write, then let others see the logs."""
+    try:
+        await writing
+    finally:
+        busy = held[0].busy
+        assert busy is not None
+        for opened in held:
+            opened.busy = None
+        busy.set_result(None)
 
 
 def stop_of(batches: bytes) -> int:
@@ -309,9 +351,3 @@ def record_at(batch: bytes, offset: Offset) -> bytes:
         if at == offset:
             return value or b""
     raise OutOfRange(offset, offset)
-
-
-def _forget(task: asyncio.Task[Offset]) -> None:
-    """Take the outcome of an append that nobody waits for any more, so that it is not reported as lost."""
-    if not task.cancelled():
-        task.exception()

@@ -3,7 +3,7 @@
 from cloudlet.services.sqs import decide
 from cloudlet.services.sqs.decide import Draft, Moving, Rules
 from cloudlet.services.sqs.receipts import Receipt
-from cloudlet.services.sqs.records import Content, Departed, encode, read_sent
+from cloudlet.services.sqs.records import Content, Departed, Leaving, encode, read_sent
 from cloudlet.services.sqs.state import QueueState
 
 START_MS = 1_700_000_000_000
@@ -51,15 +51,25 @@ class Queue:
             self.append(accepted.record)
         return accepted
 
-    def receive(self, count=1, visibility_ms=30_000, attempt=None, dead_letters=None):
-        """(body, receipt) pairs; dead letters go to the queue given."""
+    def settle(self, target):
+        """What whoever looks next does about a move that was cut short."""
+        self.append(decide.settle(self.state.leaving, self.id, target.state.arrivals))
+
+    def receive(self, count=1, visibility_ms=30_000, attempt=None, dead_letters=None, cut=None):
+        """(body, receipt) pairs; dead letters go to the queue given, unless a crash cuts them short."""
         given = decide.receive(self.state, self.rules, self.now_ms, count, visibility_ms, attempt)
         if given.dead:
             sents = [self.record(sequence) for sequence in given.dead]
             moving = Moving(self.state, self.id, given.dead, sents)
-            dead_letters.append(
-                *decide.bury(moving, dead_letters.state, dead_letters.rules, self.now_ms, "arn")
-            )
+            buried = decide.bury(moving, dead_letters.state, dead_letters.rules, self.now_ms, "arn")
+            move = self.state.moves + 1
+            self.append(Leaving(move, "dead", tuple(given.dead)))
+            if cut == "before":
+                return []
+            dead_letters.append(*buried)
+            if cut == "between":
+                return []
+            self.append(Departed(move, tuple(given.dead)))
         bodies = [self.body(sequence) for sequence in given.sequences]
         self.append(*given.records)
         return [
@@ -117,6 +127,7 @@ def facts(state, now_ms):
         "taken": shelf.take(now_ms, 10, 0).deliver,
         "next_visible_ms": shelf.next_visible_ms(),
         "moves": state.moves,
+        "leaving": state.leaving,
         "purged_ms": state.purged_ms if state.purged_ms + 60_000 > now_ms else None,
         "groups": {
             name: [sequence for sequence in group.sequences if sequence in shelf.messages]

@@ -13,7 +13,7 @@ from tests.cloud import running
 from cloudlet.kernel.clock import ManualClock
 
 
-@pytest.fixture(scope="module", params=["memory", "disk", "hostile"])
+@pytest.fixture(scope="module", params=["memory", "disk", "hostile", "waiting"])
 def cloud(request, tmp_path_factory):
     with running(engine=request.param, folder=tmp_path_factory.mktemp("data")) as cloud:
         yield cloud

@@ -17,7 +17,7 @@ DAY_MS = 24 * HOUR_MS
 SECONDS = 30
 
 
-@pytest.fixture(scope="module", params=["memory", "disk", "hostile"])
+@pytest.fixture(scope="module", params=["memory", "disk", "hostile", "waiting"])
 def cloud(request, tmp_path_factory):
     with running(engine=request.param, folder=tmp_path_factory.mktemp("data")) as cloud:
         yield cloud

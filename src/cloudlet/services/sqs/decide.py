@@ -13,12 +13,14 @@ from collections.abc import Sequence
 import msgspec
 
 from cloudlet.kernel.fault import Fault
+from cloudlet.services.sqs.recall import Arrivals
 from cloudlet.services.sqs.receipts import Receipt
 from cloudlet.services.sqs.records import (
     Content,
     Deleted,
     Departed,
     Event,
+    Leaving,
     Origin,
     Purged,
     Received,
@@ -106,12 +108,13 @@ def deduplication_key(rules: Rules, group: str | None, deduplication_id: str | N
 
 
 class Given(msgspec.Struct, frozen=True, gc=False):
-    """What a receive decides: these messages with these receive counts, after `records`."""
+    """What a receive decides: these messages with these receive counts, after `records`; `dead` ones are
+    moved away before."""
 
     sequences: Sequence[int]
     counts: Sequence[int]
     records: Sequence[Event]
-    dead: Sequence[int] = ()  # to move away as well
+    dead: Sequence[int] = ()
 
 
 def receive(
@@ -145,8 +148,6 @@ def receive(
     choice = shelf.take(now_ms, min(count_max, room), now_ms - rules.retention_ms, rules.receives_max)
     counts = [shelf.messages[sequence].received + 1 for sequence in choice.deliver]
     records: list[Event] = []
-    if choice.dead:
-        records.append(Departed(state.moves + 1, tuple(choice.dead)))
     if choice.deliver:
         records.append(
             Received(
@@ -176,6 +177,18 @@ class Moving(msgspec.Struct, frozen=True, gc=False):
         """What each message is known by in the target."""
         move = self.source.moves + 1
         return [Origin(self.source_id, move, sequence) for sequence in self.sequences]
+
+
+def settle(leaving: Leaving, source_id: str, arrivals: Arrivals) -> Departed:
+    """The record that ends a move which was cut short: what its target has is gone from here."""
+    return Departed(
+        leaving.move,
+        tuple(
+            sequence
+            for sequence in leaving.sequences
+            if arrivals.has(Origin(source_id, leaving.move, sequence))
+        ),
+    )
 
 
 def bury(moving: Moving, target: QueueState, rules: Rules, now_ms: int, source_arn: str) -> list[Sent]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cloudlet.aws.request import Wait
+from cloudlet.aws.request import Anew, Wait
 from cloudlet.aws.service import Result
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.ids import uuid_of
@@ -39,6 +39,7 @@ from cloudlet.services.sqs.queues import Found, find, find_arn, on_queue
 from cloudlet.services.sqs.receipts import Receipt, seal, unseal
 from cloudlet.services.sqs.records import Deleted, encode, read_sent
 from cloudlet.services.sqs.state import QueueState
+from cloudlet.services.sqs.transfer import look, source_id, transfer
 
 if TYPE_CHECKING:
     from cloudlet.aws.request import Request
@@ -136,19 +137,22 @@ def receive_message(rq: Request, p: shapes.ReceiveMessageRequest) -> Result | Wa
     within("VisibilityTimeout", visibility, 0, VISIBILITY_SECONDS_MAX, reason)
     _system_names(p)
     attempt = p.ReceiveRequestAttemptId if queue.record.is_fifo else None
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     hidden_ms = (queue.record.visibility_seconds if visibility is None else visibility) * 1000
     target = _dead_letters(rq, queue)
     rules = queue.rules if target is not None else decide.Rules(
         queue.rules.is_fifo, queue.rules.retention_ms, None, queue.rules.is_deduplicated_by_group
     )  # fmt: skip
     given = decide.receive(state, rules, rq.now_ms, 1 if count is None else count, hidden_ms, attempt)
-    if not given.sequences and not given.records:
+    result = _messages(rq, queue, state, given, p)
+    if not given.sequences and not given.records and not given.dead:
         return _wait_or_nothing(rq, queue, state, p.WaitTimeSeconds)
     if given.dead and target is not None:
-        _bury(rq, queue, state, target, given.dead)
-    result = _messages(rq, queue, state, given, p)
-    rq.append(queue.log, [encode(record) for record in given.records])
+        _bury(rq, queue, state, target, given)
+    elif given.records:
+        rq.append(queue.log, [encode(record) for record in given.records])
+    if not given.sequences:
+        raise Anew  # there may be others behind these
     return result
 
 
@@ -167,15 +171,14 @@ def _dead_letters(rq: Request, queue: Found) -> Found | None:
     return target if target is not None and allows(target, queue.arn) else None
 
 
-def _bury(rq: Request, queue: Found, state: QueueState, target: Found, dead: Sequence[int]) -> None:
-    """Write dead letters into their queue, before the source's own record says that they are gone."""
+def _bury(rq: Request, queue: Found, state: QueueState, target: Found, given: decide.Given) -> None:
+    """Move dead letters into their queue."""
     target_state = rq.log(target.log, QueueState)
-    records = rq.records(queue.log, [state.shelf.messages[sequence].offset for sequence in dead])
+    records = rq.records(queue.log, [state.shelf.messages[sequence].offset for sequence in given.dead])
     sents = [read_sent(record) for record in records]
-    moving = decide.Moving(state, queue.record.id.hex(), dead, sents)
+    moving = decide.Moving(state, source_id(queue), given.dead, sents)
     buried = decide.bury(moving, target_state, target.rules, rq.now_ms, queue.arn)
-    if buried:
-        rq.append(target.log, [encode(record) for record in buried])
+    transfer(rq, queue, target, given.dead, buried, given.records)
 
 
 def _messages(
@@ -217,7 +220,7 @@ def _system_names(p: shapes.ReceiveMessageRequest) -> Sequence[str]:
 def delete_message(rq: Request, p: shapes.DeleteMessageRequest) -> None:
     """Delete a message that was received; one that is gone already is no error."""
     queue = find(rq, p.QueueUrl)
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     handle = p.ReceiptHandle
     sequence = decide.deletable(state, queue.rules, rq.now_ms, _receipt(queue, handle), handle)
     if sequence is not None:
@@ -229,7 +232,7 @@ def delete_message_batch(rq: Request, p: shapes.DeleteMessageBatchRequest) -> Re
     """Delete up to ten messages, each by itself."""
     queue = find(rq, p.QueueUrl)
     entries = batch.checked(p.Entries, "DeleteMessageBatchRequestEntry")
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     gone: dict[int, None] = {}
 
     def attempt(entry: shapes.DeleteMessageBatchRequestEntry) -> Result:
@@ -249,7 +252,7 @@ def delete_message_batch(rq: Request, p: shapes.DeleteMessageBatchRequest) -> Re
 def change_message_visibility(rq: Request, p: shapes.ChangeMessageVisibilityRequest) -> None:
     """Let a message that was received become visible at another time, counted from now."""
     queue = find(rq, p.QueueUrl)
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     change = _change(rq, queue, state, p.ReceiptHandle, p.VisibilityTimeout)
     rq.append(queue.log, (encode(decide.change_visibility(rq.now_ms, (change,))),))
 
@@ -259,7 +262,7 @@ def change_message_visibility_batch(rq: Request, p: shapes.ChangeMessageVisibili
     """The same for up to ten messages, each by itself."""
     queue = find(rq, p.QueueUrl)
     entries = batch.checked(p.Entries, "ChangeMessageVisibilityBatchRequestEntry")
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     changes: list[tuple[int, int]] = []
 
     def attempt(entry: shapes.ChangeMessageVisibilityBatchRequestEntry) -> Result:

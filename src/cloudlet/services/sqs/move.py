@@ -5,12 +5,9 @@ Source  SQS API Reference 2012-11-05, StartMessageMoveTask and its companions; d
 Absent  none
 
 Theory of operation
-    A task is a record; a controller does its work in steps of up to ten messages. A step reads the source's
-    next messages and writes them into the target's log, then `Departed` into the source's. The target knows
-    each of them by (source, move number, sequence), and the move number grows only with `Departed`: a step
-    that a crash cut in half is repeated under the same number, and the target drops what it has already. So
-    nothing is lost and nothing doubled. The count of moved messages is kept in the task's record afterwards;
-    a crash before that makes it too small, never the queues wrong.
+    A task is a record; a controller does its work in steps of up to ten messages, each a transfer (see
+    transfer.py), so nothing is lost and nothing doubled. The count of moved messages is kept in the task's
+    record afterwards; a crash before that makes it too small, never the queues wrong.
 """
 
 from __future__ import annotations
@@ -34,8 +31,9 @@ from cloudlet.services.sqs.faults import (
     within,
 )
 from cloudlet.services.sqs.queues import Found, Queue, find_arn
-from cloudlet.services.sqs.records import Departed, encode, read_sent
+from cloudlet.services.sqs.records import read_sent
 from cloudlet.services.sqs.state import QueueState
+from cloudlet.services.sqs.transfer import look, source_id, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +125,7 @@ def start_message_move_task(rq: Request, p: shapes.StartMessageMoveTaskRequest) 
             "There is already a task running. Only one active task is allowed for a source queue arn at a "
             "given time."
         )
-    state = rq.log(source.log, QueueState)
+    state = look(rq, source)
     key = _key(source, int(tasks[0][0][-1]) + 1 if tasks else 1)
     count = state.shelf.counts(rq.now_ms).ready
     task = Move(
@@ -207,7 +205,8 @@ async def carry_out_moves(ctl: Controller) -> None:
 async def _step(ctl: Controller, key: Key) -> float | None:
     """One step of a task; how long until its next one, None when it is at its end."""
     account, region = str(key[2]), str(key[3])
-    moved = await ctl.decide(account, region, lambda rq: _move_some(rq, key))
+    begun: list[int] = []
+    moved = await ctl.decide(account, region, lambda rq: _move_some(rq, key, begun))
     if moved is None:
         return None
     status = await ctl.decide(account, region, lambda rq: _note(rq, key, moved))
@@ -216,15 +215,21 @@ async def _step(ctl: Controller, key: Key) -> float | None:
     return 1000.0 * moved / status if status else 0.0
 
 
-def _move_some(rq: Request, key: Key) -> int | None:
-    """Move up to a step's messages; how many, None where the task is not running."""
+def _move_some(rq: Request, key: Key, begun: list[int]) -> int | None:
+    """Move up to a step's messages; how many, None where the task is not running.
+
+    `begun` are the numbers of the moves that this step has tried: one that was cut short and is done after
+    all is the step.
+    """
     task = rq.peek(key, Move)
     if task is None or task.status not in (RUNNING, CANCELLING):
         return None
     source = find_arn(rq, task.source_arn)
     if source is None or task.status == CANCELLING:
         return 0
-    state = rq.log(source.log, QueueState)
+    state = look(rq, source)
+    if state.moves in begun and state.departed:
+        return state.departed
     step = max(1, min(STEP_MAX, task.per_second or STEP_MAX))
     sequences = state.shelf.take(rq.now_ms, step, NEVER_MS).deliver
     if not sequences:
@@ -240,12 +245,11 @@ def _move_some(rq: Request, key: Key) -> int | None:
     same = 0
     while same < len(sents) and (task.destination_arn or sents[same].content.dead_letter_source) == arn:
         same += 1
-    moving = decide.Moving(state, source.record.id.hex(), sequences[:same], sents[:same])
+    moving = decide.Moving(state, source_id(source), sequences[:same], sents[:same])
     target_state = rq.log(target.log, QueueState)
     records = decide.redrive(moving, target_state, rq.now_ms, [rq.token(16) for _ in range(same)])
-    if records:
-        rq.append(target.log, [encode(record) for record in records])
-    rq.append(source.log, [encode(Departed(state.moves + 1, tuple(sequences[:same])))])
+    transfer(rq, source, target, sequences[:same], records)
+    begun.append(state.moves + 1)
     return same
 
 
@@ -269,7 +273,7 @@ def _end(rq: Request, task: Move) -> tuple[str, str]:
     source = find_arn(rq, task.source_arn)
     if source is None:
         return FAILED, "AWS.SimpleQueueService.NonExistentQueue"
-    state = rq.log(source.log, QueueState)
+    state = look(rq, source)
     if state.shelf.counts(rq.now_ms).ready == 0:
         return COMPLETED, ""
     if task.destination_arn and find_arn(rq, task.destination_arn) is None:

@@ -43,7 +43,7 @@ from cloudlet.services.sqs.queues import (
     url_of,
 )
 from cloudlet.services.sqs.records import encode
-from cloudlet.services.sqs.state import QueueState
+from cloudlet.services.sqs.transfer import look
 
 if TYPE_CHECKING:
     from cloudlet.aws.request import Request
@@ -183,7 +183,7 @@ def list_queues(rq: Request, p: shapes.ListQueuesRequest) -> Result:
 def get_queue_attributes(rq: Request, p: shapes.GetQueueAttributesRequest) -> Result:
     """A queue's attributes, and how many messages it has in each state."""
     queue = find(rq, p.QueueUrl)
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     found = attributes.asked(queue, state, p.AttributeNames or (), rq.now_ms)
     return {"Attributes": found} if found else {}
 
@@ -203,7 +203,7 @@ def set_queue_attributes(rq: Request, p: shapes.SetQueueAttributesRequest) -> No
 def purge_queue(rq: Request, p: shapes.PurgeQueueRequest) -> None:
     """Delete every message, at most once a minute."""
     queue = find(rq, p.QueueUrl)
-    state = rq.log(queue.log, QueueState)
+    state = look(rq, queue)
     rq.append(queue.log, [encode(decide.purge(state, rq.now_ms, queue.name))])
 
 

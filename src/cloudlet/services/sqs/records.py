@@ -112,10 +112,18 @@ class Purged(Event, tag=5):
 
 
 class Departed(Event, tag=6):
-    """Move number `move` is done: these messages are safe in their target's log."""
+    """Move number `move` is done: these messages are in their target's log; what else was leaving stays."""
 
     move: int
     sequences: tuple[int, ...] = ()
+
+
+class Leaving(Event, tag=13):
+    """Move number `move` begins: these messages are about to be written into another queue's log."""
+
+    move: int
+    target: str
+    sequences: tuple[int, ...]
 
 
 class Kept(Event, tag=7):
@@ -203,7 +211,16 @@ class SeveralHead(Event, tag=11):
 
 
 Bookkeeping = (
-    Received | Deleted | VisibilityChanged | Purged | Departed | Remembered | Attempted | Arrived | Counted
+    Received
+    | Deleted
+    | VisibilityChanged
+    | Purged
+    | Departed
+    | Remembered
+    | Attempted
+    | Arrived
+    | Counted
+    | Leaving
 )
 AnyRecord = Sent | Kept | Several | Bookkeeping
 AnyHead = SentHead | KeptHead | SeveralHead | Bookkeeping

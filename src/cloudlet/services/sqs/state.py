@@ -16,9 +16,9 @@ Theory of operation
     records between the two that speak of a message which a replay does not know yet change nothing: what they
     did is in the `Kept`.
 
-    A move out of this queue is numbered `moves + 1`. The target's log is written first; `Departed` in this
-    one then takes the messages away and ends the move. Whatever happens in between, the next decision finds
-    the messages here, and asks the target which of them it has (`arrivals`) under the number still open.
+    A move out of this queue is numbered `moves + 1`: `Leaving` begins it, `Departed` ends it and takes the
+    messages away that have reached their target. A state that is `leaving` decides nothing before the target
+    was asked (transfer.py).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from cloudlet.services.sqs.records import (
     Deleted,
     Departed,
     KeptHead,
+    Leaving,
     Purged,
     Received,
     Remembered,
@@ -58,9 +59,12 @@ class QueueState:
         self.attempts = Attempts()
         self.arrivals = Arrivals()
         self.moves = 0  # how many moves out of this queue are done
+        self.departed = 0  # how many messages the last of them took away
+        self.leaving: Leaving | None = None  # the move that has begun
         self.purged_ms = 0
         self.last_sequence = 0
         self._now_ms = 0  # the newest time in any record
+        self._leaving_offset = NOWHERE
         self._departed_offset = NOWHERE
         self._purged_offset = NOWHERE
 
@@ -163,8 +167,11 @@ class QueueState:
     def _apply_departed(self, offset: Offset, event: Departed) -> None:
         for sequence in event.sequences:
             self.shelf.remove(sequence)
-        self.moves = max(self.moves, event.move)
+        if event.move > self.moves:
+            self.moves, self.departed = event.move, len(event.sequences)
         self._departed_offset = offset
+        if self.leaving is not None and self.leaving.move <= self.moves:
+            self.leaving = None
 
     def _apply_purged(self, offset: Offset, event: Purged) -> None:
         self._now_ms = max(self._now_ms, event.now_ms)
@@ -178,7 +185,9 @@ class QueueState:
         for sequence in [each for each in self.shelf.messages if each <= event.sequence]:
             self.shelf.remove(sequence)
 
-    def _apply_recalled(self, offset: Offset, event: Remembered | Attempted | Arrived | Counted) -> None:
+    def _apply_recalled(
+        self, offset: Offset, event: Remembered | Attempted | Arrived | Counted | Leaving
+    ) -> None:
         if isinstance(event, Remembered):
             self.last_sequence = max(self.last_sequence, event.sequence)
             known = Known(event.sent_ms, event.sequence, event.message_id)
@@ -188,6 +197,9 @@ class QueueState:
             self.attempts.add(event.attempt, attempt)
         elif isinstance(event, Arrived):
             self.arrivals.add(event.source, event.move, event.sequences, offset)
+        elif isinstance(event, Leaving):
+            if event.move > self.moves:
+                self.leaving, self._leaving_offset = event, offset
         else:
             self.last_sequence = max(self.last_sequence, event.sequence)
 
@@ -239,6 +251,8 @@ class QueueState:
             return [event] if event.sequence == self.last_sequence else []
         if isinstance(event, Arrived):
             return [*self.arrivals.keep(event.source, offset)]
+        if isinstance(event, Leaving):
+            return [event] if self.leaving is not None and offset == self._leaving_offset else []
         if isinstance(event, Departed):
             return [Departed(self.moves)] if offset == self._departed_offset else []
         if isinstance(event, Purged):
