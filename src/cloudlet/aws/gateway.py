@@ -222,6 +222,9 @@ class Gateway:
         """The reply that carries a fault; one about who is calling is spelled as the protocol does."""
         if exchange.call is None and exchange.route.protocol in JSON_PROTOCOLS:
             fault = in_json(fault)
+        elif exchange.route.protocol == "query":
+            text = exchange.operation.declared.service.texts_in_query.get(fault.code)
+            fault = fault if text is None else fault(text)
         self._done(exchange, fault)
         return exchange.operation.codec.refuse(fault, exchange.request_id)
 

@@ -125,7 +125,8 @@ class Service:
 
     With `missing` a service judges its members itself: the model's constraints are not checked, and an absent
     required member is that fault, unless it is one that the operations look for elsewhere. `unsigned` is what
-    a request without credentials is answered where that is not the fault that the services share.
+    a request without credentials is answered where that is not the fault that the services share;
+    `texts_in_query` are messages, by their fault's code, that the older protocol words in another way.
     """
 
     def __init__(
@@ -137,9 +138,11 @@ class Service:
         missing: Callable[[str], Fault] | None = None,
         found_elsewhere: Sequence[str] = (),
         unsigned: Fault | None = None,
+        texts_in_query: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.unsigned = unsigned
+        self.texts_in_query = texts_in_query or {}
         self.validation = validation or Fault("ValidationException")
         self.missing = missing
         self.found_elsewhere = frozenset(found_elsewhere)

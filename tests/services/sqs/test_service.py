@@ -635,6 +635,7 @@ def test_errors_of_the_query_protocol(cloud, account):
     status, text = query(cloud, account, Action="GetQueueUrl", QueueName="nothing")
     assert status == 400
     assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in text
+    assert "<Message>The specified queue does not exist for this wsdl version.</Message>" in text
     assert "<Type>Sender</Type>" in text
     status, text = query(cloud, account, Action="Nonsense")
     assert (status, "InvalidAction" in text) == (400, True)

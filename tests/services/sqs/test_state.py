@@ -118,6 +118,22 @@ def test_what_is_overdue_is_found_without_a_receive():
     assert queue.counts() == (3, 0, 0)
 
 
+def test_a_purged_queue_gives_its_memory_back_in_slices(monkeypatch):
+    monkeypatch.setattr("cloudlet.services.sqs.shelf.FREED_MAX", 3)
+    queue = Queue()
+    for number in range(7):
+        queue.send(str(number))
+    queue.purge()
+    assert queue.counts() == (0, 0, 0)
+    queue.send("new")
+    left = []
+    while queue.state.shelf._cleared:
+        left.append(len(queue.state.shelf._cleared[0]))
+        assert queue.counts() == (1, 0, 0)
+    assert left == [4, 1]
+    assert bodies(queue.receive(10)) == ["new"]
+
+
 def test_purge_takes_all_and_once_a_minute():
     queue = Queue()
     for number in range(4):

@@ -1,127 +1,33 @@
 """Moves between queues: whatever comes in between, or cuts them short, a message is in one queue."""
 
 import asyncio
-import json
 
 import pytest
 
-from cloudlet.aws.call import Call
-from cloudlet.aws.identity import root_of
-from cloudlet.aws.models import Models
-from cloudlet.engines.memory_keys import MemoryKeys
-from cloudlet.kernel.blobs_memory import MemoryBlobs
-from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import StoreError
-from cloudlet.kernel.ids import Ids
-from cloudlet.kernel.logs_memory import MemoryLogs
-from cloudlet.shell.aws_face import AwsFace
-from cloudlet.wire.http1 import Head
 
-ACCOUNT = "000000000000"
-HEAD = Head(
-    "POST", b"/", b"/", b"", {}, keep_alive=True, content_length=0, chunked=False, expect_continue=False
-)
-MODELS = Models()
+from .inside import Cloud, arn, run, turns
 
 
-class Logs(MemoryLogs):
-    """Logs of queues that wait at a gate before each append to one of them, or end after some appends."""
-
-    def __init__(self):
-        super().__init__()
-        self.gated = None
-        self.gate = asyncio.Event()
-        self.waits = 0
-        self.left = None
-
-    async def append(self, log, batches, **options):
-        if not log.startswith("sqs/"):
-            return await super().append(log, batches, **options)
-        if self.gated is not None and f"/{self.gated}/" in log:
-            self.waits += 1
-            await self.gate.wait()
-        if self.left is not None:
-            if not self.left:
-                raise StoreError("the machine is gone")
-            self.left -= 1
-        return await super().append(log, batches, **options)
+async def queues_with_dead_letters(cloud):
+    """`queue` holds a and b, received once, and buries what has been; `dead` is empty."""
+    for name in ("dead", "queue"):
+        await cloud.call("CreateQueue", QueueName=name)
+    await cloud.policy(1)
+    for body in "ab":
+        await cloud.call("SendMessage", QueueUrl="/queue", MessageBody=body)
+    assert await cloud.receive("queue", VisibilityTimeout=0) == ["a", "b"]
 
 
-class Cloud:
-    """SQS's operations over stores that outlive it."""
-
-    def __init__(self):
-        self.clock = ManualClock()
-        self.keys = MemoryKeys(self.clock.monotonic_ms)
-        self.logs = Logs()
-        self.start()
-
-    def start(self):
-        self.face = AwsFace(
-            self.keys, self.logs, MemoryBlobs(self.clock, Ids()), self.clock, Ids(), models=MODELS
-        )
-        self.service = self.face.catalogue.service("sqs")
-
-    async def crash(self):
-        """What follows is another process on the same stores."""
-        self.logs.left = self.logs.gated = None
-        await self.face.close()
-        self.start()
-
-    async def call(self, name, **members):
-        operation = self.service.operation(name, "json")
-        params = operation.codec.parse(HEAD, json.dumps(members).encode(), {})
-        call = Call(root_of(ACCOUNT), "us-east-1", "id", self.clock, base_url="http://localhost")
-        return await self.face.desk.run(call, lambda rq: operation.declared.act(rq, params) or {})
-
-    async def receive(self, queue, **more):
-        found = await self.call("ReceiveMessage", QueueUrl=f"/{queue}", MaxNumberOfMessages=10, **more)
-        return [message["Body"] for message in found.get("Messages", [])]
-
-    async def drain(self, *queues):
-        """What can be received from queues, hidden messages included."""
-        self.clock.pass_ms(1_000_000)
-        found = []
-        for queue in queues:
-            while bodies := await self.receive(queue, VisibilityTimeout=40_000):
-                found += bodies
-        return sorted(found)
-
-    async def policy(self, count):
-        text = json.dumps({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": count}) if count else ""
-        await self.call("SetQueueAttributes", QueueUrl="/queue", Attributes={"RedrivePolicy": text})
-
-    async def queues_with_dead_letters(self):
-        """`queue` holds a and b, received once, and buries what has been; `dead` is empty."""
-        for name in ("dead", "queue"):
-            await self.call("CreateQueue", QueueName=name)
-        await self.policy(1)
-        for body in "ab":
-            await self.call("SendMessage", QueueUrl="/queue", MessageBody=body)
-        assert await self.receive("queue", VisibilityTimeout=0) == ["a", "b"]
-
-    async def status(self):
-        (task,) = (await self.call("ListMessageMoveTasks", SourceArn=arn("dead")))["Results"]
-        return task["Status"]
-
-
-def arn(name):
-    return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
-
-
-def run(scenario):
-    asyncio.run(asyncio.wait_for(scenario(), 30))
-
-
-async def turns():
-    for _ in range(20):
-        await asyncio.sleep(0)
+async def status(cloud):
+    (task,) = (await cloud.call("ListMessageMoveTasks", SourceArn=arn("dead")))["Results"]
+    return task["Status"]
 
 
 def test_a_consumer_does_not_overtake_a_move_task():
     async def scenario():
         cloud = Cloud()
-        await cloud.queues_with_dead_letters()
+        await queues_with_dead_letters(cloud)
         assert await cloud.receive("queue") == [], "both go to the dead-letter queue"
         await cloud.policy(3)
         cloud.logs.gated = "queue"
@@ -133,7 +39,7 @@ def test_a_consumer_does_not_overtake_a_move_task():
         assert not consuming.done(), "a message was given out on its way to another queue"
         cloud.logs.gate.set()
         assert await consuming == []
-        while await cloud.status() != "COMPLETED":
+        while await status(cloud) != "COMPLETED":
             await turns()
         assert await cloud.drain("queue", "dead") == ["a", "b"]
         await cloud.face.close()
@@ -144,7 +50,7 @@ def test_a_consumer_does_not_overtake_a_move_task():
 def test_a_policy_changed_in_the_middle_doubles_nothing():
     async def scenario():
         cloud = Cloud()
-        await cloud.queues_with_dead_letters()
+        await queues_with_dead_letters(cloud)
         cloud.logs.gated = "dead"
         burying = asyncio.ensure_future(cloud.receive("queue"))
         while not cloud.logs.waits:
@@ -164,7 +70,7 @@ def test_a_policy_changed_in_the_middle_doubles_nothing():
 def test_a_target_deleted_in_the_middle_takes_what_reached_it_with_it():
     async def scenario():
         cloud = Cloud()
-        await cloud.queues_with_dead_letters()
+        await queues_with_dead_letters(cloud)
         cloud.logs.gated = "dead"
         burying = asyncio.ensure_future(cloud.receive("queue"))
         while not cloud.logs.waits:
@@ -185,7 +91,7 @@ def test_a_target_deleted_in_the_middle_takes_what_reached_it_with_it():
 def test_a_burial_that_a_crash_cut_short(appends):
     async def scenario():
         cloud = Cloud()
-        await cloud.queues_with_dead_letters()
+        await queues_with_dead_letters(cloud)
         cloud.logs.left = appends
         if appends < 3:
             with pytest.raises(StoreError):
@@ -205,7 +111,7 @@ def test_a_burial_that_a_crash_cut_short(appends):
 def test_a_step_of_a_move_task_that_a_crash_cut_short(appends):
     async def scenario():
         cloud = Cloud()
-        await cloud.queues_with_dead_letters()
+        await queues_with_dead_letters(cloud)
         assert await cloud.receive("queue") == []
         await cloud.policy(3)
         cloud.logs.left = appends

@@ -24,6 +24,7 @@ sqs = Service(
     "sqs",
     missing=missing,
     found_elsewhere=("QueueUrl",),
+    texts_in_query={"QueueDoesNotExist": "The specified queue does not exist for this wsdl version."},
     throttling=Fault("RequestThrottled", "The request was denied because of too many concurrent calls."),
 )
 

@@ -29,6 +29,7 @@ from cloudlet.services.sqs.faults import (
     BatchTooLong,
     InvalidReceipt,
     InvalidValue,
+    OverLimit,
     UnknownAttribute,
     invalid,
     missing,
@@ -143,10 +144,18 @@ def receive_message(rq: Request, p: shapes.ReceiveMessageRequest) -> Result | Wa
     rules = queue.rules if target is not None else decide.Rules(
         queue.rules.is_fifo, queue.rules.retention_ms, None, queue.rules.is_deduplicated_by_group
     )  # fmt: skip
-    given = decide.receive(state, rules, rq.now_ms, 1 if count is None else count, hidden_ms, attempt)
+    wait_ms = (queue.record.wait_seconds if p.WaitTimeSeconds is None else p.WaitTimeSeconds) * 1000
+    try:
+        given = decide.receive(state, rules, rq.now_ms, 1 if count is None else count, hidden_ms, attempt)
+    except Fault as fault:
+        if fault.code != OverLimit.code or not wait_ms:
+            raise
+        given = decide.Given((), (), ())  # "If you use long polling, Amazon SQS returns no error messages"
     result = _messages(rq, queue, state, given, p)
     if not given.sequences and not given.records and not given.dead:
-        return _wait_or_nothing(rq, queue, state, p.WaitTimeSeconds)
+        if rq.waited_ms >= wait_ms:
+            return {}
+        return Wait(queue.log, wait_ms, state.shelf.next_visible_ms())
     if given.dead and target is not None:
         _bury(rq, queue, state, target, given)
     elif given.records:
@@ -154,13 +163,6 @@ def receive_message(rq: Request, p: shapes.ReceiveMessageRequest) -> Result | Wa
     if not given.sequences:
         raise Anew  # there may be others behind these
     return result
-
-
-def _wait_or_nothing(rq: Request, queue: Found, state: QueueState, asked: int | None) -> Result | Wait:
-    wait_ms = (queue.record.wait_seconds if asked is None else asked) * 1000
-    if rq.waited_ms >= wait_ms:
-        return {}
-    return Wait(queue.log, wait_ms, state.shelf.next_visible_ms())
 
 
 def _dead_letters(rq: Request, queue: Found) -> Found | None:

@@ -18,6 +18,7 @@ from cloudlet.aws import tags
 from cloudlet.aws.controller import Controller
 from cloudlet.aws.pages import BadToken, seal, unseal
 from cloudlet.aws.record import Key
+from cloudlet.aws.request import Anew
 from cloudlet.aws.service import Result
 from cloudlet.kernel.logs import LogName
 from cloudlet.services.sqs import attributes, decide
@@ -42,6 +43,7 @@ from cloudlet.services.sqs.queues import (
     on_queue,
     url_of,
 )
+from cloudlet.services.sqs.records import Deleted as MessagesDeleted
 from cloudlet.services.sqs.records import encode
 from cloudlet.services.sqs.transfer import look
 
@@ -184,6 +186,10 @@ def get_queue_attributes(rq: Request, p: shapes.GetQueueAttributesRequest) -> Re
     """A queue's attributes, and how many messages it has in each state."""
     queue = find(rq, p.QueueUrl)
     state = look(rq, queue)
+    overdue = state.shelf.overdue(rq.now_ms, rq.now_ms - queue.rules.retention_ms)
+    if overdue:
+        rq.append(queue.log, [encode(MessagesDeleted(tuple(overdue)))])
+        raise Anew  # there may be others behind these
     found = attributes.asked(queue, state, p.AttributeNames or (), rq.now_ms)
     return {"Attributes": found} if found else {}
 
