@@ -21,6 +21,8 @@ Theory of operation
         append, or a time reached -> first waiter -> answered      -> next waiter
                                                   -> waits again   -> (front of the queue)
 
+    A state that can be packed leaves a snapshot behind now and then, and when the cloud stops (snapshots.py).
+
     A log of which under half is live is rewritten: live records are appended again from the front, and the
     front is trimmed; a crash in between leaves some records twice, which `apply` must bear.
 """
@@ -36,6 +38,7 @@ from typing import cast
 from cloudlet.aws.alarms import Alarms
 from cloudlet.aws.drive import Rest, begin, unbroken
 from cloudlet.aws.request import Append, D, Derived, Wait
+from cloudlet.aws.snapshots import Begin, Packable, beside, load, save
 from cloudlet.aws.waiting import WaitingLine
 from cloudlet.kernel.batches import header
 from cloudlet.kernel.clock import Clock
@@ -47,6 +50,8 @@ from cloudlet.wire.kafka.records import decode, encode_value, encode_values
 log = logging.getLogger(__name__)
 
 REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
+SNAPSHOT_RECORDS_MIN = 50_000  # fewer are replayed in under half a second
+SNAPSHOT_AT_END_RECORDS_MIN = 20_000  # when the cloud stops there is time for one
 REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
 FETCHED_MAX = 5000  # records read ahead for operations that had to wait for them: above what one may ask for
 
@@ -62,7 +67,7 @@ class Again(Exception):
 class OpenLog:
     """One log in use."""
 
-    __slots__ = ("busy", "epoch", "name", "rewriting", "state", "stop")
+    __slots__ = ("busy", "epoch", "name", "packed", "rewriting", "state", "stop")
 
     def __init__(self, name: LogName, state: Derived, stop: Offset, epoch: int) -> None:
         self.name = name
@@ -70,6 +75,7 @@ class OpenLog:
         self.state = state
         self.stop = stop  # the offset after the last record applied
         self.busy: asyncio.Future[None] | None = None  # while an append is under way
+        self.packed = Offset(0)  # where the newest snapshot of the state stands
         self.rewriting = False
 
 
@@ -204,8 +210,9 @@ class Traffic:
         line = self._lines.get(opened.name)
         if line is not None:
             line.wake()
-        if not opened.rewriting and offset & 0xFF == 0:
+        if not opened.rewriting and offset & 0xFF < len(records):
             self._rewrite_if_due(opened)
+            self._pack_if_due(opened)
 
     # --- opening
 
@@ -223,6 +230,12 @@ class Traffic:
 
     async def _replayed(self, name: LogName, state: Derived) -> OpenLog:
         offset, epoch = self.logs.ends(name).start, self.logs.epoch(name)
+        packed = Offset(0)
+        if isinstance(state, Packable):
+            found = await load(self.logs, name, epoch, type(state))
+            if found is not None:
+                state, offset = cast(Derived, found.state), found.offset
+                packed = offset
         while offset < self.logs.ends(name).stop:
             batches = await self.logs.read(name, offset, bytes_max=REPLAY_BYTES)
             for at, _, _, value in decode(batches):
@@ -230,13 +243,16 @@ class Traffic:
                     state.apply(Offset(at), value or b"")
             offset = Offset(stop_of(batches))
             await asyncio.sleep(0)
-        return OpenLog(name, state, offset, epoch)
+        opened = OpenLog(name, state, offset, epoch)
+        opened.packed = packed
+        return opened
 
     async def drop(self, name: LogName) -> None:
         """Delete a log and its state; who waits for it runs again and finds it gone."""
         while (opened := self._open.get(name)) is not None and opened.busy is not None:
             await asyncio.shield(opened.busy)
         self._open.pop(name, None)
+        await self.logs.drop(beside(name))
         await self.logs.drop(name)
         line = self._lines.get(name)
         if line is not None:
@@ -304,20 +320,73 @@ class Traffic:
         finally:
             opened.rewriting = False
 
+    # --- snapshots
+
+    def _unpacked(self, opened: OpenLog) -> int:
+        """How many records a restart would have to replay."""
+        return opened.stop - max(opened.packed, self.logs.ends(opened.name).start)
+
+    def _pack_if_due(self, opened: OpenLog) -> None:
+        state = opened.state
+        if opened.rewriting or not isinstance(state, Packable):
+            return
+        if self._unpacked(opened) < max(SNAPSHOT_RECORDS_MIN, state.weight() // 2):
+            return
+        opened.rewriting = True
+        task = asyncio.ensure_future(self._pack(opened, state))
+        self._rewrites.add(task)
+        task.add_done_callback(self._rewrites.discard)
+
+    async def _pack(self, opened: OpenLog, state: Packable) -> None:
+        """Write a snapshot. Calls on this log wait while the state is packed, others go on."""
+        try:
+            while opened.busy is not None:
+                await asyncio.shield(opened.busy)
+            if self._open.get(opened.name) is not opened:
+                return
+            opened.busy = busy = asyncio.get_running_loop().create_future()
+            stop = opened.stop
+            slices: list[bytes] = []
+            try:
+                for packed in state.pack():
+                    slices.append(packed)
+                    await asyncio.sleep(0)
+            finally:
+                opened.busy = None
+                busy.set_result(None)
+            await save(self.logs, opened.name, slices, Begin(stop, opened.epoch))
+            opened.packed = stop
+        except StoreError as error:
+            log.warning("no snapshot of log %s: %r", opened.name, error)
+        finally:
+            opened.rewriting = False
+
+    async def _pack_all(self) -> None:
+        """Leave snapshots of long logs behind."""
+        for opened in list(self._open.values()):
+            state = opened.state
+            if isinstance(state, Packable) and self._unpacked(opened) >= SNAPSHOT_AT_END_RECORDS_MIN:
+                await self._pack(opened, state)
+
     async def forget(self) -> None:
         """Let every state go: the next user of a log replays what it holds then."""
+        await self._end_tasks()
+        self._opening.clear()
+        self._open.clear()
+        self._fetched.clear()
+
+    async def _end_tasks(self) -> None:
         tasks = [*self._rewrites, *self._opening.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         while busy := [opened.busy for opened in self._open.values() if opened.busy is not None]:
             await asyncio.wait(busy)
-        self._opening.clear()
-        self._open.clear()
-        self._fetched.clear()
 
     async def close(self) -> None:
         """End what runs in the background and tell who waits."""
+        await self._end_tasks()
+        await self._pack_all()
         await self.forget()
         for line in list(self._lines.values()):
             line.wake_all()

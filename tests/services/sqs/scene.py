@@ -34,6 +34,14 @@ class Queue:
             state.apply(offset, record)
         return state
 
+    def from_snapshot(self):
+        """The state as a snapshot brings it back."""
+        state = QueueState()
+        for packed in list(self.state.pack()):
+            state.unpack(packed)
+        state.unpacked()
+        return state
+
     def record(self, sequence):
         offset = self.state.shelf.messages[sequence].offset
         return read_sent(next(record for at, record in self.log if at == offset))

@@ -324,6 +324,37 @@ def test_a_move_cut_short_leaves_a_message_in_one_queue(cut, is_rewritten):
     assert queue.replayed().leaving is None
 
 
+@pytest.mark.parametrize("rules", [Rules(), FIFO])
+def test_a_snapshot_brings_back_all_that_can_be_seen(rules, monkeypatch):
+    monkeypatch.setattr("cloudlet.services.sqs.shelf.PACKED_MAX", 3)
+    queue = Queue(rules)
+    for number in range(20):
+        group, name = (f"g{number % 3}", str(number)) if rules.is_fifo else (None, None)
+        queue.send(str(number), group, name, delay_ms=1_000 * (number % 5 == 4))
+    for _, receipt in queue.receive(4)[:3]:
+        queue.delete(receipt)
+    queue.receive(1, attempt="try" if rules.is_fifo else None)
+    back = queue.from_snapshot()
+    assert facts(back, queue.now_ms) == facts(queue.state, queue.now_ms)
+    assert back.shelf.live_bytes() == queue.state.shelf.live_bytes()
+    assert back.next_sequence(0) == queue.state.next_sequence(0)
+    if rules.is_fifo:
+        assert back.repeatable("try", queue.now_ms) == queue.state.repeatable("try", queue.now_ms)
+        queue.state = back
+        assert queue.send("again", "g0", "0").record is None, "deduplication ids come back too"
+
+
+def test_a_snapshot_remembers_a_move_cut_short_and_what_has_arrived():
+    dead, queue = Queue(queue_id="dead"), Queue(Rules(receives_max=1))
+    queue.send("a")
+    queue.receive(visibility_ms=0)
+    queue.receive(dead_letters=dead, cut="between")
+    queue.state, dead.state = queue.from_snapshot(), dead.from_snapshot()
+    queue.settle(dead)
+    assert queue.counts() == (0, 0, 0)
+    assert bodies(dead.receive()) == ["a"]
+
+
 def test_rewriting_changes_nothing_that_can_be_seen():
     queue = Queue(FIFO)
     for number in range(20):

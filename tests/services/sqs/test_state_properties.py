@@ -137,6 +137,10 @@ class Machine(RuleBasedStateMachine):
     def crash(self):
         self.queue.state = self.queue.replayed()
 
+    @rule()
+    def restart(self):
+        self.queue.state = self.queue.from_snapshot()
+
     @invariant()
     def agrees(self):
         if not hasattr(self, "queue"):
@@ -147,6 +151,7 @@ class Machine(RuleBasedStateMachine):
         assert (ready, held + delayed) == (len(self.model) - len(hidden), len(hidden))
         assert delayed == sum(1 for life in hidden if not life.received)
         assert facts(self.queue.replayed(), now_ms) == facts(self.queue.state, now_ms)
+        assert facts(self.queue.from_snapshot(), now_ms) == facts(self.queue.state, now_ms)
         bodies = {sequence: self.queue.body(sequence) for sequence in self.queue.state.shelf.messages}
         assert bodies == {sequence: life.body for sequence, life in self.model.items()}
 

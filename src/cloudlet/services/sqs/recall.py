@@ -9,6 +9,7 @@ Absent  none
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import msgspec
 
@@ -52,6 +53,11 @@ class Deduplication:
         known = self._known.get(key)
         return known if known is not None and known.sent_ms + REMEMBERED_MS > now_ms else None
 
+    def all(self) -> Iterator[Remembered]:
+        """What brings every id back."""
+        for key, known in self._known.items():
+            yield Remembered(key, known.sent_ms, known.sequence, known.message_id)
+
     def keep(self, key: bytes, sequence: int, now_ms: int) -> list[Remembered]:
         """What replaces the record of the message that stands for a key."""
         known = self.find(key, now_ms)
@@ -90,6 +96,10 @@ class Attempts:
         attempt = self._attempts.get(name)
         return attempt if attempt is not None and attempt.now_ms + REMEMBERED_MS > now_ms else None
 
+    def all(self) -> list[tuple[str, Attempt]]:
+        """Every attempt, the oldest first."""
+        return list(self._attempts.items())
+
     def keep(self, name: str | None, offset: Offset, now_ms: int) -> list[Attempted]:
         """What replaces the record at `offset`, if that is where the attempt is kept."""
         attempt = self.find(name, now_ms) if name is not None else None
@@ -127,6 +137,10 @@ class Arrivals:
         if arrival is None or arrival.move < origin.move:
             return False
         return arrival.move > origin.move or origin.sequence in arrival.sequences
+
+    def all(self) -> list[tuple[str, Arrival]]:
+        """The last move of every source."""
+        return list(self._arrivals.items())
 
     def keep(self, source: str, offset: Offset) -> list[Arrived]:
         """What replaces the record at `offset`, if that is where the last move is kept."""

@@ -20,7 +20,9 @@ Theory of operation
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 
 import msgspec
 
@@ -33,10 +35,11 @@ FRAME_BYTES = 80  # what an append adds around a record
 LOOKED_AT_MAX = 1000  # messages that one decision may find expired or dead
 SLACK = 1000  # stale entries that a heap may hold for free
 GROUP_SLACK = 32
+PACKED_MAX = 8000  # messages that a snapshot takes in or out in one turn of the loop: some milliseconds
 FREED_MAX = 5000  # messages of a purged queue that one decision frees: about a millisecond
 
 
-class Message(msgspec.Struct, gc=False):
+class Message(msgspec.Struct, gc=False, array_like=True):
     """A live message; its body is in the log at `offset`. Times are cloud time, 0 where there is none."""
 
     offset: Offset
@@ -56,6 +59,23 @@ class Group(msgspec.Struct, gc=False):
     name: str
     sequences: list[int]
     start: int = 0
+
+
+class Packed(msgspec.Struct, array_like=True, gc=False):
+    """Some messages of a shelf; `groups` of a FIFO queue."""
+
+    sequences: list[int]
+    messages: list[Message]
+    groups: list[str]
+
+
+class Sums(msgspec.Struct, array_like=True, gc=False):
+    """What a shelf knows beside its messages."""
+
+    counts: list[int]
+    units: int
+    late: list[tuple[int, int]]
+    newest_sent_ms: int
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -87,6 +107,7 @@ class Shelf:
         self._newest_sent_ms = 0
         self._groups: dict[str, Group] = {}
         self._cleared: list[dict[int, Message]] = []
+        self._is_heap = True  # what a snapshot has brought is sorted, and a sorted list is a heap
 
     # --- what records do
 
@@ -185,6 +206,52 @@ class Shelf:
                 if message.status != READY
             ]
             heapify(self._timers)
+
+    # --- snapshots
+
+    def sums(self) -> Sums:
+        """What `restore` ends with."""
+        return Sums(self._counts, self._units, self._late, self._newest_sent_ms)
+
+    def pack(self) -> Iterator[Packed]:
+        """All messages, some at a time."""
+        keys, values = iter(self.messages), iter(self.messages.values())
+        while sequences := list(islice(keys, PACKED_MAX)):
+            messages = list(islice(values, PACKED_MAX))
+            groups = [message.group.name for message in messages if message.group is not None]
+            if groups:
+                messages = [msgspec.structs.replace(message, group=None) for message in messages]
+            yield Packed(sequences, messages, groups)
+
+    def restore(self, packed: Packed) -> None:
+        """Take messages in, into a shelf that began empty."""
+        self.messages.update(zip(packed.sequences, packed.messages, strict=True))
+        pairs = zip(packed.sequences, packed.messages, strict=True)
+        if packed.groups:
+            for name, (sequence, message) in zip(packed.groups, pairs, strict=True):
+                self._join(sequence, message, name)
+            pairs = zip(packed.sequences, packed.messages, strict=True)
+        else:
+            ready = [sequence for sequence, message in pairs if message.status == READY]
+            before = [*self._ready[-1:], *ready]
+            self._is_heap = self._is_heap and before == sorted(before)
+            self._ready += ready
+            pairs = zip(packed.sequences, packed.messages, strict=True)
+        self._timers += [
+            (message.visible_ms, sequence) for sequence, message in pairs if message.status != READY
+        ]
+
+    def restored(self, sums: Sums) -> None:
+        """The last messages were taken in."""
+        self._counts, self._units, self._late = sums.counts, sums.units, sums.late
+        self._newest_sent_ms = sums.newest_sent_ms
+        for group in self._groups.values():
+            head = group.sequences[group.start]
+            if self.messages[head].status == READY:
+                self._ready.append(head)
+        if not self._is_heap or self._groups:
+            self._ready.sort()
+        self._timers.sort()
 
     # --- time
 

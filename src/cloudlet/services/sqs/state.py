@@ -23,8 +23,13 @@ Theory of operation
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
 from cloudlet.kernel.logs import Offset
-from cloudlet.services.sqs.recall import Arrivals, Attempt, Attempts, Deduplication, Known
+from cloudlet.services.sqs.recall import Arrival, Arrivals, Attempt, Attempts, Deduplication, Known
 from cloudlet.services.sqs.records import (
     AnyHead,
     Arrived,
@@ -43,11 +48,43 @@ from cloudlet.services.sqs.records import (
     encode,
     read_head,
 )
-from cloudlet.services.sqs.shelf import DELAYED, HELD, READY, Message, Shelf, units_of
+from cloudlet.services.sqs.shelf import (
+    DELAYED,
+    HELD,
+    PACKED_MAX,
+    READY,
+    Message,
+    Packed,
+    Shelf,
+    Sums,
+    units_of,
+)
 
 PURGE_INTERVAL_MS = 60_000  # "You can purge a queue once every 60 seconds"
 SEQUENCES_PER_MS = 1 << 12  # a sequence is at least its time times this, so it grows though the log forgets
 NOWHERE = Offset(-1)
+
+
+class Facts(msgspec.Struct, array_like=True, gc=False):
+    """A snapshot's first slice: all but messages and deduplication ids."""
+
+    sums: Sums
+    attempts: list[tuple[str, Attempt]]
+    arrivals: list[tuple[str, Arrival]]
+    moves: int
+    departed: int
+    leaving: Leaving | None
+    purged_ms: int
+    last_sequence: int
+    now_ms: int
+    leaving_offset: Offset
+    departed_offset: Offset
+    purged_offset: Offset
+
+
+_decode_facts = msgspec.msgpack.Decoder(Facts).decode
+_decode_packed = msgspec.msgpack.Decoder(Packed).decode
+_decode_remembered = msgspec.msgpack.Decoder(list[Remembered]).decode
 
 
 class QueueState:
@@ -63,6 +100,7 @@ class QueueState:
         self.leaving: Leaving | None = None  # the move that has begun
         self.purged_ms = 0
         self.last_sequence = 0
+        self._facts: Facts | None = None  # while a snapshot is taken in
         self._now_ms = 0  # the newest time in any record
         self._leaving_offset = NOWHERE
         self._departed_offset = NOWHERE
@@ -222,6 +260,62 @@ class QueueState:
             if message.received != count or message.visible_ms != attempt.visible_ms:
                 return None
         return attempt
+
+    # --- snapshots
+
+    def weight(self) -> int:
+        """How many messages there are."""
+        return len(self.shelf.messages)
+
+    def pack(self) -> Iterator[bytes]:
+        """The facts first, then messages, then what is remembered of messages gone."""
+        yield encode(
+            Facts(
+                self.shelf.sums(),
+                self.attempts.all(),
+                self.arrivals.all(),
+                self.moves,
+                self.departed,
+                self.leaving,
+                self.purged_ms,
+                self.last_sequence,
+                self._now_ms,
+                self._leaving_offset,
+                self._departed_offset,
+                self._purged_offset,
+            )
+        )
+        for packed in self.shelf.pack():
+            yield b"m" + encode(packed)
+        remembered = self.deduplication.all()
+        while some := list(islice(remembered, PACKED_MAX)):
+            yield b"d" + encode(some)
+
+    def unpack(self, packed: bytes) -> None:
+        """Take one slice in, in the order of `pack`."""
+        if self._facts is None:
+            self._facts = _decode_facts(packed)
+        elif packed.startswith(b"m"):
+            self.shelf.restore(_decode_packed(memoryview(packed)[1:]))
+        else:
+            for each in _decode_remembered(memoryview(packed)[1:]):
+                known = Known(each.sent_ms, each.sequence, each.message_id)
+                self.deduplication.add(each.key, known, self._facts.now_ms)
+
+    def unpacked(self) -> None:
+        """The last slice was taken in."""
+        facts = self._facts
+        assert facts is not None, "a snapshot has its facts"
+        self._facts = None
+        self.shelf.restored(facts.sums)
+        for name, attempt in facts.attempts:
+            self.attempts.add(name, attempt)
+        for source, arrival in facts.arrivals:
+            self.arrivals.add(source, arrival.move, tuple(arrival.sequences), arrival.offset)
+        self.moves, self.departed, self.leaving = facts.moves, facts.departed, facts.leaving
+        self.purged_ms, self.last_sequence, self._now_ms = facts.purged_ms, facts.last_sequence, facts.now_ms
+        self._leaving_offset, self._departed_offset = facts.leaving_offset, facts.departed_offset
+        self._purged_offset = facts.purged_offset
 
     # --- rewriting the log
 
