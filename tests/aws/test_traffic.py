@@ -211,6 +211,46 @@ def test_a_log_of_which_little_is_live_is_rewritten(monkeypatch):
     asyncio.run(scenario())
 
 
+class HoardingLogs(MemoryLogs):
+    """Logs whose bytes do not go when they are trimmed, as those of a segment that is not full."""
+
+    def __init__(self):
+        super().__init__()
+        self.trims = self.written = 0
+
+    async def append(self, log, batches, **options):
+        self.written += len(batches)
+        return await super().append(log, batches, **options)
+
+    async def trim(self, log, start):
+        self.trims += 1
+        await super().trim(log, start)
+
+    def size(self, log):
+        return self.written
+
+
+def test_a_log_whose_bytes_stay_is_rewritten_once(monkeypatch):
+    monkeypatch.setattr("cloudlet.aws.traffic.REWRITE_BYTES_MIN", 1000)
+
+    async def scenario():
+        scene = Scene(logs=HoardingLogs())
+        for number in range(1000):
+            await scene.put(number)
+        for _ in range(990):
+            await scene.take()
+        await asyncio.sleep(0.01)
+        trims = scene.logs.trims
+        assert trims > 0
+        for number in range(1000, 1600):
+            await scene.put(number)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert scene.logs.trims == trims
+
+    asyncio.run(scenario())
+
+
 class Counter(Record):
     value: int
 

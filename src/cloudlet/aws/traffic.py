@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 
 REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
 SNAPSHOT_RECORDS_MIN = 50_000  # fewer are replayed in under half a second
+SNAPSHOT_SHARE = 10  # a larger state is packed once a tenth as many records are new: some 3 us of each
 SNAPSHOT_AT_END_RECORDS_MIN = 20_000  # when the cloud stops there is time for one
 REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
 FETCHED_MAX = 5000  # records read ahead for operations that had to wait for them: above what one may ask for
@@ -67,7 +68,7 @@ class Again(Exception):
 class OpenLog:
     """One log in use."""
 
-    __slots__ = ("busy", "epoch", "name", "packed", "rewriting", "state", "stop")
+    __slots__ = ("busy", "epoch", "name", "packed", "rewriting", "rewritten_bytes", "state", "stop")
 
     def __init__(self, name: LogName, state: Derived, stop: Offset, epoch: int) -> None:
         self.name = name
@@ -77,6 +78,7 @@ class OpenLog:
         self.busy: asyncio.Future[None] | None = None  # while an append is under way
         self.packed = Offset(0)  # where the newest snapshot of the state stands
         self.rewriting = False
+        self.rewritten_bytes = 0  # what the last rewrite left: bytes go with their segment, so not all do
 
 
 class Traffic:
@@ -288,7 +290,7 @@ class Traffic:
 
     def _rewrite_if_due(self, opened: OpenLog) -> None:
         size = self.logs.size(opened.name)
-        if size < REWRITE_BYTES_MIN or opened.state.live_bytes() * 2 > size:
+        if size < max(REWRITE_BYTES_MIN, 2 * opened.rewritten_bytes) or opened.state.live_bytes() * 2 > size:
             return
         opened.rewriting = True
         task = asyncio.ensure_future(self._rewrite(opened))
@@ -315,6 +317,7 @@ class Traffic:
                 await asyncio.sleep(0)
             if self._open.get(opened.name) is opened:
                 await self.logs.trim(opened.name, start)
+                opened.rewritten_bytes = self.logs.size(opened.name)
         except StoreError as error:
             log.warning("rewriting log %s stopped: %r", opened.name, error)
         finally:
@@ -330,7 +333,7 @@ class Traffic:
         state = opened.state
         if opened.rewriting or not isinstance(state, Packable):
             return
-        if self._unpacked(opened) < max(SNAPSHOT_RECORDS_MIN, state.weight() // 2):
+        if self._unpacked(opened) < max(SNAPSHOT_RECORDS_MIN, state.weight() // SNAPSHOT_SHARE):
             return
         opened.rewriting = True
         task = asyncio.ensure_future(self._pack(opened, state))
