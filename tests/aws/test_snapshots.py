@@ -33,8 +33,8 @@ class Shelves(Stock):
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr("cloudlet.aws.traffic.SNAPSHOT_RECORDS_MIN", 100)
-    monkeypatch.setattr("cloudlet.aws.traffic.SNAPSHOT_AT_END_RECORDS_MIN", 10)
+    monkeypatch.setattr("cloudlet.aws.upkeep.SNAPSHOT_RECORDS_MIN", 100)
+    monkeypatch.setattr("cloudlet.aws.upkeep.SNAPSHOT_AT_END_RECORDS_MIN", 10)
 
 
 class Warehouse(Scene):
@@ -171,6 +171,37 @@ def test_dropping_a_log_drops_its_snapshot():
         await scene.traffic.close()
         scene.restart()
         await scene.run(lambda rq: rq.drop_log(LOG))
+        assert list(scene.logs.names()) == []
+
+    run(scenario)
+
+
+def test_a_log_that_a_restore_has_brought_back_is_packed_again():
+    async def scenario():
+        scene = Warehouse()
+        await scene.filled()
+        await scene.traffic.close()
+        for name in list(scene.logs.names()):
+            await scene.logs.fence(name, 5)
+        scene.restart()
+        held = set((await scene.state()).held)
+        await scene.traffic.close()
+        scene.restart()
+        state = await scene.state()
+        assert set(state.held) == held
+        assert state.applied == 0
+
+    run(scenario)
+
+
+def test_a_log_dropped_while_its_snapshot_is_written_leaves_nothing():
+    async def scenario():
+        scene = Warehouse(logs=GatedLogs(beside(LOG), asyncio.Event()))
+        await scene.filled()
+        await asyncio.sleep(0.01)
+        await scene.run(lambda rq: rq.drop_log(LOG))
+        scene.logs.gate.set()
+        await asyncio.sleep(0.01)
         assert list(scene.logs.names()) == []
 
     run(scenario)

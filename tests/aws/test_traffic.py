@@ -192,7 +192,7 @@ def test_a_dropped_log_starts_anew():
 
 
 def test_a_log_of_which_little_is_live_is_rewritten(monkeypatch):
-    monkeypatch.setattr("cloudlet.aws.traffic.REWRITE_BYTES_MIN", 1000)
+    monkeypatch.setattr("cloudlet.aws.upkeep.REWRITE_BYTES_MIN", 1000)
 
     async def scenario():
         scene = Scene()
@@ -231,7 +231,7 @@ class HoardingLogs(MemoryLogs):
 
 
 def test_a_log_whose_bytes_stay_is_rewritten_once(monkeypatch):
-    monkeypatch.setattr("cloudlet.aws.traffic.REWRITE_BYTES_MIN", 1000)
+    monkeypatch.setattr("cloudlet.aws.upkeep.REWRITE_BYTES_MIN", 1000)
 
     async def scenario():
         scene = Scene(logs=HoardingLogs())

@@ -87,14 +87,15 @@ async def save(logs: Logs, name: LogName, slices: Sequence[bytes], begin: Begin)
     """Write a snapshot, and let the one before go."""
     await logs.sync()
     log = beside(name)
-    first = await logs.append(log, encode_value(_encode(begin), 0))
+    epoch = logs.epoch(log)
+    first = await logs.append(log, encode_value(_encode(begin), 0), epoch=epoch)
     checksum = 0
     for packed in slices:
         checksum = zlib.crc32(packed, checksum)
-        await logs.append(log, encode_value(_encode(Slice(packed)), 0))
+        await logs.append(log, encode_value(_encode(Slice(packed)), 0), epoch=epoch)
         await asyncio.sleep(0)
     end = End(len(slices), checksum)
-    await logs.append(log, encode_value(_encode(end), 0), durability=Durability.SYNC)
+    await logs.append(log, encode_value(_encode(end), 0), epoch=epoch, durability=Durability.SYNC)
     await logs.trim(log, first)
 
 

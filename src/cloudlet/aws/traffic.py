@@ -38,22 +38,17 @@ from typing import cast
 from cloudlet.aws.alarms import Alarms
 from cloudlet.aws.drive import Rest, begin, unbroken
 from cloudlet.aws.request import Append, D, Derived, Wait
-from cloudlet.aws.snapshots import Begin, Packable, beside, load, save
+from cloudlet.aws.snapshots import Packable, beside, load
+from cloudlet.aws.upkeep import REPLAY_BYTES, OpenLog, Upkeep, stop_of
 from cloudlet.aws.waiting import WaitingLine
-from cloudlet.kernel.batches import header
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import OutcomeUnknown, OutOfRange, StoreError
+from cloudlet.kernel.fault import OutcomeUnknown, OutOfRange
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.logs import LogName, Logs, Offset
 from cloudlet.wire.kafka.records import decode, encode_value, encode_values
 
 log = logging.getLogger(__name__)
 
-REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
-SNAPSHOT_RECORDS_MIN = 50_000  # fewer are replayed in under half a second
-SNAPSHOT_SHARE = 10  # a larger state is packed once a tenth as many records are new: some 3 us of each
-SNAPSHOT_AT_END_RECORDS_MIN = 20_000  # when the cloud stops there is time for one
-REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
 FETCHED_MAX = 5000  # records read ahead for operations that had to wait for them: above what one may ask for
 
 
@@ -63,22 +58,6 @@ class Again(Exception):
     def __init__(self, ready: Awaitable[object]) -> None:
         super().__init__()
         self.ready = ready
-
-
-class OpenLog:
-    """One log in use."""
-
-    __slots__ = ("busy", "epoch", "name", "packed", "rewriting", "rewritten_bytes", "state", "stop")
-
-    def __init__(self, name: LogName, state: Derived, stop: Offset, epoch: int) -> None:
-        self.name = name
-        self.epoch = epoch  # what is decided on this state is refused once the log is in a higher one
-        self.state = state
-        self.stop = stop  # the offset after the last record applied
-        self.busy: asyncio.Future[None] | None = None  # while an append is under way
-        self.packed = Offset(0)  # where the newest snapshot of the state stands
-        self.rewriting = False
-        self.rewritten_bytes = 0  # what the last rewrite left: bytes go with their segment, so not all do
 
 
 class Traffic:
@@ -93,7 +72,7 @@ class Traffic:
         self._opening: dict[LogName, asyncio.Task[None]] = {}
         self._lines: dict[LogName, WaitingLine] = {}
         self._fetched: dict[tuple[LogName, Offset], bytes] = {}
-        self._rewrites: set[asyncio.Task[None]] = set()
+        self._upkeep = Upkeep(logs, self.append, lambda opened: self._open.get(opened.name) is opened)
 
     # --- what a Request offers
 
@@ -212,9 +191,8 @@ class Traffic:
         line = self._lines.get(opened.name)
         if line is not None:
             line.wake()
-        if not opened.rewriting and offset & 0xFF < len(records):
-            self._rewrite_if_due(opened)
-            self._pack_if_due(opened)
+        if offset & 0xFF < len(records):
+            self._upkeep.look(opened)
 
     # --- opening
 
@@ -254,6 +232,8 @@ class Traffic:
         while (opened := self._open.get(name)) is not None and opened.busy is not None:
             await asyncio.shield(opened.busy)
         self._open.pop(name, None)
+        if opened is not None:
+            await self._upkeep.end(opened)
         await self.logs.drop(beside(name))
         await self.logs.drop(name)
         line = self._lines.get(name)
@@ -286,91 +266,6 @@ class Traffic:
         """How many calls wait, for all logs together."""
         return sum(len(line) for line in self._lines.values())
 
-    # --- rewriting
-
-    def _rewrite_if_due(self, opened: OpenLog) -> None:
-        size = self.logs.size(opened.name)
-        if size < max(REWRITE_BYTES_MIN, 2 * opened.rewritten_bytes) or opened.state.live_bytes() * 2 > size:
-            return
-        opened.rewriting = True
-        task = asyncio.ensure_future(self._rewrite(opened))
-        self._rewrites.add(task)
-        task.add_done_callback(self._rewrites.discard)
-
-    async def _rewrite(self, opened: OpenLog) -> None:
-        """Append what is live again, from the front up to where the log stops now, and trim the front."""
-        try:
-            start, stop = self.logs.ends(opened.name)
-            while start < stop and self._open.get(opened.name) is opened:
-                batch = await self.logs.read(opened.name, start, bytes_max=REPLAY_BYTES)
-                while opened.busy is not None:
-                    await asyncio.shield(opened.busy)
-                kept: list[bytes] = []
-                for at, _, _, value in decode(batch):
-                    if start <= at < stop:
-                        again = opened.state.keep(Offset(at), value or b"")
-                        if again is not None:
-                            kept.append(again)
-                start = Offset(min(stop_of(batch), stop))
-                if kept and self._open.get(opened.name) is opened:
-                    await self.append(Append(opened.name, kept, opened.stop))
-                await asyncio.sleep(0)
-            if self._open.get(opened.name) is opened:
-                await self.logs.trim(opened.name, start)
-                opened.rewritten_bytes = self.logs.size(opened.name)
-        except StoreError as error:
-            log.warning("rewriting log %s stopped: %r", opened.name, error)
-        finally:
-            opened.rewriting = False
-
-    # --- snapshots
-
-    def _unpacked(self, opened: OpenLog) -> int:
-        """How many records a restart would have to replay."""
-        return opened.stop - max(opened.packed, self.logs.ends(opened.name).start)
-
-    def _pack_if_due(self, opened: OpenLog) -> None:
-        state = opened.state
-        if opened.rewriting or not isinstance(state, Packable):
-            return
-        if self._unpacked(opened) < max(SNAPSHOT_RECORDS_MIN, state.weight() // SNAPSHOT_SHARE):
-            return
-        opened.rewriting = True
-        task = asyncio.ensure_future(self._pack(opened, state))
-        self._rewrites.add(task)
-        task.add_done_callback(self._rewrites.discard)
-
-    async def _pack(self, opened: OpenLog, state: Packable) -> None:
-        """Write a snapshot. Calls on this log wait while the state is packed, others go on."""
-        try:
-            while opened.busy is not None:
-                await asyncio.shield(opened.busy)
-            if self._open.get(opened.name) is not opened:
-                return
-            opened.busy = busy = asyncio.get_running_loop().create_future()
-            stop = opened.stop
-            slices: list[bytes] = []
-            try:
-                for packed in state.pack():
-                    slices.append(packed)
-                    await asyncio.sleep(0)
-            finally:
-                opened.busy = None
-                busy.set_result(None)
-            await save(self.logs, opened.name, slices, Begin(stop, opened.epoch))
-            opened.packed = stop
-        except StoreError as error:
-            log.warning("no snapshot of log %s: %r", opened.name, error)
-        finally:
-            opened.rewriting = False
-
-    async def _pack_all(self) -> None:
-        """Leave snapshots of long logs behind."""
-        for opened in list(self._open.values()):
-            state = opened.state
-            if isinstance(state, Packable) and self._unpacked(opened) >= SNAPSHOT_AT_END_RECORDS_MIN:
-                await self._pack(opened, state)
-
     async def forget(self) -> None:
         """Let every state go: the next user of a log replays what it holds then."""
         await self._end_tasks()
@@ -379,7 +274,8 @@ class Traffic:
         self._fetched.clear()
 
     async def _end_tasks(self) -> None:
-        tasks = [*self._rewrites, *self._opening.values()]
+        await self._upkeep.end_all()
+        tasks = list(self._opening.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -389,7 +285,8 @@ class Traffic:
     async def close(self) -> None:
         """End what runs in the background and tell who waits."""
         await self._end_tasks()
-        await self._pack_all()
+        for opened in list(self._open.values()):
+            await self._upkeep.pack_at_end(opened)
         await self.forget()
         for line in list(self._lines.values()):
             line.wake_all()
@@ -405,16 +302,6 @@ async def _release_after(writing: Awaitable[None], held: Sequence[OpenLog]) -> N
         for opened in held:
             opened.busy = None
         busy.set_result(None)
-
-
-def stop_of(batches: bytes) -> int:
-    """The offset after the last one of whole batches, whether or not they carry data."""
-    position, stop = 0, 0
-    while position < len(batches):
-        found = header(batches, position)
-        stop = found.base_offset + found.last_offset_delta + 1
-        position += found.size_bytes
-    return stop
 
 
 def record_at(batch: bytes, offset: Offset) -> bytes:
