@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from cloudlet.aws.request import Append, Derived
 from cloudlet.aws.snapshots import Begin, Packable, save
@@ -28,6 +28,7 @@ REPLAY_BYTES = 64 << 10  # a slice of a replay: some 2 ms of a loop turn
 SNAPSHOT_RECORDS_MIN = 50_000  # fewer are replayed in under half a second
 SNAPSHOT_SHARE = 10  # a larger state is packed once a tenth as many records are new: some 3 us of each
 SNAPSHOT_AT_END_RECORDS_MIN = 20_000  # when the cloud stops there is time for one
+KEPT_MAX = 16  # records of one append of a rewrite: whoever reads one decodes those before it too
 REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
 
 
@@ -104,23 +105,26 @@ class Upkeep:
             start, stop = self._logs.ends(opened.name)
             while start < stop and self._is_open(opened):
                 batch = await self._logs.read(opened.name, start, bytes_max=REPLAY_BYTES)
-                while opened.busy is not None:
-                    await asyncio.shield(opened.busy)
-                kept: list[bytes] = []
-                for at, _, _, value in decode(batch):
-                    if start <= at < stop:
-                        again = opened.state.keep(Offset(at), value or b"")
-                        if again is not None:
-                            kept.append(again)
+                records = [
+                    (Offset(at), value or b"") for at, _, _, value in decode(batch) if start <= at < stop
+                ]
+                for first in range(0, len(records), KEPT_MAX):
+                    await self._keep(opened, records[first : first + KEPT_MAX])
                 start = Offset(min(stop_of(batch), stop))
-                if kept and self._is_open(opened):
-                    await self._append(Append(opened.name, kept, opened.stop))
                 await asyncio.sleep(0)
             if self._is_open(opened):
                 await self._logs.trim(opened.name, start)
                 opened.rewritten_bytes = self._logs.size(opened.name)
         except StoreError as error:
             log.warning("rewriting log %s stopped: %r", opened.name, error)
+
+    async def _keep(self, opened: OpenLog, records: Sequence[tuple[Offset, bytes]]) -> None:
+        """Append what is live of some records; nothing comes between the decision and the append."""
+        while opened.busy is not None:
+            await asyncio.shield(opened.busy)
+        kept = [again for at, value in records if (again := opened.state.keep(at, value)) is not None]
+        if kept and self._is_open(opened):
+            await self._append(Append(opened.name, kept, opened.stop))
 
     # --- snapshots
 
