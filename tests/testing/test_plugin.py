@@ -10,6 +10,8 @@ import time
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 import cloudlet
 
 SOURCE = Path(cloudlet.__file__).parents[1]
@@ -159,3 +161,35 @@ def is_alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    "within", [(), (sys.executable, "-m", "cloudlet", "run", "--")], ids=["alone", "in run"]
+)
+def test_an_init_file_is_made_before_the_first_test(tmp_path, within):
+    (tmp_path / "shop.toml").write_text('[[queues]]\nname = "orders"\n[[buckets]]\nname = "photos"\n')
+    (tmp_path / "pytest.ini").write_text("[pytest]\ncloudlet_init = shop.toml\n")
+    (tmp_path / "test_it.py").write_text(INIT_TEST)
+    words = [*within, sys.executable, "-m", "pytest", "-q", *PLUGIN, "-p", "no:cacheprovider", str(tmp_path)]
+    outcome = subprocess.run(
+        words, env=environment(), check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+    (tmp_path / "shop.toml").write_text("[[topics]]")
+    outcome = subprocess.run(
+        words, env=environment(), check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert outcome.returncode == 1
+    assert "shop.toml: [[topics]]: topics are not available yet" in outcome.stdout
+
+
+INIT_TEST = """
+import boto3
+
+def test_it(cloudlet):
+    place = {"endpoint_url": cloudlet.url, "region_name": cloudlet.region}
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    assert boto3.client("sqs", **place, **keys).get_queue_url(QueueName="orders")
+    assert boto3.client("s3", **place, **keys).head_bucket(Bucket="photos")
+"""

@@ -7,6 +7,7 @@ Absent  kafka, fault and console come with their features
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
     5  it could not start             6  the running cloud refused
+    7  what --init asks for cannot be made, or is there and differs
 """
 
 from __future__ import annotations
@@ -26,16 +27,19 @@ HELD = 3
 PORT_TAKEN = 4
 FAILED = 5
 REFUSED = 6
+NOT_MADE = 7
 
 BARE = ("--kafka-security",)
 
-PORTS_HELP = "auto: free ones, picked once per data folder and kept. [default: default]"
+PORTS_HELP = "auto: free ones, picked once per data folder and kept; aws=PORT: this one. [default: default]"
+
+INIT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 
 F = TypeVar("F", bound=Callable[..., object])
 
 NOT_YET = {
     "brokers": "--brokers", "kafka": "--kafka", "kafka_security": "--kafka-security", "keys": "--keys",
-    "logs": "--logs", "blobs": "--blobs", "init": "--init",
+    "logs": "--logs", "blobs": "--blobs",
 }  # fmt: skip
 """Flags of faces and engines that are still to come: known, and refused by name."""
 
@@ -61,7 +65,7 @@ def data_option(command: F) -> F:
 def start_options(command: F) -> F:
     """The flags of every command that starts a cloud."""
     for option in (
-        click.option("--ports", type=click.Choice(["auto", "default"]), default=None, help=PORTS_HELP),
+        click.option("--ports", metavar="auto|default|aws=PORT", default=None, help=PORTS_HELP),
         click.option("--only", default="aws", show_default=True, help="The faces to start, comma-separated."),
         click.option("--host", default=None, help="The address to listen on. [default: 127.0.0.1 and ::1]"),
         click.option("--advertise", default=None, metavar="NAME", help="The name that clients are told."),
@@ -70,6 +74,10 @@ def start_options(command: F) -> F:
         click.option("--strict", is_flag=True, help="Refuse keys that are unknown."),
         click.option("--sync", is_flag=True, help="Sync every write to the disk before it is acknowledged."),
         click.option("--data-events", is_flag=True, help="Record data events (messages sent, …) too."),
+        click.option(
+            "--init", default=None, metavar="FILE", type=INIT_FILE,
+            help="What is to be there at start: queues and buckets, in TOML.",
+        ),
         *(click.option(flag, hidden=True, is_flag=flag in BARE, default=None) for flag in NOT_YET.values()),
     ):  # fmt: skip
         command = option(command)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from cloudlet.cli.main import FAILED, HELD, NOT_YET, PORT_TAKEN
+from cloudlet.cli.main import FAILED, HELD, NOT_MADE, NOT_YET, PORT_TAKEN, USAGE
 from cloudlet.cli.running import default_folder, environment
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
@@ -46,6 +46,8 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     if not re.fullmatch(r"\d{12}", str(flags["account"])):
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
     flags["ports"] = flags["ports"] or "default"
+    if not re.fullmatch(r"auto|default|aws=[1-9]\d{0,4}", str(flags["ports"])):
+        raise click.UsageError(f"--ports {flags['ports']}: this is auto, default or aws=PORT.")
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
@@ -57,6 +59,8 @@ def up(chosen: Settings) -> int:
     )
     from cloudlet.shell.cloud import Cloud, PortTaken, serve_cloud
     from cloudlet.shell.folder import FolderHeld, UnknownFormat
+    from cloudlet.shell.init_file import BadFile
+    from cloudlet.shell.initialise import NotMade
 
     def ready(cloud: Cloud) -> None:
         announce({"endpoints": cloud.endpoints, "ready_ms": ready_ms(), "data": str(cloud.data)})
@@ -69,6 +73,10 @@ def up(chosen: Settings) -> int:
     except PortTaken as error:
         announce({"error": str(error), "status": PORT_TAKEN})
         return PORT_TAKEN
+    except (BadFile, NotMade) as error:
+        status = USAGE if isinstance(error, BadFile) else NOT_MADE
+        announce({"error": str(error), "status": status})
+        return status
     except OSError as error:
         announce({"error": f"The cloud cannot start: {error}", "status": FAILED})
         return FAILED
@@ -117,10 +125,15 @@ def up_detached(chosen: Settings) -> int:
     report(said)
     if "error" in said:
         process.wait()
-        status = said.get("status", FAILED)
-        assert isinstance(status, int)
-        return status
+        return status_of(said)
     return 0
+
+
+def status_of(said: Mapping[str, object]) -> int:
+    """The exit status of a cloud that has said why it does not start."""
+    status = said.get("status", FAILED)
+    assert isinstance(status, int)
+    return status
 
 
 def spawn(chosen: Settings) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
@@ -159,7 +172,11 @@ def arguments(chosen: Settings) -> Sequence[str]:
     """The command line that says these settings."""
     words = ["--data", chosen.data, "--ports", chosen.ports, "--only", ",".join(chosen.only)]
     words += ["--account", chosen.account, "--region", chosen.region]
-    for flag, value in (("--host", chosen.host), ("--advertise", chosen.advertise)):
+    for flag, value in (
+        ("--host", chosen.host),
+        ("--advertise", chosen.advertise),
+        ("--init", chosen.init),
+    ):
         words += [flag, value] if value else []
     for flag, is_set in (
         ("--ephemeral", chosen.ephemeral),
@@ -176,7 +193,8 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
     cloud, said = spawn(chosen)
     if "error" in said:
         report(said)
-        return FAILED
+        cloud.wait()
+        return status_of(said)
     endpoints = said["endpoints"]
     assert isinstance(endpoints, dict)
     try:

@@ -2,8 +2,8 @@
 
 State   none
 Source  docs/cli.md
-Absent  --brokers, --kafka, --kafka-security, --keys, --logs, --blobs and --init come with the faces and
-        engines that they configure, and are refused by name until then
+Absent  --brokers, --kafka, --kafka-security, --keys, --logs and --blobs come with the faces and engines that
+        they configure, and are refused by name until then
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Settings:
 
     data: str
     ephemeral: bool = False
-    ports: str = "default"  # "auto": free ones, picked once per data folder and kept
+    ports: str = "default"  # "auto": free ones, picked once per data folder and kept; or "aws=PORT"
     only: tuple[str, ...] = FACES
     host: str | None = None  # None: 127.0.0.1 and ::1
     advertise: str | None = None
@@ -32,6 +32,13 @@ class Settings:
     strict: bool = False
     sync: bool = False
     data_events: bool = False
+    init: str | None = None  # a file that says what is to be there at start
+
+    @property
+    def aws_port(self) -> int:
+        """The port of the AWS face that `ports` names, 0 where it names none."""
+        face, _, port = self.ports.partition("=")
+        return int(port) if face == "aws" else 0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from cloudlet.aws.controller import Controllers
 from cloudlet.aws.events import EVENTS_LOG, Events
 from cloudlet.aws.gateway import Gateway
 from cloudlet.aws.identity import Identities
+from cloudlet.aws.inside import Inside
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.models import Models
 from cloudlet.aws.origin import OriginGuard
@@ -72,6 +73,10 @@ class AwsFace:
             region=region,
             records_data_events=records_data_events,
         )
+
+    def inside(self, name: str, base_url: str) -> Inside:
+        """Calls to the operations in the name of one part of the cloud."""
+        return Inside(name, self.desk, self.catalogue, self._events, self.metrics, base_url)
 
     def start(self) -> None:
         """Go on with what a former run left to do."""

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cloudlet import __version__
+from cloudlet.aws.inside import Place
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.engines.disk_pins import DiskPins
@@ -33,6 +34,7 @@ from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs
 from cloudlet.shell.folder import DataFolder, Running
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
+from cloudlet.shell.initialise import Initialiser
 from cloudlet.shell.key_verbs import KeyVerbs
 from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.quiet import QuietCloud
@@ -90,7 +92,8 @@ class Cloud:
             self._face.start()
             verbs = CheckpointVerbs(checkpoints, self._stores.keys, self._stores.logs, self._quiet)
             guard = OriginGuard(self.settings.names)
-            control = Control(self._verbs(self._stores, timekeeper, verbs))
+            initialiser = await self._initialise(self._face)
+            control = Control(self._verbs(self._stores, timekeeper, verbs, initialiser))
             tokened = Tokened(control, self._folder.token())
             front = Front(self._face.app, guard, self._face.metrics, verbs.reset, tokened)
             self._public.append(await serve(front, sockets=sockets, clock=self.clock))
@@ -114,6 +117,15 @@ class Cloud:
         gc.collect()
         gc.freeze()  # what start-up made stays; collections need not walk it
         gc.set_threshold(*GC_THRESHOLDS)
+
+    async def _initialise(self, face: AwsFace) -> Initialiser:
+        """Make what `--init` asks for, before anybody is answered."""
+        settings = self.settings
+        inside = face.inside("init", self.endpoints["aws"])
+        initialiser = Initialiser(inside, Place(settings.account, settings.region))
+        if settings.init is not None:
+            await initialiser.make_file(settings.init)
+        return initialiser
 
     def said(self) -> Running:
         """What this cloud says of itself."""
@@ -159,7 +171,7 @@ class Cloud:
         """Sockets of the AWS port on every address asked for."""
         hosts = (self.settings.host,) if self.settings.host else LOOPBACK
         kept = self._folder.ports().get("aws", 0)
-        port = DEFAULT_AWS_PORT if self.settings.ports == "default" else kept
+        port = {"default": DEFAULT_AWS_PORT, "auto": kept}.get(self.settings.ports, self.settings.aws_port)
         sockets: list[socket.socket] = []
         for host in hosts:
             bound = bind(host, port, is_only=len(hosts) == 1 or not sockets)
@@ -172,13 +184,16 @@ class Cloud:
         self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         return sockets
 
-    def _verbs(self, stores: Stores, timekeeper: Timekeeper, checkpoints: CheckpointVerbs) -> Verbs:
+    def _verbs(
+        self, stores: Stores, timekeeper: Timekeeper, checkpoints: CheckpointVerbs, initialiser: Initialiser
+    ) -> Verbs:
         """Every control verb, from each part that has some."""
         return {
             **life_verbs(self._status, self._stop),
             **clock_verbs(timekeeper),
             **checkpoints.verbs(),
             **KeyVerbs(stores.keys).verbs(),
+            **initialiser.verbs(),
         }
 
     def _checkpoints(self, stores: Stores) -> Checkpoints:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 HOLD = ("sh", "-c", "env; echo; exec cat >/dev/null")
@@ -100,6 +101,14 @@ class Cloud:
     def reset(self) -> None:
         """Forget everything, in all accounts."""
         self.tell("POST", "/reset")
+
+    def make(self, file: Path) -> None:
+        """Make what an init file asks for. Refused where something of it is there and differs."""
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"{file}: this cannot be read: {error.strerror}") from None
+        self.tell("POST", "/init", {"text": text, "name": str(file)})
 
     def tell(self, method: str, verb: str, body: object = None) -> Mapping[str, object]:
         """One control verb, such as ("GET", "/status"). Refused."""

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The one setting."""
+    """The settings."""
     parser.addini("cloudlet_flags", "Flags of the private cloud, as for `cloudlet run`.", default="")
+    parser.addini("cloudlet_init", "A file with what is to be there at start.", type="paths", default=[])
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +33,15 @@ def cloudlet(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     """One private cloud for this test process; under `cloudlet run -- pytest` the one that is there."""
     module = importlib.import_module("cloudlet.testing.cloud")
     there = module.present()
+    files = request.config.getini("cloudlet_init")
     if there is not None:
+        for file in files:
+            there.make(file)
         yield there
         return
     with module.cloud(shlex.split(request.config.getini("cloudlet_flags"))) as started:
+        for file in files:
+            started.make(file)
         yield started
 
 
