@@ -35,12 +35,15 @@ def state_of(sqs):
     return {name: sorted(texts) for name, texts in found.items()}
 
 
-def kill_while(victim, chance, path, **body):
-    """Whether the verb was answered before the process was killed."""
+def kill_while(victim, delay_s, path, **body):
+    """Whether the verb was answered before the kill; it is awaited where no delay is said."""
     answers = []
     thread = threading.Thread(target=tell_until_killed, args=(victim.folder, path, answers), kwargs=body)
     thread.start()
-    time.sleep(chance.choice([0.0, 0.005, 0.01, 0.02, 0.05]) * chance.random())  # the random instant
+    if delay_s is None:
+        thread.join(60)
+    else:
+        time.sleep(delay_s)  # the random instant
     victim.kill()
     thread.join(60)
     victim.start()
@@ -57,7 +60,7 @@ def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed):
         old[name] = sorted(f"{name}{number}" for number in range(MESSAGES))
         filled(sqs, name, old[name])
     told(victim.folder, "POST", "/checkpoints/save", name="old")
-    revision, outcomes = 0, set()
+    revision, outcomes, took_s = 0, set(), None
     for number in range(max(kills // KILLS_DIVISOR // 2, 3)):
         sqs = client_of(victim.url, "sqs")
         for name in queue_names(sqs):
@@ -65,7 +68,8 @@ def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed):
         new = {f"new{number}": ["x", "y"], f"other{number}": []}
         for name, texts in new.items():
             filled(sqs, name, texts)
-        was_answered = kill_while(victim, chance, "/checkpoints/restore", name="old")
+        delay_s = None if took_s is None else took_s * 1.2 * chance.random()
+        was_answered = kill_while(victim, delay_s, "/checkpoints/restore", name="old")
         found = state_of(client_of(victim.url, "sqs"))
         assert found in (old, new), "a mixture"
         assert found == old or not was_answered
@@ -74,7 +78,9 @@ def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed):
         assert head > revision
         revision = head
         # What is there can be saved and restored as ever.
+        began = time.perf_counter()
         assert told(victim.folder, "POST", "/checkpoints/restore", name="old")[0] == 200
+        took_s = time.perf_counter() - began
         assert state_of(client_of(victim.url, "sqs")) == old
     victim.kill()
     assert True in outcomes
@@ -89,7 +95,7 @@ def test_a_killed_save_is_whole_or_not_there(tmp_path, kills, seed):
     for number in range(max(kills // KILLS_DIVISOR // 2, 3)):
         name = f"c{number}"
         expected = sorted(str(each) for each in range(number + 1))
-        was_answered = kill_while(victim, chance, "/checkpoints/save", name=name)
+        was_answered = kill_while(victim, 0.02 * chance.random(), "/checkpoints/save", name=name)
         listed = [each["name"] for each in told(victim.folder, "GET", "/checkpoints")[1]["checkpoints"]]
         assert name in listed or not was_answered
         assert set(listed) - {name} == set(saved)

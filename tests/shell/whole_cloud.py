@@ -81,8 +81,8 @@ def client_of(url, service, **config):
 def told(data, method, path, **body):
     connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(data / "control.sock"))
     try:
+        connection.sock.connect(str(data / "control.sock"))
         connection.request(method, path, json.dumps(body) if body else None)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
