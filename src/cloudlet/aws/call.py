@@ -122,7 +122,10 @@ class Desk:
         authoriser: Authoriser,
         blobs: Blobs,
         durability: Durability = Durability.RELAXED,
+        *,
+        has_cooldowns: bool = True,
     ) -> None:
+        self.has_cooldowns = has_cooldowns
         self.bodies = Bodies(blobs, durability)
         self.keys = keys
         self.traffic = traffic

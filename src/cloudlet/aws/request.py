@@ -108,6 +108,10 @@ class Request:
         """How long the call has taken so far, on the monotonic clock."""
         return self.call.waited_ms()
 
+    def cooldown_ms(self, ms: int) -> int:
+        """How long AWS makes callers wait before they may do something again; 0 under --no-cooldowns."""
+        return ms if self._desk.has_cooldowns else 0
+
     def uuid(self) -> str:
         """A fresh random UUID."""
         return self._desk.ids.uuid()

@@ -33,6 +33,8 @@ BARE = ("--kafka-security",)
 
 PORTS_HELP = "auto: free ones, picked once per data folder and kept; aws=PORT: this one. [default: default]"
 
+COOLDOWNS_HELP = "Leave out SQS's waits of 60 s after a deletion and between purges."
+
 INIT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -73,6 +75,7 @@ def start_options(command: F) -> F:
         click.option("--region", default="us-east-1", show_default=True, help="For requests that name none."),
         click.option("--strict", is_flag=True, help="Refuse keys that are unknown."),
         click.option("--sync", is_flag=True, help="Sync every write to the disk before it is acknowledged."),
+        click.option("--no-cooldowns", is_flag=True, help=COOLDOWNS_HELP),
         click.option("--data-events", is_flag=True, help="Record data events (messages sent, …) too."),
         click.option(
             "--init", default=None, metavar="FILE", type=INIT_FILE,

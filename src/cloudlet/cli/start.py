@@ -182,6 +182,7 @@ def arguments(chosen: Settings) -> Sequence[str]:
         ("--ephemeral", chosen.ephemeral),
         ("--strict", chosen.strict),
         ("--sync", chosen.sync),
+        ("--no-cooldowns", chosen.no_cooldowns),
         ("--data-events", chosen.data_events),
     ):
         words += [flag] if is_set else []

@@ -32,6 +32,7 @@ class Settings:
     strict: bool = False
     sync: bool = False
     data_events: bool = False
+    no_cooldowns: bool = False
     init: str | None = None  # a file that says what is to be there at start
 
     @property

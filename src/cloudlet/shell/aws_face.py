@@ -49,6 +49,7 @@ class AwsFace:
         host_names: Sequence[str] = (),
         durability: Durability = Durability.RELAXED,
         records_data_events: bool = False,
+        has_cooldowns: bool = True,
         authoriser: Authoriser | None = None,
         models: Models | None = None,
         services: Sequence[Service] = (),
@@ -57,7 +58,10 @@ class AwsFace:
         self._logs = logs
         self.metrics = Metrics()
         self.traffic = Traffic(logs, clock, durability)
-        self.desk = Desk(keys, self.traffic, clock, ids, authoriser or RootOnly(), blobs, durability)
+        self.desk = Desk(
+            keys, self.traffic, clock, ids, authoriser or RootOnly(), blobs, durability,
+            has_cooldowns=has_cooldowns,
+        )  # fmt: skip
         self.catalogue = Catalogue(models, services)
         self._controllers = Controllers(self.catalogue, self.desk)
         self.collector = Collector(self.catalogue, self.desk)

@@ -163,6 +163,7 @@ class Cloud:
             host_names=settings.names,
             durability=self._durability,
             records_data_events=settings.data_events,
+            has_cooldowns=not settings.no_cooldowns,
         )
 
     # --- listening

@@ -4,7 +4,7 @@ from cloudlet.services.sqs import decide
 from cloudlet.services.sqs.decide import Draft, Moving, Rules
 from cloudlet.services.sqs.receipts import Receipt
 from cloudlet.services.sqs.records import Content, Departed, Leaving, encode, read_sent
-from cloudlet.services.sqs.state import QueueState
+from cloudlet.services.sqs.state import PURGE_INTERVAL_MS, QueueState
 
 START_MS = 1_700_000_000_000
 
@@ -96,7 +96,7 @@ class Queue:
         self.append(decide.change_visibility(self.now_ms, [(sequence, visibility_ms)]))
 
     def purge(self):
-        self.append(decide.purge(self.state, self.now_ms, "NAME"))
+        self.append(decide.purge(self.state, self.now_ms, "NAME", PURGE_INTERVAL_MS))
 
     def counts(self):
         counts = self.state.shelf.counts(self.now_ms)

@@ -132,6 +132,23 @@ def test_a_deleted_queue_is_gone_with_its_messages(cloud, sqs, queue):
     assert receive(sqs, again) == []
 
 
+def test_without_cooldowns_a_name_is_free_at_once_and_purges_follow_each_other(tmp_path):
+    with running(engine="disk", folder=tmp_path, has_cooldowns=False) as cloud:
+        sqs = cloud.client("sqs")
+        for _ in range(3):
+            queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
+            assert receive(sqs, queue) == []
+            for body in ("a", "b"):
+                sqs.send_message(QueueUrl=queue, MessageBody=body)
+                sqs.purge_queue(QueueUrl=queue)
+                assert receive(sqs, queue) == []
+            sqs.send_message(QueueUrl=queue, MessageBody="old")
+            sqs.delete_queue(QueueUrl=queue)
+            assert (
+                refused(sqs.get_queue_url, QueueName="queue")[0] == "AWS.SimpleQueueService.NonExistentQueue"
+            )
+
+
 def test_queues_are_listed_in_pages(sqs):
     for number in range(5):
         sqs.create_queue(QueueName=f"page-{number}")
@@ -160,6 +177,7 @@ def test_tags(sqs):
 def test_permissions_are_statements_of_the_policy(sqs, queue):
     sqs.add_permission(QueueUrl=queue, Label="one", AWSAccountIds=["111122223333"], Actions=["SendMessage"])
     policy = json.loads(attribute(sqs, queue, "Policy"))
+    assert policy["Version"] == "2012-10-17"
     assert policy["Statement"] == [
         {
             "Sid": "one",

@@ -28,7 +28,7 @@ from cloudlet.services.sqs.records import (
     VisibilityChanged,
 )
 from cloudlet.services.sqs.shelf import HELD
-from cloudlet.services.sqs.state import PURGE_INTERVAL_MS, QueueState
+from cloudlet.services.sqs.state import QueueState
 
 HELD_MAX = 120_000  # "approximately 120,000 in-flight messages", of both kinds of queue
 HELD_TOTAL_MS = 43_200_000  # "The maximum visibility timeout is 12 hours from the time" of the receive
@@ -298,8 +298,8 @@ def change_visibility(now_ms: int, changes: Sequence[tuple[int, int]]) -> Visibi
     )
 
 
-def purge(state: QueueState, now_ms: int, name: str) -> Purged:
-    """The record that empties a queue; PurgeInProgress within a minute of the last one."""
-    if state.purged_ms and now_ms < state.purged_ms + PURGE_INTERVAL_MS:
+def purge(state: QueueState, now_ms: int, name: str, interval_ms: int) -> Purged:
+    """The record that empties a queue; PurgeInProgress within the interval after the last one."""
+    if state.purged_ms and now_ms < state.purged_ms + interval_ms:
         raise PurgeInProgress(f"Only one PurgeQueue operation on {name} is allowed every 60 seconds.")
     return Purged(now_ms, state.last_sequence)

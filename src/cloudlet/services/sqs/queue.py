@@ -45,6 +45,7 @@ from cloudlet.services.sqs.queues import (
 )
 from cloudlet.services.sqs.records import Deleted as MessagesDeleted
 from cloudlet.services.sqs.records import encode
+from cloudlet.services.sqs.state import PURGE_INTERVAL_MS
 from cloudlet.services.sqs.transfer import look
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ def create_queue(rq: Request, p: shapes.CreateQueueRequest) -> Result:
             )
         return {"QueueUrl": url_of(rq, rq.account, name)}
     gone = rq.get(deleted_key(rq.account, rq.region, name), Deleted)
-    if gone is not None and rq.now_ms < gone.deleted_ms + DELETED_MS:
+    if gone is not None and rq.now_ms < gone.deleted_ms + rq.cooldown_ms(DELETED_MS):
         raise DeletedRecently
+    if gone is not None:
+        rq.drop_log(LogName(gone.log))  # a crash may have left it, and the next deletion forgets its name
     fresh = Queue(rq.token(8), rq.now_ms, rq.now_ms, is_fifo)
     made: dict[Key, Queue | tags.Tags] = {key: attributes.changed(rq, fresh, given, is_new=True)}
     if p.tags:
@@ -210,7 +213,8 @@ def purge_queue(rq: Request, p: shapes.PurgeQueueRequest) -> None:
     """Delete every message, at most once a minute."""
     queue = find(rq, p.QueueUrl)
     state = look(rq, queue)
-    rq.append(queue.log, [encode(decide.purge(state, rq.now_ms, queue.name))])
+    interval_ms = rq.cooldown_ms(PURGE_INTERVAL_MS)
+    rq.append(queue.log, [encode(decide.purge(state, rq.now_ms, queue.name, interval_ms))])
 
 
 @sqs.op(resource=on_queue("ListDeadLetterSourceQueues"))
@@ -280,9 +284,9 @@ class Statement(msgspec.Struct, omit_defaults=True):
 
 
 class Policy(msgspec.Struct, omit_defaults=True):
-    """A queue's policy, its statements as they are."""
+    """A queue's policy, its statements as they are. One without a version means that of 2008."""
 
-    Version: str = "2012-10-17"
+    Version: str = ""
     Id: str = ""
     Statement: list[msgspec.Raw] = []
 
@@ -337,7 +341,9 @@ def remove_permission(rq: Request, p: shapes.RemovePermissionRequest) -> None:
 
 def _policy_of(queue: Found) -> Policy:
     return (
-        msgspec.json.decode(queue.record.policy, type=Policy) if queue.record.policy else Policy(Statement=[])
+        msgspec.json.decode(queue.record.policy, type=Policy)
+        if queue.record.policy
+        else Policy(Version="2012-10-17")
     )
 
 
