@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -11,14 +10,13 @@ from hypothesis import strategies as st
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.checksums import (
     DIGEST_BYTES,
-    LANES_MIN,
-    POLYNOMIAL,
-    POLYNOMIALS,
-    STRIP_BYTES,
+    MODELS,
     checksum,
     combined,
     promise_of,
 )
+
+POLYNOMIAL = 0x9A6C9329AC4BC9B5  # of CRC-64/NVME, reflected
 
 # The check values of the catalogues: the sums of "123456789"
 CHECKS = {
@@ -49,9 +47,8 @@ def bit_by_bit(data: bytes) -> bytes:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1 << 32), st.integers(-600, 3000), st.lists(st.integers(0, 40_000), max_size=3))
-def test_crc64nvme_on_lanes_is_crc64nvme_bit_by_bit(seed: int, more: int, cuts: list[int]) -> None:
-    data = Random(seed).randbytes(LANES_MIN * STRIP_BYTES + more)
+@given(st.binary(max_size=500), st.lists(st.integers(0, 500), max_size=3))
+def test_crc64nvme_in_pieces_is_crc64nvme_bit_by_bit(data: bytes, cuts: list[int]) -> None:
     digest = checksum("CRC64NVME")
     spots = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     for start, stop in itertools.pairwise(spots):
@@ -108,7 +105,7 @@ def sum_of(algorithm: str, data: bytes) -> bytes:
     return digest.digest()
 
 
-@pytest.mark.parametrize("algorithm", POLYNOMIALS)
+@pytest.mark.parametrize("algorithm", MODELS)
 @settings(max_examples=50, deadline=None)
 @given(parts=st.lists(st.binary(max_size=300), max_size=6))
 def test_the_sums_of_parts_combine_to_the_sum_of_the_whole(algorithm: str, parts: list[bytes]) -> None:
@@ -116,7 +113,7 @@ def test_the_sums_of_parts_combine_to_the_sum_of_the_whole(algorithm: str, parts
     assert combined(algorithm, sums) == sum_of(algorithm, b"".join(parts))
 
 
-@pytest.mark.parametrize("algorithm", POLYNOMIALS)
+@pytest.mark.parametrize("algorithm", MODELS)
 def test_large_parts_combine(algorithm: str) -> None:
     part, last = bytes(5 << 20), b"the end"
     sums = [(sum_of(algorithm, part), len(part))] * 2 + [(sum_of(algorithm, last), len(last))]

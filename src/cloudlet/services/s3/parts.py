@@ -33,7 +33,7 @@ from cloudlet.services.s3.faults import (
 )
 from cloudlet.services.s3.headers import CHECKSUM_MEMBERS
 from cloudlet.services.s3.state import STANDARD, Piece
-from cloudlet.wire.checksums import POLYNOMIALS, checksum, combined
+from cloudlet.wire.checksums import MODELS, checksum, combined
 
 if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
@@ -111,7 +111,7 @@ def checksum_asked(algorithm: str | None, kind: str | None) -> tuple[str, str]:
         )
     default = FULL_OBJECT if algorithm == DEFAULT_CHECKSUM else COMPOSITE
     wanted = kind or default
-    fits = algorithm in POLYNOMIALS if wanted == FULL_OBJECT else algorithm != DEFAULT_CHECKSUM
+    fits = algorithm in MODELS if wanted == FULL_OBJECT else algorithm != DEFAULT_CHECKSUM
     if wanted not in (FULL_OBJECT, COMPOSITE) or not fits:
         raise InvalidRequest(
             f"The {wanted} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
