@@ -12,7 +12,7 @@ WORKERS ?= 2
 KILLS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test check lint types layers tidy docs lock bench interop interop-smoke soak clean
+.PHONY: help up down status test check lint types layers tidy docs lock bench interop suites interop-smoke soak clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,6 +68,9 @@ bench: $(VENV)/.installed-dev  ## compare with other local clouds in one run; wr
 
 interop: $(VENV)/.installed-dev  ## clients of other languages; says what is missing
 	$(BIN)/python -m pytest -m interop tests/interop
+
+suites: $(VENV)/.installed-dev  ## public test-suites against a cloud of this source; needs the package registry
+	$(BIN)/python -m tools.suites
 
 interop-smoke: $(VENV)/.installed-dev  ## one client per language, where the language is installed
 	$(BIN)/python -m pytest -m interop tests/interop/test_sdks.py

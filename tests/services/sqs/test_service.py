@@ -189,6 +189,8 @@ def test_permissions_are_statements_of_the_policy(sqs, queue):
     ]
     again = {"QueueUrl": queue, "Label": "one", "AWSAccountIds": ["1"], "Actions": ["*"]}
     assert refused(sqs.add_permission, **again)[0] == "InvalidParameterValue"
+    owners = {"QueueUrl": queue, "Label": "two", "AWSAccountIds": ["1"], "Actions": ["DeleteQueue"]}
+    assert "Only the queue owner" in refused(sqs.add_permission, **owners)[1]
     sqs.remove_permission(QueueUrl=queue, Label="one")
     assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
     assert refused(sqs.remove_permission, QueueUrl=queue, Label="one")[0] == "InvalidParameterValue"

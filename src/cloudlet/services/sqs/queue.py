@@ -307,6 +307,9 @@ def add_permission(rq: Request, p: shapes.AddPermissionRequest) -> None:
         if action != "*" and sqs.operation(action) is None:
             reason = "Please refer to the appropriate WSDL for a list of valid actions. "
             raise invalid("ActionName", action, reason)
+        if action in OWNERS_ONLY:
+            reason = "Only the queue owner is allowed to invoke this action."
+            raise invalid("ActionName", f"SQS:{action}", reason)
     policy = _policy_of(queue)
     if any(_label(each) == p.Label for each in policy.Statement):
         raise invalid("Label", p.Label, "Already exists.")
@@ -324,6 +327,15 @@ def add_permission(rq: Request, p: shapes.AddPermissionRequest) -> None:
     policy.Id = policy.Id or f"{queue.arn}/SQSDefaultPolicy"
     _write_policy(rq, queue, policy, [*policy.Statement, msgspec.Raw(msgspec.json.encode(statement))])
 
+
+# SQS Developer Guide, "Overview of managing access": cross-account permissions do not apply to these.
+OWNERS_ONLY = frozenset(
+    {
+        "AddPermission", "CancelMessageMoveTask", "CreateQueue", "DeleteQueue", "ListMessageMoveTasks",
+        "ListQueues", "ListQueueTags", "RemovePermission", "SetQueueAttributes", "StartMessageMoveTask",
+        "TagQueue", "UntagQueue",
+    }
+)  # fmt: skip
 
 OverPermission = sqs.fault("OverLimit", status=403)
 
