@@ -12,6 +12,12 @@ def code_of(call, **members):
     return refused.value.response["Error"]["Code"]
 
 
+def message_of(call, **members):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        call(**members)
+    return refused.value.response["Error"]["Message"]
+
+
 def status_of(call, **members):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         call(**members)
@@ -54,14 +60,21 @@ def test_a_bucket_made_twice(cloud, s3):
 def test_regions(cloud, s3):
     s3.create_bucket(Bucket="europe", CreateBucketConfiguration={"LocationConstraint": "EU"})
     assert s3.get_bucket_location(Bucket="europe")["LocationConstraint"] == "eu-west-1"
-    assert s3.head_bucket(Bucket="europe")["BucketRegion"] == "eu-west-1"
+    head = s3.head_bucket(Bucket="europe")
+    assert head["BucketRegion"] == "eu-west-1"
+    assert head["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
     west = cloud.client("s3", region="us-west-2")
     assert code_of(west.create_bucket, Bucket="west") == "IllegalLocationConstraintException"
     for region, code in {
         "eu-west-1": "IllegalLocationConstraintException", "nowhere": "InvalidLocationConstraint",
+        "us-east-1": "IllegalLocationConstraintException",
     }.items():  # fmt: skip
         place = {"LocationConstraint": region}
         assert code_of(west.create_bucket, Bucket="west", CreateBucketConfiguration=place) == code
+    place = {"LocationConstraint": "us-east-1"}
+    assert code_of(s3.create_bucket, Bucket="east", CreateBucketConfiguration=place) == (
+        "InvalidLocationConstraint"
+    )
     assert [each["Name"] for each in s3.list_buckets(BucketRegion="us-east-1")["Buckets"]] == []
 
 
@@ -113,7 +126,12 @@ def test_a_buckets_tags(s3):
     s3.create_bucket(Bucket="tagged")
     assert code_of(s3.get_bucket_tagging, Bucket="tagged") == "NoSuchTagSet"
     tags = [{"Key": "team", "Value": "blue"}, {"Key": "cost", "Value": ""}]
-    s3.put_bucket_tagging(Bucket="tagged", Tagging={"TagSet": tags})
+    said = s3.put_bucket_tagging(Bucket="tagged", Tagging={"TagSet": tags})
+    assert said["ResponseMetadata"]["HTTPStatusCode"] == 204
+    system = {"TagSet": [{"Key": "aws:x", "Value": ""}]}
+    assert message_of(s3.put_bucket_tagging, Bucket="tagged", Tagging=system) == (
+        "System tags cannot be added/updated by requester"
+    )
     assert s3.get_bucket_tagging(Bucket="tagged")["TagSet"] == tags
     twice = {"TagSet": tags + tags}
     assert code_of(s3.put_bucket_tagging, Bucket="tagged", Tagging=twice) == "InvalidTag"

@@ -180,6 +180,7 @@ def test_conditional_writes(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=etag)
     assert code_of(s3.delete_object, Bucket=bucket, Key="k", IfMatch=etag) == "PreconditionFailed"
     s3.delete_object(Bucket=bucket, Key="k", IfMatch="*")
+    assert code_of(s3.delete_object, Bucket=bucket, Key="k", IfMatch="*") == "NoSuchKey"
     assert code_of(s3.get_object, Bucket=bucket, Key="k") == "NoSuchKey"
 
 
@@ -227,10 +228,12 @@ def test_presigned_urls(cloud, bucket, version):
     put = urllib.request.Request(url, data=BODY, method="PUT", headers={"content-type": ""})
     with urllib.request.urlopen(put, timeout=10) as reply:
         assert reply.status == 200
-    members = {"Bucket": bucket, "Key": "k 1", "ResponseContentType": "text/x"}
+    expires = "Wed, 21 Oct 2015 07:28:00 GMT"
+    members = {"Bucket": bucket, "Key": "k 1", "ResponseContentType": "text/x", "ResponseExpires": expires}
     with urllib.request.urlopen(s3.generate_presigned_url("get_object", members), timeout=10) as reply:
         assert reply.read() == BODY
         assert reply.headers["content-type"] == "text/x"
+        assert reply.headers["expires"] == expires
 
 
 def test_attributes(s3, bucket):
@@ -257,6 +260,8 @@ def test_tags(s3, bucket):
     many = {"TagSet": [{"Key": str(n), "Value": ""} for n in range(11)]}
     assert code_of(s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=many) == "BadRequest"
     assert code_of(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="a=1&a=2") == "InvalidTag"
+    refused = refusal(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="aws:a=1")["Error"]
+    assert (refused["Code"], refused["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
 
 

@@ -115,6 +115,14 @@ def test_versions_copied_tagged_and_deleted_together(s3, bucket):
     assert [each.get("VersionId") for each in told] == [*ids, said["VersionId"], None]
     assert told[3]["DeleteMarker"] is True
     assert told[3]["DeleteMarkerVersionId"]
+    marker = {"Bucket": bucket, "Key": "new", "VersionId": told[3]["DeleteMarkerVersionId"]}
+    for call, more, method in (
+        (s3.get_object_tagging, {}, "GET"),
+        (s3.put_object_tagging, {"Tagging": {"TagSet": []}}, "PUT"),
+        (s3.delete_object_tagging, {}, "DELETE"),
+    ):
+        refused = refusal(call, **marker, **more)["Error"]
+        assert (refused["Code"], refused["Method"]) == ("MethodNotAllowed", method)
     assert code_of(s3.get_object, Bucket=bucket, Key="k") == "NoSuchKey"
 
 

@@ -19,6 +19,7 @@ import msgspec
 from cloudlet.aws import tags as kept_tags
 from cloudlet.aws.pages import BadToken, seal, unseal
 from cloudlet.aws.request import Prefix
+from cloudlet.aws.service import Answer
 from cloudlet.services.s3.faults import (
     AccessDenied,
     BucketAlreadyExists,
@@ -139,13 +140,15 @@ def region_asked(rq: Request, configuration: shapes.CreateBucketConfiguration | 
             )
         return FIRST_REGION
     region = "eu-west-1" if asked == "EU" else asked
-    if region == FIRST_REGION or REGION.match(region) is None:
+    if REGION.match(region) is None:
         raise InvalidLocation(InvalidLocation.message, LocationConstraint=asked)
     if rq.region not in (FIRST_REGION, region):
         raise IllegalLocation(
             f"The {asked} location constraint is incompatible for the region specific endpoint this request "
             "was sent to."
         )
+    if region == FIRST_REGION:
+        raise InvalidLocation(InvalidLocation.message, LocationConstraint=asked)
     return region
 
 
@@ -165,9 +168,10 @@ def delete_bucket(rq: Request, p: shapes.DeleteBucketRequest) -> None:
 
 
 @s3.op(resource=ARN, action="s3:ListBucket")
-def head_bucket(rq: Request, p: shapes.HeadBucketRequest) -> shapes.HeadBucketOutput:
+def head_bucket(rq: Request, p: shapes.HeadBucketRequest) -> Answer:
     """Whether a bucket is there and open to the caller, and its region."""
-    return {"BucketRegion": find_bucket(rq, p.Bucket, p.ExpectedBucketOwner).region}
+    found = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    return Answer({"BucketRegion": found.region}, headers=[("content-type", "application/xml")])
 
 
 @s3.op(resource=ARN)
@@ -256,12 +260,13 @@ def arn_of(bucket: str) -> str:
 
 
 @s3.op(resource=ARN, harmless=["ChecksumAlgorithm", "ContentMD5"])
-def put_bucket_tagging(rq: Request, p: shapes.PutBucketTaggingRequest) -> None:
+def put_bucket_tagging(rq: Request, p: shapes.PutBucketTaggingRequest) -> Answer:
     """Give a bucket these tags and no others."""
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     tags = tag_set(p.Tagging, BUCKET_TAGS_MAX)
     key = kept_tags.key(rq, arn_of(p.Bucket))
     rq.commit(put={key: kept_tags.added({}, tags, InvalidTag, InvalidTag)})
+    return Answer({}, status=204)  # the model says 200
 
 
 @s3.op(resource=ARN)

@@ -133,7 +133,7 @@ def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object) -> 
             f"{SOURCE_BYTES_MAX}"
         )
     is_itself = (source.bucket, source.key, source.version_id) == (p.Bucket, p.Key, None)
-    if is_itself and p.MetadataDirective != REPLACE and p.StorageClass in (None, found.storage_class):
+    if is_itself and p.MetadataDirective != REPLACE and p.StorageClass is None:
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."

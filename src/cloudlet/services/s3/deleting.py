@@ -16,7 +16,7 @@ import msgspec
 from cloudlet.aws.service import Access, Several
 from cloudlet.kernel.fault import Fault
 from cloudlet.services.s3.buckets import find_bucket
-from cloudlet.services.s3.faults import MalformedXML, failed, invalid_argument, s3
+from cloudlet.services.s3.faults import MalformedXML, NoSuchKey, failed, invalid_argument, s3
 from cloudlet.services.s3.objects import ARN
 from cloudlet.services.s3.reading import names_etag
 from cloudlet.services.s3.state import Object
@@ -59,14 +59,14 @@ def deleted(rq: Request, name: str, key: str, version_id: str | None, if_match: 
         if not version_id:
             raise invalid_argument("Version id cannot be the empty string", "versionId", "")
         found = version_of(rq, bucket, key, version_id)
-        check_match(found, if_match)
+        check_match(key, found, if_match)
         if found is not None:
             change = removed(rq, bucket, key, found)
             rq.commit(put=change.put, drop=change.drop)
         shown = version_id if bucket.versioning else None
         return Gone(shown, found is not None and found.is_marker, is_by_version=True)
     newest = newest_of(rq, bucket, key)
-    check_match(present(newest), if_match)
+    check_match(key, present(newest), if_match)
     if not bucket.versioning:
         if newest is not None:
             change = removed(rq, bucket, key, newest)
@@ -78,9 +78,13 @@ def deleted(rq: Request, name: str, key: str, version_id: str | None, if_match: 
     return Gone(marker.version_id, is_marker=True)
 
 
-def check_match(found: Object | None, if_match: str | None) -> None:
+def check_match(key: str, found: Object | None, if_match: str | None) -> None:
     """Refuse to delete another object than the caller knows."""
-    if if_match is not None and (found is None or not names_etag(if_match, found.etag)):
+    if if_match is None:
+        return
+    if found is None:
+        raise NoSuchKey(NoSuchKey.message, Key=key)
+    if not names_etag(if_match, found.etag):
         raise failed("If-Match")
 
 

@@ -22,6 +22,7 @@ from cloudlet.services.s3.faults import (
 )
 from cloudlet.services.s3.state import STANDARD, Bucket, Object
 from cloudlet.services.s3.tagging import tags_of_header
+from cloudlet.wire.aws.values import write_timestamp
 from cloudlet.wire.aws_chunked import stored_encoding
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def override(result: dict[str, object], p: Overrides) -> None:
         "ContentEncoding": p.ResponseContentEncoding,
         "ContentLanguage": p.ResponseContentLanguage,
         "ContentType": p.ResponseContentType,
-        "Expires": p.ResponseExpires,
+        "Expires": None if p.ResponseExpires is None else write_timestamp(p.ResponseExpires, "rfc822"),
     }
     for name, value in asked.items():
         if value is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def put_object_tagging(rq: Request, p: shapes.PutObjectTaggingRequest) -> shapes.PutObjectTaggingOutput:
     """Give a version these tags and no others."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    found = read_version(rq, bucket, p.Key, p.VersionId)
+    found = read_version(rq, bucket, p.Key, p.VersionId, "PUT")
     retag(rq, bucket, p.Key, found, tag_set(p.Tagging, OBJECT_TAGS_MAX))
     return {"VersionId": found.version_id} if bucket.versioning else {}
 
@@ -52,7 +52,7 @@ def delete_object_tagging(
 ) -> shapes.DeleteObjectTaggingOutput:
     """Take all tags from a version."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    found = read_version(rq, bucket, p.Key, p.VersionId)
+    found = read_version(rq, bucket, p.Key, p.VersionId, "DELETE")
     retag(rq, bucket, p.Key, found, {})
     return {"VersionId": found.version_id} if bucket.versioning else {}
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
 
 OBJECT_TAGS_MAX = 10
+SYSTEM_TAGS = "System tags cannot be added/updated by requester"
 
 
 def tag_set(tagging: shapes.Tagging, tags_max: int) -> Mapping[str, str]:
@@ -46,13 +47,16 @@ def tags_of_header(header: str) -> Mapping[str, str]:
 
 def checked(tags: Iterable[tuple[str, str]], tags_max: int) -> Mapping[str, str]:
     """The tags as a set; BadRequest for too many, InvalidTag for a bad or repeated one."""
-    pairs = list(tags)
+    pairs, is_object = list(tags), tags_max == OBJECT_TAGS_MAX
     if len(pairs) > tags_max:
-        noun = "Object" if tags_max == OBJECT_TAGS_MAX else "Bucket"
-        raise BadRequest(f"{noun} tag count cannot be greater than {tags_max}")
+        noun = "Object tags" if is_object else "Bucket tag count"
+        raise BadRequest(f"{noun} cannot be greater than {tags_max}")
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
             raise InvalidTag("Cannot provide multiple Tags with the same key", TagKey=name)
+        if name.startswith("aws:"):
+            text = "Your TagKey cannot be prefixed with aws:" if is_object else SYSTEM_TAGS
+            raise InvalidTag(text, TagKey=name)
         found[name] = value
     return kept_tags.added({}, found, InvalidTag, InvalidTag).tags

@@ -92,8 +92,10 @@ def version_of(rq: Request, bucket: Bucket, key: str, version_id: str) -> Object
     return found if found is not None and found.version_id == version_id else None
 
 
-def read_version(rq: Request, bucket: Bucket, key: str, version_id: str | None) -> Object:
-    """The object that a read means: NoSuchKey, NoSuchVersion, MethodNotAllowed for a marker by its id."""
+def read_version(
+    rq: Request, bucket: Bucket, key: str, version_id: str | None, method: str = "GET"
+) -> Object:
+    """The object that a call means: NoSuchKey, NoSuchVersion, MethodNotAllowed for a marker by its id."""
     if version_id is None:
         current = rq.get(object_key(bucket.name, key), Object)
         if current is not None:
@@ -107,7 +109,7 @@ def read_version(rq: Request, bucket: Bucket, key: str, version_id: str | None) 
     if found is None:
         raise NoSuchVersion(NoSuchVersion.message, Key=key, VersionId=version_id)
     if found.is_marker:
-        refused = MethodNotAllowed(MethodNotAllowed.message, Method="GET", ResourceType="DeleteMarker")
+        refused = MethodNotAllowed(MethodNotAllowed.message, Method=method, ResourceType="DeleteMarker")
         raise refused.beside(*marks(found), ("allow", "DELETE"))
     return found
 
