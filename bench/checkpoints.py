@@ -1,8 +1,8 @@
-"""How long a save and a restore take: a queue of many messages and as many keys, each changed since.
+"""How long a save and a restore take: a queue of many messages and as many S3 objects, each changed since.
 
 State   none
 Source  docs/checkpoints.md
-Absent  objects: a key of the size of an object's record stands for each
+Absent  none
 
 `python -m bench.checkpoints [COUNT]`. The verbs go over the control socket, as the command line's.
 """
@@ -15,19 +15,16 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.objects import Client
 from cloudlet.cli.running import ask
-from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.kernel.logs import LogName
 from cloudlet.kernel.settings import Settings
-from cloudlet.kernel.tuples import pack
 from cloudlet.shell.cloud import Cloud
 from cloudlet.wire.kafka.records import encode_value
 
 COUNT = 100_000
-PER_COMMIT = 100
-AUTHOR = Author("bench")
 LOG = LogName("sqs/000000000000/us-east-1/bench/0000000000000000")
-VALUE = b"v" * 200  # about an object's record
+BODY = b"b" * 1024
 MESSAGE = b"m" * 200
 
 
@@ -45,14 +42,13 @@ class Watch:
         print(f"{self._what:<60} {wall_s * 1000:8.0f} ms  {cpu_s * 1000:8.0f} ms of CPU", flush=True)
 
 
-async def put_keys(cloud: Cloud, count: int, value: bytes) -> None:
-    keys = cloud._stores.keys
-    for start in range(0, count, PER_COMMIT):
-        puts = [
-            Put(pack(("bench", f"key-{number:08d}")), value) for number in range(start, start + PER_COMMIT)
-        ]
-        await keys.commit(Commit(AUTHOR, put=puts))
-        await asyncio.sleep(0)
+def put_objects(url: str, count: int, body: bytes) -> None:
+    """Over one connection, one at a time: what the client does is not measured."""
+    client = Client(url)
+    client.put("/bench", 0)
+    for number in range(count):
+        client.put(f"/bench/key-{number:08d}", len(body), [body])
+    client.close()
 
 
 async def append(cloud: Cloud, count: int) -> None:
@@ -72,16 +68,17 @@ async def scenario(count: int, data: Path, *, is_ephemeral: bool) -> None:
             ask, cloud.data, "POST", verb, {} if verb == "/reset" else {"name": "c"}, timeout_s=600.0
         )
 
-    print(f"{count} keys and {count} messages, {'ephemeral' if is_ephemeral else 'on disk'}")
-    await put_keys(cloud, count, VALUE)
+    url = cloud.endpoints["aws"]
+    print(f"{count} objects and {count} messages, {'ephemeral' if is_ephemeral else 'on disk'}")
+    await asyncio.to_thread(put_objects, url, count, BODY)
     await append(cloud, count)
     with Watch("save"):
         await tell("/checkpoints/save")
     with Watch("restore, nothing changed"):
         await tell("/checkpoints/restore")
-    await put_keys(cloud, count, b"changed")
+    await asyncio.to_thread(put_objects, url, count, b"changed")
     await append(cloud, count)
-    with Watch("restore, every key changed, as many messages more"):
+    with Watch("restore, every object changed, as many messages more"):
         await tell("/checkpoints/restore")
     with Watch("reset"):
         await tell("/reset")

@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -41,30 +42,33 @@ RECEIVE_BYTES = 4 * MIB
 class Client:
     """One connection that puts and gets bodies made of blocks."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._socket = socket.create_connection(("127.0.0.1", server.port), timeout=600)
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._netloc = urlsplit(url).netloc
+        host, _, port = self._netloc.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=600)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(RECEIVE_BYTES)
 
     def head(self, method: str, path: str, headers: dict[str, str]) -> bytes:
         """The signed head of a request whose payload is not signed."""
-        request = AWSRequest(method=method, url=self._server.url + path, headers=headers)
+        request = AWSRequest(method=method, url=self._url + path, headers=headers)
         request.context["client_config"] = Config(s3={"payload_signing_enabled": False})
         S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
         lines = [f"{name}: {value}" for name, value in request.headers.items()]
-        start = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._server.port}\r\n"
+        start = f"{method} {path} HTTP/1.1\r\nHost: {self._netloc}\r\n"
         return (start + "\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def put(self, path: str, size: int) -> str:
-        """Send a body; its ETag."""
-        checksum = base64.b64encode(crc_of(size).to_bytes(4, "big")).decode()
+    def put(self, path: str, size: int, pieces: Sequence[bytes] | None = None) -> str:
+        """Send a body, of blocks if it is not said; its ETag."""
+        checksum = base64.b64encode(crc_of(pieces or blocks(size)).to_bytes(4, "big")).decode()
         self._socket.sendall(
             self.head("PUT", path, {"Content-Length": str(size), "x-amz-checksum-crc32": checksum})
         )
-        for block in blocks(size):
+        for block in pieces or blocks(size):
             self._socket.sendall(block)
         head, _ = self._reply()
-        return head["etag"]
+        return head.get("etag", "")
 
     def get(self, path: str) -> int:
         """Read a body to its end; its length."""
@@ -77,6 +81,9 @@ class Client:
                 raise ConnectionError("the body broke off")
             came += count
         return came
+
+    def close(self) -> None:
+        self._socket.close()
 
     def _reply(self) -> tuple[dict[str, str], int]:
         """The head of a reply, and how much of its body has come with it."""
@@ -96,9 +103,9 @@ def blocks(size: int) -> Iterator[bytes]:
         yield BLOCK if size - at >= len(BLOCK) else BLOCK[: size - at]
 
 
-def crc_of(size: int) -> int:
+def crc_of(pieces: Iterable[bytes]) -> int:
     found = 0
-    for block in blocks(size):
+    for block in pieces:
         found = zlib.crc32(block, found)
     return found
 
@@ -113,7 +120,7 @@ def timed(server: Server, call, *arguments: object) -> tuple[float, float]:
 def rates(server: Server, client: Client) -> None:
     """64 MiB, again and again; the checksum that the client sends is computed before the clock starts."""
     size = MEDIUM_BYTES
-    checksum = base64.b64encode(crc_of(size).to_bytes(4, "big")).decode()
+    checksum = base64.b64encode(crc_of(blocks(size)).to_bytes(4, "big")).decode()
     body = b"".join(blocks(size))
 
     def put(number: int) -> None:
@@ -139,7 +146,7 @@ def memory(server: Server, client: Client, gibibytes: int) -> None:
     rows.append((f"GET of {gibibytes} GiB", server.memory_kib()[0], wall_s))
     s3 = Signer(server.url).client("s3")
     upload = s3.create_multipart_upload(Bucket="bench", Key="parts", ChecksumAlgorithm="CRC32")["UploadId"]
-    checksum = base64.b64encode(crc_of(PART_BYTES).to_bytes(4, "big")).decode()
+    checksum = base64.b64encode(crc_of(blocks(PART_BYTES)).to_bytes(4, "big")).decode()
     began_s = time.perf_counter()
     parts = []
     for number in range(1, size // PART_BYTES + 1):
@@ -164,7 +171,7 @@ def main() -> None:
             for pid in server.processes():
                 os.sched_setaffinity(pid, CORES)
             Signer(server.url).client("s3").create_bucket(Bucket="bench")
-            client = Client(server)
+            client = Client(server.url)
             rates(server, client)
             memory(server, client, gibibytes)
         finally:
