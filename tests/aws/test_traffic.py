@@ -163,11 +163,40 @@ def test_a_record_is_read_back_by_its_offset():
     asyncio.run(scenario())
 
 
+def test_what_was_just_appended_is_read_from_memory(monkeypatch):
+    monkeypatch.setattr("cloudlet.aws.recent.BYTES_MAX", 2000)
+
+    async def scenario():
+        logs = CountingLogs()
+        scene = Scene(logs=logs)
+        for number in range(30):
+            await scene.put(number)
+        before = logs.reads
+        newest = await scene.run(lambda rq: (rq.log(LOG, Stock), rq.records(LOG, [Offset(29)]))[1])
+        assert (list(newest), logs.reads) == ([b"put 29"], before)
+        oldest = await scene.run(lambda rq: (rq.log(LOG, Stock), rq.records(LOG, [Offset(0)]))[1])
+        assert (list(oldest), logs.reads) == ([b"put 0"], before + 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_log_that_was_made_anew_shows_none_of_its_old_records():
+    async def scenario():
+        scene = Scene()
+        await scene.put(1)
+        await scene.run(lambda rq: rq.drop_log(LOG))
+        await scene.put(2)
+        assert list(await scene.run(lambda rq: rq.records(LOG, [Offset(0)]))) == [b"put 2"]
+
+    asyncio.run(scenario())
+
+
 def test_records_that_have_to_be_waited_for_are_read_together():
     async def scenario():
         scene = Scene(logs=HostileLogs(MemoryLogs(), random.Random(1), conflicts=0.0, delays=1.0))
         for number in range(20):
             await scene.put(number)
+        scene.restart()
         runs = []
 
         def read(rq):
@@ -209,6 +238,16 @@ def test_a_log_of_which_little_is_live_is_rewritten(monkeypatch):
         assert await scene.held() == before
 
     asyncio.run(scenario())
+
+
+class CountingLogs(MemoryLogs):
+    """Logs that count how often they are read."""
+
+    reads = 0
+
+    async def read(self, log, offset, *, bytes_max):
+        self.reads += 1
+        return await super().read(log, offset, bytes_max=bytes_max)
 
 
 class HoardingLogs(MemoryLogs):

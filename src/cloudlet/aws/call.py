@@ -17,7 +17,7 @@ A client that goes away ends a call while it waits, never between deciding and h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from cloudlet.aws.bodies import Bodies
@@ -99,14 +99,15 @@ class Call:
 
 
 class Waited:
-    """How far a call has come: the log that it waited for, and what it decided; `is_anew` if that only comes
+    """How far a call has come: what it decided, or waits for; `is_anew` if what it has decided only comes
     before its decision."""
 
-    __slots__ = ("decided", "is_anew", "log")
+    __slots__ = ("decided", "is_anew", "log", "pending")
 
     def __init__(self) -> None:
-        self.log: LogName | None = None
+        self.log: LogName | None = None  # that it waited for last
         self.decided: object = None
+        self.pending: Wait | Awaitable[object] | None = None
         self.is_anew = False
 
 
@@ -146,7 +147,10 @@ class Desk:
         attempts = 0
         try:
             while attempts < ATTEMPTS_MAX:
-                request = await self._decide(call, decide, waited)
+                request = self._decide(call, decide, waited)
+                while request is None:
+                    await self._wait(call, waited)
+                    request = self._decide(call, decide, waited)
                 try:
                     acting = begin(self._act(request))
                     if isinstance(acting, Rest):
@@ -177,55 +181,64 @@ class Desk:
                 outcomes.append(throttling)
         return several.join(outcomes)
 
-    async def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request:
-        """Run the decision until it neither waits nor lacks anything; the call is inside of the gate then."""
-        while True:
-            if self.gate.is_closed:
-                await self.gate.opened()
-            request = Request(call, self, self._decoded)
-            try:
-                decided = decide(request)
-            except Again as again:
-                await again.ready
-                continue
-            except Anew:
-                assert request.appends, "an operation that wants to run anew has appended"
-                decided = ANEW
-            waited.is_anew = isinstance(decided, Wait) and bool(request.appends)
-            if waited.is_anew or not isinstance(decided, Wait):
-                waited.decided = decided
-                self.gate.enter()
-                return request
-            left_ms = decided.timeout_ms - call.waited_ms()
-            await self.traffic.wait(decided, left_ms, again=waited.log is not None)
-            waited.log = decided.log
+    def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request | None:
+        """Run the decision; the call is inside of the gate then. None where it waits or lacks something."""
+        if self.gate.is_closed:
+            waited.pending = self.gate.opened()
+            return None
+        request = Request(call, self, self._decoded)
+        try:
+            decided = decide(request)
+        except Again as again:
+            waited.pending = again.ready
+            return None
+        except Anew:
+            assert request.appends, "an operation that wants to run anew has appended"
+            decided = ANEW
+        waited.is_anew = False
+        if isinstance(decided, Wait):
+            if not request.appends:
+                waited.pending = decided
+                return None
+            waited.is_anew = True
+        waited.decided = decided
+        self.gate.enter()
+        return request
+
+    async def _wait(self, call: Call, waited: Waited) -> None:
+        """Wait for what the decision was lacking."""
+        pending = waited.pending
+        if isinstance(pending, Wait):
+            left_ms = pending.timeout_ms - call.waited_ms()
+            await self.traffic.wait(pending, left_ms, again=waited.log is not None)
+            waited.log = pending.log
+        else:
+            assert pending is not None
+            await pending
 
     async def _act(self, request: Request) -> None:
-        """Carry out what was decided, then leave the gate."""
-        try:
-            await self._carry_out(request)
-        finally:
-            self.gate.leave()
-
-    async def _carry_out(self, request: Request) -> None:
-        """Make what was decided happen, as durable as promised; or raise with nothing done."""
+        """Make what was decided happen, as durable as promised, or raise with nothing done; then leave the
+        gate."""
         keys = self.keys
         seen = keys.head
-        commit = request.decided(self._durability)
-        if commit is not None:
-            assert not request.appends, "no commit spans a log and the keys"
-            try:
-                seen = await keys.commit(commit)
-            except OutcomeUnknown:
-                seen = await self._settle_unknown(seen, request.call)
-        if len(request.appends) == 1:
-            await self.traffic.append(request.appends[0])
-        elif request.appends:
-            await self.traffic.append_all(request.appends)
-        if keys.settled < seen:
-            await keys.settle(seen)
-        for name in request.dropped_logs:
-            await self.traffic.drop(name)
+        try:
+            commit = request.decided(self._durability)
+            if commit is not None:
+                assert not request.appends, "no commit spans a log and the keys"
+                try:
+                    seen = await keys.commit(commit)
+                except OutcomeUnknown:
+                    seen = await self._settle_unknown(seen, request.call)
+            if request.appends:
+                appending = self.traffic.begin_append(request.appends)
+                if appending is not None:
+                    await appending
+            if keys.settled < seen:
+                await keys.settle(seen)
+            for name in request.dropped_logs:
+                await self.traffic.drop(name)
+        finally:
+            self.gate.leave()
 
     async def _settle_unknown(self, seen: Revision, call: Call) -> Revision:
         """The revision of a commit whose reply was lost, by its request id; Conflict if there is none."""

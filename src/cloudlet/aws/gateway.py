@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -91,15 +91,14 @@ class Gateway:
 
     def respond(self, request: HttpRequest) -> Response | Coroutine[object, object, Response]:
         """Answer at once where nothing has to be waited for, which is nearly always."""
-        answer = begin(self._answer(request))
-        return finish(answer) if isinstance(answer, Rest) else answer
-
-    async def _answer(self, request: HttpRequest) -> Response:
         refused = self._guard.refusal(request.head)
         if refused is not None:
             return refused
         opened = self._open(request)
-        return opened if isinstance(opened, Response) else await self._serve(opened, None)
+        if isinstance(opened, Response):
+            return opened
+        answer = begin(self._serve(opened, None))
+        return finish(answer) if isinstance(answer, Rest) else answer
 
     def _open(self, request: HttpRequest) -> Exchange | Response:
         """Find the operation that a request means, or refuse it."""
@@ -135,8 +134,15 @@ class Gateway:
                 self._begin(exchange, exchange.http.body)
             if exchange.intake is not None:
                 body = await self._receive(exchange, exchange.intake, stream)
-            result = await self._run(exchange, body)
-            reply = await self._reply(exchange, result)
+            assert exchange.call is not None
+            decide = partial(self._decide, exchange, body)
+            decided: Result | Answer | Several = await self._desk.run(exchange.call, decide)
+            if isinstance(decided, Several):
+                throttling = exchange.operation.declared.service.throttling
+                decided = await self._desk.run_several(exchange.call, decided, throttling)
+            reply = self._reply(exchange, decided)
+            if exchange.slices is not None:
+                reply.body = await self._desk.bodies.open(exchange.slices)
         except Fault as raised:
             fault = raised.spent()
         except Contended:
@@ -178,15 +184,6 @@ class Gateway:
         reader = self._identities.body(exchange.claim, http.head)
         return await self._desk.bodies.receive(http.head, pieces, reader, intake)
 
-    async def _run(self, exchange: Exchange, body: Body | None) -> Result | Answer:
-        assert exchange.call is not None
-        decide = partial(self._decide, exchange, body)
-        decided: Result | Answer | Several = await self._desk.run(exchange.call, decide)
-        if not isinstance(decided, Several):
-            return decided
-        throttling = exchange.operation.declared.service.throttling
-        return await self._desk.run_several(exchange.call, decided, throttling)
-
     def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Result | Answer | Several | Wait:
         operation, params = exchange.operation, exchange.params
         assert params is not None
@@ -202,20 +199,23 @@ class Gateway:
                 rq.call.caller, accesses(operation.declared, operation.action, rq, params)
             )
 
-    async def _reply(self, exchange: Exchange, result: Result | Answer) -> Response:
+    def _reply(self, exchange: Exchange, result: Result | Answer) -> Response:
+        """The reply without a body that is streamed: that is left in the exchange."""
         operation = exchange.operation
-        answer = result if isinstance(result, Answer) else Answer(result)
-        result = answer.result
+        answer = None
+        if isinstance(result, Answer):
+            answer, result = result, result.result
         slices = result.get(operation.payload) if operation.payload else None
         if isinstance(slices, Slices):
+            exchange.slices = slices
             result = {name: value for name, value in result.items() if value is not slices}
         reply = operation.codec.reply(result, exchange.request_id)
-        if answer.status is not None:
-            reply.status = answer.status
-        reply.headers.extend((name.encode(), value.encode()) for name, value in answer.headers)
-        if isinstance(slices, Slices):
-            reply.body = await self._desk.bodies.open(slices)
-            reply.length = slices.size_bytes
+        if answer is not None:
+            if answer.status is not None:
+                reply.status = answer.status
+            reply.headers.extend((name.encode(), value.encode()) for name, value in answer.headers)
+        if exchange.slices is not None:
+            reply.length = exchange.slices.size_bytes
         return reply
 
     def _refuse(self, exchange: Exchange, fault: Fault) -> Response:
@@ -230,14 +230,13 @@ class Gateway:
 
     def _call(self, exchange: Exchange, caller: Caller) -> Call:
         http = exchange.http
-        host = http.head.headers.get(b"host", b"localhost").decode("latin-1")
         return Call(
             caller,
             exchange.claim.region if exchange.claim else self._region,
             exchange.request_id,
             self._desk.clock,
             address=http.peer,
-            base_url=f"{'https' if http.secure else 'http'}://{host}",
+            base_url=base_url_of(http.head.headers.get(b"host", b"localhost"), http.secure),
             path=http.head.path.decode("latin-1"),
         )
 
@@ -257,7 +256,7 @@ class Exchange:
     """One HTTP request with what has been found out about it."""
 
     __slots__ = (
-        "call", "claim", "http", "intake", "loaded", "operation", "params", "request_id", "route",
+        "call", "claim", "http", "intake", "loaded", "operation", "params", "request_id", "route", "slices",
         "started_ms",
     )  # fmt: skip
 
@@ -281,6 +280,13 @@ class Exchange:
         self.call: Call | None = None  # once it is known who is calling
         self.params: msgspec.Struct | None = None
         self.intake: Intake | None = None  # of an operation whose body is streamed
+        self.slices: Slices | None = None  # of a reply whose body is
+
+
+@lru_cache(maxsize=256)
+def base_url_of(host: bytes, is_secure: bool) -> str:  # noqa: FBT001
+    """How a caller reached us, by its Host header."""
+    return f"{'https' if is_secure else 'http'}://{host.decode('latin-1')}"
 
 
 def may_stream(head: Head) -> bool:

@@ -38,8 +38,6 @@ InvalidAction = Fault("InvalidAction", status=400)
 InvalidURI = Fault("InvalidURI", "Couldn't parse the specified URI.", status=400)
 MissingAction = Fault("MissingAction", "The request must contain the parameter Action.", status=400)
 
-ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
-VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
 CBOR_PATH = re.compile(rb"/service/([^/]+)/operation/([^/]+)\Z")
 
 LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
@@ -101,10 +99,9 @@ class Router:
             return self._by_cbor_path(head.path)
         is_form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
         source = body if is_form and b"Action=" in body else head.query
-        action = ACTION.search(source)
+        action = first_value(source, b"Action=")
         if action is not None:
-            version = VERSION.search(source)
-            return self._by_action(action[1], version[1] if version else b"", signing_name)
+            return self._by_action(action, first_value(source, b"Version=") or b"", signing_name)
         if is_form and head.path == b"/" and not head.query:
             raise Unroutable(MissingAction, "query")
         return self._by_path(head, signing_name)
@@ -237,3 +234,16 @@ class Router:
             (each for each in protocols if each.startswith("rest")),
             protocols[0] if protocols else "rest-json",
         )
+
+
+def first_value(form: bytes, name: bytes) -> bytes | None:
+    """What follows the first `name` (with its "=") of a form, still encoded; None where it is not there."""
+    if form.startswith(name):
+        start = len(name)
+    else:
+        start = form.find(b"&" + name) + 1
+        if not start:
+            return None
+        start += len(name)
+    stop = form.find(b"&", start)
+    return form[start:] if stop < 0 else form[start:stop]

@@ -33,10 +33,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import count
 from typing import cast
 
 from cloudlet.aws.alarms import Alarms
 from cloudlet.aws.drive import Rest, begin, unbroken
+from cloudlet.aws.recent import Recent
 from cloudlet.aws.request import Append, D, Derived, Wait
 from cloudlet.aws.snapshots import Packable, beside, load
 from cloudlet.aws.upkeep import REPLAY_BYTES, OpenLog, Upkeep, stop_of
@@ -71,6 +73,8 @@ class Traffic:
         self._open: dict[LogName, OpenLog] = {}
         self._opening: dict[LogName, asyncio.Task[None]] = {}
         self._lines: dict[LogName, WaitingLine] = {}
+        self._serials = count(1)
+        self._recent = Recent()
         self._fetched: dict[tuple[LogName, Offset], bytes] = {}
         self._upkeep = Upkeep(logs, self.append, lambda opened: self._open.get(opened.name) is opened)
 
@@ -82,7 +86,9 @@ class Traffic:
         if opened is None:
             if self.logs.ends(name).stop != 0:
                 raise Again(self._open_soon(name, empty))
-            opened = self._open[name] = OpenLog(name, empty(), Offset(0), self.logs.epoch(name))
+            opened = self._open[name] = OpenLog(
+                name, next(self._serials), empty(), Offset(0), self.logs.epoch(name)
+            )
         if opened.busy is not None:
             raise Again(asyncio.shield(opened.busy))
         return cast(D, opened.state)
@@ -95,7 +101,12 @@ class Traffic:
         """The records at these offsets; Again where the engine has to wait for them."""
         found: list[bytes] = []
         waiting: list[Awaitable[None]] = []
+        opened = self._open.get(name)
         for offset in offsets:
+            recent = None if opened is None else self._recent.find(opened.serial, offset)
+            if recent is not None:
+                found.append(recent)
+                continue
             known = self._fetched.get((name, offset)) if self._fetched else None
             batch = begin(self.logs.read(name, offset, bytes_max=1)) if known is None else b""
             if isinstance(batch, Rest):
@@ -118,37 +129,43 @@ class Traffic:
 
     async def append(self, append: Append) -> None:
         """Append and apply. OutOfRange when somebody else appended meanwhile: run the call again."""
-        opened = self._undisturbed(append)
-        if opened.busy is not None:
-            raise OutOfRange(append.at, opened.stop)
-        writing = begin(self._write(opened, append))
-        if isinstance(writing, Rest):
-            opened.busy = asyncio.get_running_loop().create_future()
-            await unbroken(_release_after(writing, [opened]))
+        appending = self.begin_append((append,))
+        if appending is not None:
+            await appending
 
-    async def append_all(self, appends: Sequence[Append]) -> None:
+    def begin_append(self, appends: Sequence[Append]) -> Awaitable[None] | None:
         """Append and apply one after the other, nobody else seeing any of the logs before the last is done.
 
-        OutOfRange when somebody else appended meanwhile; what comes before the refused one is done then.
+        What is left to await where the engine waits. OutOfRange when somebody else appended meanwhile; what
+        comes before the refused one is done then.
         """
-        held: dict[LogName, OpenLog] = {}
-        for append in appends:
-            if append.log not in held:
-                opened = held[append.log] = self._undisturbed(append)
-                if opened.busy is not None:
-                    raise OutOfRange(append.at, opened.stop)
+        first = appends[0]
+        opened = self._undisturbed(first)
+        if len(appends) == 1:
+            writing = begin(self._write(opened, first))
+            if not isinstance(writing, Rest):
+                return None
+            opened.busy = asyncio.get_running_loop().create_future()
+            return unbroken(_release_after(writing, [opened]))
+        held = {append.log: self._undisturbed(append) for append in _firsts(appends)}
         busy = asyncio.get_running_loop().create_future()
         for opened in held.values():
             opened.busy = busy
-        writing = begin(_release_after(self._write_all(appends), list(held.values())))
-        if isinstance(writing, Rest):
-            await unbroken(writing)
+        all_written = begin(_release_after(self._write_all(appends), list(held.values())))
+        return unbroken(all_written) if isinstance(all_written, Rest) else None
 
     async def _write_all(self, appends: Sequence[Append]) -> None:
         for append in appends:
-            await self._write(self._undisturbed(append), append)
+            await self._write(self._unmoved(append), append)
 
     def _undisturbed(self, append: Append) -> OpenLog:
+        """The same, while nobody else appends to it."""
+        opened = self._unmoved(append)
+        if opened.busy is not None:
+            raise OutOfRange(append.at, opened.stop)
+        return opened
+
+    def _unmoved(self, append: Append) -> OpenLog:
         """The log of an append, as it was when that was decided; OutOfRange if it is not."""
         opened = self._open.get(append.log)
         if opened is None or opened.stop != append.at:
@@ -186,6 +203,7 @@ class Traffic:
         state = opened.state
         for record in records:
             state.apply(offset, record)
+            self._recent.put(opened.serial, offset, record)
             offset = Offset(offset + 1)
         opened.stop = offset
         line = self._lines.get(opened.name)
@@ -223,7 +241,7 @@ class Traffic:
                     state.apply(Offset(at), value or b"")
             offset = Offset(stop_of(batches))
             await asyncio.sleep(0)
-        opened = OpenLog(name, state, offset, epoch)
+        opened = OpenLog(name, next(self._serials), state, offset, epoch)
         opened.packed = packed
         return opened
 
@@ -271,6 +289,7 @@ class Traffic:
         await self._end_tasks()
         self._opening.clear()
         self._open.clear()
+        self._recent.clear()
         self._fetched.clear()
 
     async def _end_tasks(self) -> None:
@@ -290,6 +309,11 @@ class Traffic:
         await self.forget()
         for line in list(self._lines.values()):
             line.wake_all()
+
+
+def _firsts(appends: Sequence[Append]) -> Sequence[Append]:
+    """The first append to each log."""
+    return list({append.log: append for append in reversed(appends)}.values())
 
 
 async def _release_after(writing: Awaitable[None], held: Sequence[OpenLog]) -> None:

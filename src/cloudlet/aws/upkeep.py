@@ -35,10 +35,11 @@ REWRITE_BYTES_MIN = 4 << 20  # a smaller log is not worth rewriting
 class OpenLog:
     """One log in use."""
 
-    __slots__ = ("busy", "epoch", "name", "packed", "rewritten_bytes", "state", "stop", "task")
+    __slots__ = ("busy", "epoch", "name", "packed", "rewritten_bytes", "serial", "state", "stop", "task")
 
-    def __init__(self, name: LogName, state: Derived, stop: Offset, epoch: int) -> None:
+    def __init__(self, name: LogName, serial: int, state: Derived, stop: Offset, epoch: int) -> None:
         self.name = name
+        self.serial = serial  # of this opening: no other has it
         self.epoch = epoch  # what is decided on this state is refused once the log is in a higher one
         self.state = state
         self.stop = stop  # the offset after the last record applied

@@ -70,21 +70,27 @@ class Found:
         self.name = name
         self.record = record
         self.log = log_of(account, region, name, record.id)
-        self.rules = rules_of(record)
+        self.rules = rules_of(
+            record.is_fifo,
+            record.retention_seconds,
+            record.receives_max if record.dead_letters_arn else None,
+            record.deduplication_scope,
+        )
 
     @property
     def arn(self) -> str:
         return arn_of(self.account, self.region, self.name)
 
 
-def rules_of(record: Queue) -> Rules:
+@lru_cache(maxsize=256)
+def rules_of(
+    is_fifo: bool,  # noqa: FBT001
+    retention_seconds: int,
+    receives_max: int | None,
+    deduplication_scope: str,
+) -> Rules:
     """What a queue's attributes mean to its messages."""
-    return Rules(
-        record.is_fifo,
-        record.retention_seconds * 1000,
-        record.receives_max if record.dead_letters_arn else None,
-        record.deduplication_scope == BY_GROUP,
-    )
+    return Rules(is_fifo, retention_seconds * 1000, receives_max, deduplication_scope == BY_GROUP)
 
 
 @lru_cache(maxsize=4096)

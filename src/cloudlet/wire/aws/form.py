@@ -27,7 +27,7 @@ def fields(form: bytes) -> list[tuple[str, str]]:
     if form.count(b"&") >= FIELDS_MAX:
         raise Malformed("The form has too many fields")
     try:
-        return list(pairs(form))
+        return pairs(form)
     except UnicodeDecodeError:
         raise Malformed("The form is not UTF-8") from None
 

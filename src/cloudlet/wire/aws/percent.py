@@ -7,7 +7,6 @@ Absent  none
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 REPEATED_MAX = 256  # characters of a value that is worth remembering
@@ -48,12 +47,14 @@ repeated = lru_cache(maxsize=4096)(unquote_plus)
 """The same with a memory, for what requests repeat: names, queue URLs, ARNs."""
 
 
-def pairs(query: bytes) -> Iterator[tuple[str, str]]:
+def pairs(query: bytes) -> list[tuple[str, str]]:
     """The names and values of a form or a query string. UnicodeDecodeError for what is not UTF-8."""
+    found: list[tuple[str, str]] = []
     for pair in query.decode().split("&"):
         if pair:
             name, _, value = pair.partition("=")
             if "%" in pair or "+" in pair:
                 name = repeated(name) if len(name) <= REPEATED_MAX else unquote_plus(name)
                 value = repeated(value) if len(value) <= REPEATED_MAX else unquote_plus(value)
-            yield name, value
+            found.append((name, value))
+    return found
