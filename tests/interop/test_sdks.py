@@ -79,11 +79,10 @@ def test_java(environment, tmp_path):
     run(["java", "-cp", f"target/classes:{jars}", "QueueLife"], folder, environment)
 
 
-@pytest.mark.parametrize("client", ["minio", "obstore", "s3fs"])
-def test_objects_in_python(environment, tmp_path, client):
+def test_files_in_python(environment, tmp_path):
     folder = copied("python", tmp_path)
     # A folder of their own: s3fs pins another botocore than the one that we are tested with.
     build("python3", ["python3", "-m", "venv", "own"], folder, environment)
     install = ["own/bin/pip", "install", "--quiet", "-r", "requirements.txt"]
     build("python3", install, folder, environment)
-    run(["own/bin/python", "objects.py", client], folder, {**environment, "AWS_REGION": "us-east-1"})
+    run(["own/bin/python", "files.py"], folder, {**environment, "AWS_REGION": "us-east-1"})

@@ -421,6 +421,26 @@ def test_a_client_that_does_not_wait_is_not_told(run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("path", ["/digest", "/buffer/9", "/echo"])
+def test_a_client_with_nothing_to_send_is_told_to_continue_too(run, path: str) -> None:
+    async def main() -> None:
+        async with world() as w:
+            client = await w.client()
+            for _ in range(2):
+                client.send(get(path, "Content-Length: 0", "Expect: 100-continue", method="PUT"))
+                assert (await client.head())[0] == 100
+                status, fields, _ = await client.reply()
+                assert (status, "connection" in fields) == (200, False)
+            client.send(
+                put("/digest", b"") + get(path, "Content-Length: 0", "Expect: 100-continue", method="PUT")
+            )
+            assert (await client.reply())[0] == 200
+            assert (await client.head())[0] == 100
+            assert (await client.reply())[0] == 200
+
+    run(main)
+
+
 def test_a_refused_client_that_waits_is_not_told_to_continue(run) -> None:
     async def main() -> None:
         async with world() as w:

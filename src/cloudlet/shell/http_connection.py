@@ -82,7 +82,7 @@ class Connection(Line):
         if len(events) == 1 and self._head is None and not self._waiting and not self._write_paused:
             event = events[0]
             shared = self._shared
-            if type(event) is not Request or self._last or shared.careful:
+            if type(event) is not Request or self._last or shared.careful or event.head.expect_continue:
                 self._take(event)
             else:
                 self._serve_plain(event)
@@ -97,6 +97,10 @@ class Connection(Line):
     def _take(self, event: Event) -> None:
         sink = self._sink
         if type(event) is Request:
+            if event.head.expect_continue:
+                # It has no body, and a server may omit the 100. But the AWS CLI's HTTP client, once answered
+                # without one, takes the 100 of the connection's next request for that request's reply.
+                self._transport.write(CONTINUE)
             self._serve(event)
         elif type(event) is Opening:
             self._open(event.head)
