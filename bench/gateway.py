@@ -42,6 +42,10 @@ MESSAGES_MAX = 50_000  # sent to one queue to see what a waiting message costs
 MESSAGES_MIN = 2_000  # fewer say nothing; a slow server is given up after LOAD_SECONDS
 SETTLE_SECONDS = 1.0  # before idle memory is read
 BODY = "x" * 256
+SMALL_BYTES = 1 << 10
+LARGE_BYTES = 8 << 20
+LARGE_BATCH = 32
+BUCKET = "bench"
 VERSION = "2012-11-05"  # of SQS
 
 
@@ -53,12 +57,19 @@ class Running:
         self.signer = Signer(server.url)
         self.replayer = Replayer(server.port)
         self._names = itertools.count()
+        self._has_bucket = False
 
     def queue(self) -> str:
         """The URL of a fresh queue."""
         made = self.signer.client("sqs").create_queue(QueueName=f"bench-{next(self._names)}")
         url: str = made["QueueUrl"]
         return url
+
+    def bucket(self) -> None:
+        """Make the one bucket, if it is not there."""
+        if not self._has_bucket:
+            self.signer.client("s3").create_bucket(Bucket=BUCKET)
+            self._has_bucket = True
 
     def close(self) -> None:
         self.replayer.close()
@@ -102,12 +113,35 @@ def filled(running: Running) -> str:
     return url
 
 
-CASES: Mapping[str, Callable[[Running], Prepared]] = {
-    "STS GetCallerIdentity, query": identity,
-    "SQS SendMessage, json": send_json,
-    "SQS SendMessage, query": send_query,
-    "SQS ReceiveMessage, json": receive_json,
-    "SQS ReceiveMessage, query": receive_query,
+def put_object(running: Running, size_bytes: int) -> Prepared:
+    running.bucket()
+    return running.signer.signed("s3", "put_object", Bucket=BUCKET, Key="key", Body=bytes(size_bytes)), b""
+
+
+def get_object(running: Running, size_bytes: int) -> Prepared:
+    running.bucket()
+    running.signer.client("s3").put_object(Bucket=BUCKET, Key="key", Body=bytes(size_bytes))
+    return running.signer.signed("s3", "get_object", Bucket=BUCKET, Key="key"), bytes(min(size_bytes, 1024))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is replayed: how its request is made, and how often that is sent in a row."""
+
+    prepare: Callable[[Running], Prepared]
+    batch: int = BATCH
+
+
+CASES: Mapping[str, Case] = {
+    "STS GetCallerIdentity, query": Case(identity),
+    "SQS SendMessage, json": Case(send_json),
+    "SQS SendMessage, query": Case(send_query),
+    "SQS ReceiveMessage, json": Case(receive_json),
+    "SQS ReceiveMessage, query": Case(receive_query),
+    "S3 PutObject, 1 KiB": Case(functools.partial(put_object, size_bytes=SMALL_BYTES)),
+    "S3 GetObject, 1 KiB": Case(functools.partial(get_object, size_bytes=SMALL_BYTES)),
+    "S3 PutObject, 8 MiB": Case(functools.partial(put_object, size_bytes=LARGE_BYTES), LARGE_BATCH),
+    "S3 GetObject, 8 MiB": Case(functools.partial(get_object, size_bytes=LARGE_BYTES), LARGE_BATCH),
 }
 
 
@@ -159,12 +193,13 @@ def measure_case(running: Running, name: str, figures: Figures) -> None:
     requests = 0
     try:
         for _ in range(BATCHES_MAX):
-            request, expected = CASES[name](running)
+            case = CASES[name]
+            request, expected = case.prepare(running)
             cpu_before, before = running.server.cpu_s(), time.perf_counter()
-            running.replayer.replay(request, BATCH, expected)
+            running.replayer.replay(request, case.batch, expected)
             wall_s += time.perf_counter() - before
             cpu_s += running.server.cpu_s() - cpu_before
-            requests += BATCH
+            requests += case.batch
             if wall_s >= WINDOW_SECONDS:
                 break
     except (ClientError, BotoCoreError, Refused) as error:
@@ -286,7 +321,8 @@ with one request in flight on each.
 - *First answer*: from the start of the process to the reply to a signed GetCallerIdentity.
 - *The very first*: the same with an empty home folder and no bytecode, not even Python's own.
 - *CPU*: the server's, per request, over batches of {batch} replayed signed requests. Each batch has a fresh
-  queue; for ReceiveMessage it holds {batch} messages of 256 B, and each is received once.
+  queue; for ReceiveMessage it holds {batch} messages of 256 B, and each is received once. Objects are put
+  with the SHA-256 and the CRC-32 that boto3 sends, and large ones in batches of {large}.
 - *Growth*: of RSS, during the second half of a load of GetCallerIdentity.
 - *Memory of a waiting message*: growth of RSS over the messages of 256 B sent to one queue in 4 s (50,000 at
   most; – for fewer than 2,000).
@@ -335,7 +371,9 @@ def report(
             "",
             table(head, rows),
             "",
-            *METHOD.format(rounds=rounds, connections=CONNECTIONS, batch=BATCH).splitlines(),
+            *METHOD.format(
+                rounds=rounds, connections=CONNECTIONS, batch=BATCH, large=LARGE_BATCH
+            ).splitlines(),
             "",
             "### Requests per second, as the client saw them",
             "",

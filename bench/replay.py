@@ -10,6 +10,7 @@ signed once, and its bytes are replayed. Signatures hold for 15 minutes; a batch
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import socket
@@ -65,12 +66,13 @@ class Signer:
         return made
 
     def signed(self, service: str, operation: str, **params: object) -> bytes:
-        """The bytes that boto3 would send for an operation."""
+        """The bytes that boto3 would send for an operation, but for `Expect`: nobody waits for a 100 here."""
         try:
             getattr(self.client(service, is_held=True), operation)(**params)
         except Caught as caught:
             request = caught.request
-            return raw(request.method, request.url, request.headers, to_bytes(request.body))
+            headers = {name: value for name, value in request.headers.items() if name != "Expect"}
+            return raw(request.method, request.url, headers, to_bytes(request.body))
         raise AssertionError("the request got away")
 
     def signed_query(self, service: str, path: str, form: Mapping[str, str]) -> bytes:
@@ -98,6 +100,8 @@ def raw(method: str, url: str, headers: Mapping[str, object], body: bytes) -> by
 def to_bytes(value: object) -> bytes:
     if value is None:
         return b""
+    if isinstance(value, io.IOBase):
+        return value.read()
     return value if isinstance(value, bytes) else str(value).encode()
 
 
@@ -139,10 +143,14 @@ class Connection:
             self._socket.sendall(self._request)
             reply = self._part()
         while not is_whole(reply):
-            part = self._part()
-            if not part:
-                raise Refused(f"the server closed the connection after {reply[:200]!r}")
-            reply += part
+            missing = missing_bytes(reply)
+            parts = [reply]
+            while missing > 0 or len(parts) == 1:
+                parts.append(self._part())
+                missing -= len(parts[-1])
+                if not parts[-1]:
+                    raise Refused(f"the server closed the connection after {reply[:200]!r}")
+            reply = b"".join(parts)
         if CLOSING.search(reply.partition(b"\r\n\r\n")[0]):
             self.close()
         return reply
@@ -150,7 +158,7 @@ class Connection:
     def _part(self) -> bytes:
         assert self._socket is not None
         try:
-            return self._socket.recv(65536)
+            return self._socket.recv(1 << 20)
         except ConnectionResetError:
             return b""
 
@@ -158,6 +166,13 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def missing_bytes(reply: bytes) -> int:
+    """How much of a reply of known length is still to come; 0 where nobody knows."""
+    head, mark, body = reply.partition(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    return int(length[1]) - len(body) if mark and length is not None else 0
 
 
 def is_whole(reply: bytes) -> bool:
