@@ -17,17 +17,19 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
 
 
-@pytest.fixture(params=["memory", "disk"])
-def opened(request, tmp_path):
+@pytest.fixture(params=["memory", "disk", "files only"])
+def opened(request, tmp_path, monkeypatch):
     """Opens the engine; again on the same folder where there is one."""
     clock, ids = ManualClock(), Ids()
+    if request.param == "files only":
+        monkeypatch.setattr("cloudlet.engines.disk_blobs.BODY_BYTES_MAX", -1)
 
     def open_engine() -> Blobs:
         if request.param == "memory":
             return MemoryBlobs(clock, ids)
         return DiskBlobs.open_folder(tmp_path, clock, ids)
 
-    open_engine.survives = request.param == "disk"
+    open_engine.survives = request.param != "memory"
     return open_engine
 
 
@@ -155,7 +157,10 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("os.write", full)
-        for size in (10, 1 << 20):
+        monkeypatch.setattr("os.pwrite", lambda file, data, position: full(file, data))
+        with pytest.raises(NoSpace):
+            await put(blobs, b"small")
+        for size in (100_000, 1 << 20):
             with pytest.raises(NoSpace):
                 await writer.write(b"x" * size)
         monkeypatch.undo()

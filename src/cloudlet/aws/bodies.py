@@ -115,6 +115,10 @@ class Bodies:
         if len(wanted) == 1:
             blob, start, stop = wanted[0]
             reader = await self.blobs.open(blob)
+            whole = reader.whole()
+            if whole is not None:
+                reader.close()
+                return whole[start:stop]
             fileno = reader.fileno()
             if fileno is not None:
                 return FileBody(fileno, start, stop, reader.close)

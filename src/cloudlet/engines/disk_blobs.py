@@ -1,16 +1,19 @@
-"""The blobs store on disk: a file per body, made whole under another name.
+"""The blobs store on disk: a file per body, made whole under another name; small bodies share files.
 
 State   FOLDER/new/ID        a body on its way in; what is there at open is left over from a crash and goes
         FOLDER/XX/ID         a finished body; XX are the last two characters of its id, 1,024 folders
+        FOLDER/packs/        small bodies, see disk_packs.py
 Source  docs/architecture.md, "Blobs"; rename(2)
 Absent  none
 
-    write  -> new/ID        (large pieces in a thread: writing releases the GIL)
-    finish -> XX/ID         rename, which a reader sees wholly or not at all; with SYNC the file is synced
-                            before it, and the folders after
+    write  -> memory, up to BODY_BYTES_MAX; beyond that new/ID
+                             (large pieces in a thread: writing releases the GIL)
+    finish -> a pack         or
+           -> XX/ID          rename, which a reader sees wholly or not at all; with SYNC the file is synced
+                             before it, and the folders after
 
-The rename is the moment at which a body exists. An open reader holds the file, so a body that is dropped
-while it is read is read to its end.
+The rename, or the write into the pack, is the moment at which a body exists. An open reader holds the file,
+or has the small body in memory, so a body that is dropped while it is read is read to its end.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, place_of, sync_folder
 from cloudlet.kernel.blob_ids import DIGITS, BlobIds, is_blob_id, made_ms_of
-from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, BlobId
+from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, BlobId, BlobReader
+from cloudlet.kernel.blobs_memory import MemoryBlobReader
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import NoSpace, NoSuchBlob, OutOfRange
 from cloudlet.kernel.ids import Ids
@@ -38,9 +43,10 @@ class DiskBlobs:
     """The port over a folder."""
 
     def __init__(self, folder: Path, clock: Clock, ids: Ids) -> None:
-        self._folder = folder
-        self._ids = BlobIds(clock, ids)
-        self._writers: set[DiskBlobWriter] = set()
+        self.folder = folder
+        self.ids_of_files = BlobIds(clock, ids)
+        self.packs = Packs(folder / "packs", self.ids_of_files)
+        self.writers: set[DiskBlobWriter] = set()  # that have a file
 
     @classmethod
     def open_folder(cls, folder: Path, clock: Clock, ids: Ids) -> DiskBlobs:
@@ -52,32 +58,47 @@ class DiskBlobs:
         return cls(folder, clock, ids)
 
     def create(self) -> DiskBlobWriter:
-        writer = DiskBlobWriter(self._folder, self._ids.fresh(), self._writers)
-        self._writers.add(writer)
-        return writer
+        return DiskBlobWriter(self)
 
-    def _place(self, blob: BlobId) -> Path:
+    def _file_of(self, blob: BlobId) -> Path:
         if not is_blob_id(blob):
             raise NoSuchBlob(blob)
-        return place(self._folder, blob)
+        return place(self.folder, blob)
 
-    async def open(self, blob: BlobId) -> DiskBlobReader:
-        try:
-            return DiskBlobReader(os.open(self._place(blob), os.O_RDONLY | os.O_CLOEXEC))
+    async def open(self, blob: BlobId) -> BlobReader:
+        packed = place_of(blob)
+        body = None if packed is None else self.packs.read(blob, packed)
+        if body is not None:
+            return MemoryBlobReader(body)
+        try:  # what is not in a pack too: before there were packs, half of all ids looked like theirs
+            return DiskBlobReader(os.open(self._file_of(blob), os.O_RDONLY | os.O_CLOEXEC))
         except FileNotFoundError:
             raise NoSuchBlob(blob) from None
 
     async def drop(self, blob: BlobId) -> None:
-        try:
-            self._place(blob).unlink(missing_ok=True)
-        except NoSuchBlob:
-            return
+        packed = place_of(blob)
+        if packed is not None and self.packs.read(blob, packed) is not None:
+            await self.packs.drop(blob, packed)
+        elif is_blob_id(blob):
+            self._file_of(blob).unlink(missing_ok=True)
 
     async def ids(self, after: BlobId | None = None, *, limit: int = 1000) -> Sequence[BlobFacts]:
+        facts = [
+            BlobFacts(each.id, each.size_bytes, made_ms_of(each.id))
+            for each in await self.packs.listed(after, limit)
+        ]
+        for blob in await self._ids_of_files(after, limit):
+            try:
+                facts.append(BlobFacts(blob, self._file_of(blob).stat().st_size, made_ms_of(blob)))
+            except FileNotFoundError:
+                continue  # dropped since
+        return heapq.nsmallest(limit, facts)
+
+    async def _ids_of_files(self, after: BlobId | None, limit: int) -> Sequence[BlobId]:
         found: list[BlobId] = []
         for name in FOLDERS:
             try:
-                entries = os.listdir(self._folder / name)
+                entries = os.listdir(self.folder / name)
             except FileNotFoundError:
                 continue
             found += [
@@ -86,17 +107,12 @@ class DiskBlobs:
             if len(found) > 4 * limit + 1000:
                 found = heapq.nsmallest(limit, found)
                 await asyncio.sleep(0)
-        facts: list[BlobFacts] = []
-        for blob in heapq.nsmallest(limit, found):
-            try:
-                facts.append(BlobFacts(blob, place(self._folder, blob).stat().st_size, made_ms_of(blob)))
-            except FileNotFoundError:
-                continue  # dropped since
-        return facts
+        return heapq.nsmallest(limit, found)
 
     async def close(self) -> None:
-        for writer in list(self._writers):
+        for writer in list(self.writers):
             await writer.abandon()
+        self.packs.close()
 
 
 def place(folder: Path, blob: BlobId) -> Path:
@@ -107,19 +123,25 @@ def place(folder: Path, blob: BlobId) -> Path:
 class DiskBlobWriter:
     """A body on its way in."""
 
-    def __init__(self, folder: Path, blob: BlobId, writers: set[DiskBlobWriter]) -> None:
-        self._folder = folder
-        self._blob = blob
-        self._writers = writers
-        self._path = folder / "new" / blob
-        try:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _refusal(error) from error
+    __slots__ = ("_blob", "_file", "_parts", "_path", "_size", "_store")
+
+    def __init__(self, store: DiskBlobs) -> None:
+        self._store = store
+        self._parts: list[bytes] | None = []  # of a body that is small so far; None once it is spent
+        self._size = 0
+        self._file = -1  # of one that is not small
+        self._blob: BlobId
+        self._path: Path
 
     async def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        assert self._file >= 0, "the writer is spent"
+        assert self._parts is not None, "the writer is spent"
+        self._size += len(chunk)
         try:
+            if self._file < 0:
+                if self._size <= BODY_BYTES_MAX:
+                    self._parts.append(bytes(chunk))
+                    return
+                self._begin_file(self._parts)
             if len(chunk) <= INLINE_BYTES:
                 _write_all(self._file, chunk)
             else:
@@ -127,47 +149,59 @@ class DiskBlobWriter:
         except OSError as error:
             raise _refusal(error) from error
 
+    def _begin_file(self, parts: list[bytes]) -> None:
+        store = self._store
+        self._blob = store.ids_of_files.fresh()
+        self._path = store.folder / "new" / self._blob
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        store.writers.add(self)
+        for part in parts:
+            _write_all(self._file, part)
+        parts.clear()
+
     async def finish(self, durability: Durability = Durability.RELAXED) -> BlobId:
-        assert self._file >= 0, "the writer is spent"
-        target = place(self._folder, self._blob)
-        loop = asyncio.get_running_loop()
+        parts = self._parts
+        assert parts is not None, "the writer is spent"
         try:
-            if durability is Durability.SYNC:
-                await loop.run_in_executor(None, os.fsync, self._file)
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            self._path.rename(target)
-            if durability is Durability.SYNC:
-                await loop.run_in_executor(None, _sync_folders, target.parent, self._folder)
+            if self._file >= 0:
+                await self._finish_file(durability)
+            else:
+                self._blob = self._store.packs.put(parts[0] if len(parts) == 1 else b"".join(parts))
+                if durability is Durability.SYNC:
+                    await self._store.packs.sync(self._blob)
         except OSError as error:
             raise _refusal(error) from error
         self._let_go()
         return self._blob
 
+    async def _finish_file(self, durability: Durability) -> None:
+        target = place(self._store.folder, self._blob)
+        loop = asyncio.get_running_loop()
+        if durability is Durability.SYNC:
+            await loop.run_in_executor(None, os.fsync, self._file)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        self._path.rename(target)
+        if durability is Durability.SYNC:
+            for folder in (target.parent, self._store.folder):
+                await loop.run_in_executor(None, sync_folder, folder)
+
     async def abandon(self) -> None:
         if self._file >= 0:
             self._path.unlink(missing_ok=True)
-            self._let_go()
+        self._let_go()
 
     def _let_go(self) -> None:
-        os.close(self._file)
-        self._file = -1
-        self._writers.discard(self)
+        self._parts = None
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+            self._store.writers.discard(self)
 
 
 def _write_all(file: int, chunk: bytes | bytearray | memoryview) -> None:
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _sync_folders(*folders: Path) -> None:
-    """Make names in folders survive power loss."""
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _refusal(error: OSError) -> Exception:
@@ -199,6 +233,9 @@ class DiskBlobReader:
                 chunk = await loop.run_in_executor(None, os.pread, self._file, size, position)
             position += len(chunk)
             yield chunk
+
+    def whole(self) -> bytes | None:
+        return None
 
     def fileno(self) -> int | None:
         return self._file

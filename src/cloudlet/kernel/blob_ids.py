@@ -4,10 +4,12 @@ State   in memory: the last one given out
 Source  docs/architecture.md, "Blobs"
 Absent  none
 
-    48 bits of wall milliseconds | 16 bits of counter | 66 bits of randomness   -> 26 characters of [0-9a-v]
+    48 bits of wall milliseconds | 16 bits of counter | 66 bits of tail   -> 26 characters of [0-9a-v]
+
+The tail is a zero and randomness, or what an engine wants to know of its own bodies.
 
 The time never goes back within a process: where the wall steps back, the counter goes on under the highest
-time seen. Across a restart the randomness keeps ids apart.
+time seen. Across a restart the tail keeps ids apart.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
 
 DIGITS = "0123456789abcdefghijklmnopqrstuv"
+SPELLING = frozenset(DIGITS)
 CHARACTERS = 26
-COUNTER_BITS, RANDOM_BITS = 16, 66
+COUNTER_BITS, TAIL_BITS = 16, 66
+PAIRS = tuple(first + second for first in DIGITS for second in DIGITS)
+SHIFTS = tuple(range(10 * (CHARACTERS // 2 - 1), -1, -10))
 
 
 class BlobIds:
@@ -29,22 +34,25 @@ class BlobIds:
         self._ids = ids
         self._last = 0  # time and counter of the last one
 
-    def fresh(self) -> BlobId:
-        """The next id, above all before it."""
+    def fresh(self, tail: int | None = None) -> BlobId:
+        """The next id, above all before it; its tail begins with a zero unless one is given."""
         self._last = max(self._last + 1, self._clock.wall_ms() << COUNTER_BITS)
-        chance = int.from_bytes(self._ids.token(9), "big") >> (72 - RANDOM_BITS)
-        number = self._last << RANDOM_BITS | chance
-        return BlobId("".join(DIGITS[number >> shift & 31] for shift in range(5 * (CHARACTERS - 1), -1, -5)))
+        if tail is None:
+            tail = int.from_bytes(self._ids.token(9), "big") >> (73 - TAIL_BITS)
+        number = self._last << TAIL_BITS | tail
+        return BlobId("".join([PAIRS[number >> shift & 1023] for shift in SHIFTS]))
 
 
 def made_ms_of(blob: BlobId) -> int:
     """When a blob was begun, by its id; wall time."""
-    number = 0
-    for character in blob:
-        number = number << 5 | DIGITS.index(character)
-    return number >> (COUNTER_BITS + RANDOM_BITS)
+    return int(blob, 32) >> (COUNTER_BITS + TAIL_BITS)
+
+
+def tail_of(blob: BlobId) -> int:
+    """The last 66 bits of an id."""
+    return int(blob, 32) & (1 << TAIL_BITS) - 1
 
 
 def is_blob_id(text: str) -> bool:
     """Whether text is spelled like an id."""
-    return len(text) == CHARACTERS and all(character in DIGITS for character in text)
+    return len(text) == CHARACTERS and SPELLING.issuperset(text)

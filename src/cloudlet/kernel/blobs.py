@@ -54,6 +54,9 @@ class BlobReader(Protocol):
     def chunks(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of [start, stop) in pieces of at most 256 KiB; OutOfRange outside of the body."""
 
+    def whole(self) -> bytes | None:
+        """The body, where the engine has it in memory anyway."""
+
     def fileno(self) -> int | None:
         """A descriptor of the body for sendfile (positioned reads only), or None where there is no file."""
 

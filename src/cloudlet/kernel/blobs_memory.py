@@ -88,6 +88,9 @@ class MemoryBlobReader:
         for position in range(start, stop, CHUNK_BYTES):
             yield self._body[position : min(position + CHUNK_BYTES, stop)]
 
+    def whole(self) -> bytes | None:
+        return self._body
+
     def fileno(self) -> int | None:
         return None
 

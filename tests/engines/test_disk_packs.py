@@ -1,0 +1,188 @@
+"""Packs: small bodies that share files, across reopens, drops and torn ends."""
+
+import asyncio
+import os
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudlet.engines import disk_packs
+from cloudlet.engines.disk_blobs import DiskBlobs
+from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, place_of
+from cloudlet.kernel.blob_ids import BlobIds
+from cloudlet.kernel.clock import ManualClock
+from cloudlet.kernel.fault import NoSuchBlob
+from cloudlet.kernel.ids import Ids
+
+
+@pytest.fixture
+def small_packs(monkeypatch):
+    monkeypatch.setattr(disk_packs, "PACK_BYTES", 1000)
+    monkeypatch.setattr(disk_packs, "SCANNED_BYTES", 100)
+    monkeypatch.setattr(disk_packs, "OPEN_MAX", 3)
+
+
+def opened(folder):
+    return Packs(folder, BlobIds(ManualClock(), Ids()))
+
+
+def read(packs, blob):
+    return packs.read(blob, place_of(blob))
+
+
+def drop(packs, blob):
+    asyncio.run(packs.drop(blob, place_of(blob)))
+
+
+def listed(packs, after=None, limit=1000):
+    return sorted(each.id for each in asyncio.run(packs.listed(after, limit)))
+
+
+def test_an_id_says_where_its_body_is(tmp_path):
+    packs = opened(tmp_path)
+    sizes = [0, 1, 1000, BODY_BYTES_MAX]
+    made = [packs.put(os.urandom(size)) for size in sizes]
+    assert [place_of(blob).size_bytes for blob in made] == sizes
+    assert [place_of(blob).position for blob in made] == [0, 32, 65, 1097]
+    assert place_of(BlobIds(ManualClock(), Ids()).fresh()) is None
+
+
+def test_every_pack_is_read_whatever_is_open(tmp_path, small_packs):
+    packs = opened(tmp_path)
+    made = {packs.put(b"%d" % number * 30): b"%d" % number * 30 for number in range(200)}
+    assert len(list(tmp_path.iterdir())) > 10
+    order = list(made)
+    random.Random(1).shuffle(order)
+    for each in (packs, opened(tmp_path)):
+        assert all(read(each, blob) == made[blob] for blob in order)
+    assert listed(opened(tmp_path)) == list(made)
+
+
+def test_a_pack_goes_with_its_last_body(tmp_path, small_packs):
+    packs = opened(tmp_path)
+    made = [packs.put(bytes(100)) for _ in range(30)]
+    by_pack = {}
+    for blob in made:
+        by_pack.setdefault(place_of(blob).pack, []).append(blob)
+    first, second, *_, last = by_pack.values()
+    for blob in first:
+        drop(packs, blob)
+    packs.close()
+    packs = opened(tmp_path)
+    for blob in [*second, *last]:
+        drop(packs, blob)
+        drop(packs, blob)
+    left = [blob for blob in made if blob not in {*first, *second, *last}]
+    assert listed(packs) == left
+    assert len(list(tmp_path.iterdir())) == len(by_pack) - 3
+    assert all(read(packs, blob) is None for blob in [*first, *second, *last])
+
+
+def test_the_active_pack_goes_once_it_is_full(tmp_path, small_packs):
+    packs = opened(tmp_path)
+    for _ in range(50):
+        drop(packs, packs.put(bytes(100)))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_pages_follow_each_other(tmp_path, small_packs):
+    packs = opened(tmp_path)
+    made = [packs.put(bytes(100)) for _ in range(60)]
+    packs.close()
+    packs = opened(tmp_path)
+    made += [packs.put(bytes(100)) for _ in range(60)]
+    found, after = [], None
+    while page := listed(packs, after, 7)[:7]:
+        found += page
+        after = page[-1]
+    assert found == sorted(made)
+
+
+@pytest.mark.parametrize("cut", [1, 31, 32, 40, 131])
+def test_a_torn_end_hides_nothing_before_it_and_nothing_after(tmp_path, cut):
+    packs = opened(tmp_path)
+    kept, torn = packs.put(b"k" * 100), packs.put(b"t" * 100)
+    packs.close()
+    (pack,) = tmp_path.iterdir()
+    os.truncate(pack, pack.stat().st_size - cut)
+    again = opened(tmp_path)
+    assert (read(again, kept), read(again, torn)) == (b"k" * 100, None)
+    later = again.put(b"later")
+    assert listed(again) == sorted([kept, later])
+    assert read(again, later) == b"later"
+
+
+def test_a_refused_write_leaves_no_trace(tmp_path, monkeypatch):
+    packs = opened(tmp_path)
+    before = packs.put(b"before")
+
+    def full(file, data, position):
+        real(file, data[:10], position)
+        raise OSError(28, "No space left on device")
+
+    real = os.pwrite
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        packs.put(b"refused")
+    monkeypatch.undo()
+    after = packs.put(b"after")
+    assert listed(packs) == [before, after]
+    assert [read(packs, each) for each in (before, after)] == [b"before", b"after"]
+
+
+def test_a_write_that_comes_in_parts_is_whole(tmp_path, monkeypatch):
+    packs = opened(tmp_path)
+    real = os.pwrite
+    monkeypatch.setattr("os.pwrite", lambda file, data, position: real(file, data[:7], position))
+    blob = packs.put(b"0123456789" * 10)
+    monkeypatch.undo()
+    assert read(packs, blob) == b"0123456789" * 10
+
+
+def test_a_file_from_before_there_were_packs_is_found(tmp_path):
+    async def scenario():
+        blobs = DiskBlobs.open_folder(tmp_path, ManualClock(), Ids())
+        old = "v" * 26
+        (tmp_path / "vv").mkdir()
+        (tmp_path / "vv" / old).write_bytes(b"old")
+        assert [facts.id for facts in await blobs.ids()] == [old]
+        reader = await blobs.open(old)
+        assert reader.size_bytes == 3
+        reader.close()
+        await blobs.drop(old)
+        with pytest.raises(NoSuchBlob):
+            await blobs.open(old)
+
+    asyncio.run(scenario())
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["put", "drop", "reopen", "list"]), st.integers(0, 400)), max_size=60)
+)
+@settings(deadline=None, max_examples=60)
+def test_packs_hold_what_a_dictionary_would(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("packs")
+    clock, ids = ManualClock(), Ids()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(disk_packs, "PACK_BYTES", 700)
+        packs, model = Packs(folder, BlobIds(clock, ids)), {}
+        for verb, number in steps:
+            if verb == "put":
+                body = os.urandom(number)
+                model[packs.put(body)] = body
+            elif verb == "drop" and model:
+                blob = sorted(model)[number % len(model)]
+                drop(packs, blob)
+                del model[blob]
+            elif verb == "reopen":
+                packs.close()
+                clock.pass_ms(1)
+                packs = Packs(folder, BlobIds(clock, ids))
+            elif verb == "list":
+                limit = number % 5 + 1
+                assert listed(packs, None, limit)[:limit] == sorted(model)[:limit]
+        assert listed(packs) == sorted(model)
+        assert all(read(packs, blob) == body for blob, body in model.items())
+        packs.close()
