@@ -76,7 +76,7 @@ def test_a_pin_outlives_everything(tmp_path_factory, count, steps, segment_bytes
                 await change(logs, step, number)
             for label in list(held) if step == "back" else ():
                 pinned, expected = held[label]
-                epoch = max(logs.epoch(LOG), epoch) + 1
+                epoch = max(logs.epoch(LOG), epoch, pinned.epoch) + 1
                 await pins.bring_back(label, pinned, epoch)
                 assert logs.ends(LOG) == Ends(pinned.start, pinned.stop)
                 assert await texts(logs) == expected

@@ -484,6 +484,17 @@ def test_signing_keys_are_remembered_within_a_bound() -> None:
     assert verifier.verify(claim, request.head, request.body, SECRET, NOW_MS) is None
 
 
+def test_a_signature_that_names_itself_is_read_once() -> None:
+    value = (
+        b"AWS4-HMAC-SHA256 Credential=A/20150830/us-east-1/iam/aws4_request, SignedHeaders=host, Signature="
+    )
+    value += b"Signature=".ljust(64, b"0")
+    head = msgspec.structs.replace(HEAD, headers=HEAD.headers | {b"authorization": value})
+    claim = read_credential(head)
+    assert claim is not None
+    assert claim.signature == b"Signature=".ljust(64, b"0")
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=60), st.binary(max_size=60), st.sampled_from([b"authorization", b"x-amz-date", b""])

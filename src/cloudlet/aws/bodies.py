@@ -90,14 +90,23 @@ class Bodies:
         self._durability = durability
 
     async def receive(
-        self, head: Head, pieces: AsyncIterable[bytes], reader: ChunkDecoder | PlainBody, intake: Intake
+        self,
+        head: Head,
+        pieces: bytes | AsyncIterable[bytes],
+        reader: ChunkDecoder | PlainBody,
+        intake: Intake,
     ) -> Body:
-        """Take a body in; a Fault, and nothing left behind, where it is not what was promised."""
+        """Take a body in, whole or as it comes; a Fault, and nothing left behind, where it is not what was
+        promised."""
         promise = promise_of(head.headers)
         incoming = _Incoming(self.blobs, reader, promise, intake)
         try:
-            async for piece in pieces:
-                await incoming.take(piece)
+            if isinstance(pieces, bytes):
+                if pieces:
+                    await incoming.take(pieces)
+            else:
+                async for piece in pieces:
+                    await incoming.take(piece)
             return await incoming.finish(self._durability)
         finally:
             await incoming.abandon()  # which does nothing to one that is finished

@@ -11,7 +11,7 @@ Absent  CORS replies to browsers
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from functools import lru_cache, partial
 
 import msgspec
@@ -180,7 +180,7 @@ class Gateway:
     async def _receive(self, exchange: Exchange, intake: Intake, stream: BodyStream | None) -> Body:
         """The streamed body of a request, aside in a blob of its own."""
         http = exchange.http
-        pieces = _whole(http.body) if stream is None else stream
+        pieces = http.body if stream is None else stream
         reader = self._identities.body(exchange.claim, http.head)
         return await self._desk.bodies.receive(http.head, pieces, reader, intake)
 
@@ -297,9 +297,3 @@ def may_stream(head: Head) -> bool:
         or b"smithy-protocol" in headers
         or headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
     )
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    """A body that is here already."""
-    if body:
-        yield body

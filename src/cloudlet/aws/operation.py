@@ -8,6 +8,8 @@ Absent  none
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import NoReturn
 
 import msgspec
 
@@ -22,7 +24,8 @@ class LoadedOperation:
     """What the gateway needs to answer one call."""
 
     __slots__ = (
-        "action", "codec", "declared", "model", "payload", "required", "sensitive", "token_member", "unread",
+        "_unread_names", "_unread_values", "action", "codec", "declared", "model", "payload", "required",
+        "sensitive", "token_member", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -38,7 +41,11 @@ class LoadedOperation:
             read |= names_read(declared.admit, package) | {"ContentLength", model.streaming_input or ""}
             assert model.streaming_input, f"{model.name} has no streaming payload"
         read |= frozenset(model.idempotency_tokens)  # the framework reads those
-        self.unread = tuple(unread_members(model.input, read)) if model.input else ()
+        unread = list(unread_members(model.input, read)) if model.input else []
+        flat = [path[0] for path in unread if len(path) == 1]
+        self.unread = tuple(path for path in unread if len(path) > 1)
+        self._unread_values = attrgetter(*flat, "__class__") if flat else None
+        self._unread_names = flat
         self.payload = model.streaming_output
         self.token_member = next(iter(model.idempotency_tokens), None)
         required = model.input.required if model.input else ()
@@ -56,12 +63,18 @@ class LoadedOperation:
         elif broken := self.codec.violations(params):
             noun = "error" if len(broken) == 1 else "errors"
             raise service.validation(f"{len(broken)} validation {noun} detected: " + "; ".join(broken))
+        if self._unread_values is not None:
+            values = self._unread_values(params)
+            if values.count(None) != len(values) - 1:
+                self._refuse(next(name for name in self._unread_names if getattr(params, name) is not None))
         for path in self.unread:
             if is_present(params, path):
-                name = ".".join(path)
-                raise NotImplementedFault(
-                    f"{self.declared.service.name}: {self.model.name} does not implement the member {name}"
-                )
+                self._refuse(".".join(path))
+
+    def _refuse(self, member: str) -> NoReturn:
+        raise NotImplementedFault(
+            f"{self.declared.service.name}: {self.model.name} does not implement the member {member}"
+        )
 
 
 def unread_members(shape: Shape, read: frozenset[str]) -> Iterator[tuple[str, ...]]:

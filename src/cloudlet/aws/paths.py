@@ -47,8 +47,8 @@ class Place(NamedTuple):
     operation: str
     labels: Sequence[str]
     arguments: Mapping[str, str | None]
-    needed_arguments: Sequence[str]
-    needed_headers: Sequence[bytes]
+    needed_arguments: frozenset[str]
+    needed_headers: frozenset[bytes]
     order: tuple[int, bool, int]  # the most particular first
 
     def suits(self, given: Given) -> bool:
@@ -57,9 +57,7 @@ class Place(NamedTuple):
 
     def is_met(self, given: Given, headers: Mapping[bytes, bytes]) -> bool:
         """Whether all that must be there is."""
-        return all(name in given for name in self.needed_arguments) and all(
-            name in headers for name in self.needed_headers
-        )
+        return given.keys() >= self.needed_arguments and headers.keys() >= self.needed_headers
 
 
 class Template:
@@ -203,8 +201,10 @@ def place_of(operation: OperationModel, path: str, query: str) -> Place:
         members[name] for name in (operation.input.required if operation.input else ()) if name in members
     ]
     arguments = {name: value or None for name, value in pairs(query.encode())} if query else {}
-    needed_arguments = [each.wire_name for each in required if each.location == "querystring"]
-    needed_headers = [each.wire_name.lower().encode() for each in required if each.location == "header"]
+    needed_arguments = frozenset(each.wire_name for each in required if each.location == "querystring")
+    needed_headers = frozenset(
+        each.wire_name.lower().encode() for each in required if each.location == "header"
+    )
     found = [LABEL.match(segment) for segment in path.split("/")]
     return Place(
         operation.name,

@@ -43,6 +43,7 @@ CBOR_PATH = re.compile(rb"/service/([^/]+)/operation/([^/]+)\Z")
 LOCAL_NAMES = ("localhost", "localhost.localstack.cloud")
 S3_ENDPOINT = r"s3(?:[.-][a-z0-9-]+)?(?:\.dualstack\.[a-z0-9-]+)?\.amazonaws\.com"
 
+ONLY_S3: Sequence[str] = ("s3",)
 S3_CONTROL_PATH = "/v20180820/"  # S3 Control shares S3's signing name; the host's label is an account there
 
 KNOWN_MAX = 10_000  # remembered targets and actions
@@ -184,11 +185,12 @@ class Router:
     # --- rest
 
     def _by_path(self, head: Head, signing_name: str | None) -> Route:
-        names = self._index["signing"].get(signing_name or "s3", [])
+        names: Sequence[str] = self._index["signing"].get(signing_name or "s3", ())
         path = head.path.decode("latin-1")
         if "s3" in names and not path.startswith(S3_CONTROL_PATH):
             bucket = self._bucket_of(head.headers.get(b"host", b""))
             path = f"/{bucket}{path}" if bucket else path
+            names = ONLY_S3
         try:
             closest, closest_name = self._closest(names, head, path)
         except UnicodeDecodeError:

@@ -38,7 +38,7 @@ from cloudlet.engines.disk_keys_record import (
     step_body,
 )
 from cloudlet.engines.disk_keys_replay import replay
-from cloudlet.engines.disk_keys_sync import Fatal, GroupSync
+from cloudlet.engines.disk_keys_sync import RELAXED_SYNC_S, Fatal, GroupSync
 from cloudlet.engines.keys_feed import Feed, FeedWatch
 from cloudlet.engines.memory_keys import meets
 from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
@@ -72,7 +72,9 @@ def end_process(error: BaseException) -> None:
 class DiskKeys:
     """The port over one folder, which it locks."""
 
-    def __init__(self, newest: Newest, log: Log, past: DiskPast, lock: int, fatal: Fatal) -> None:
+    def __init__(
+        self, newest: Newest, log: Log, past: DiskPast, lock: int, fatal: Fatal, relaxed_sync_s: float
+    ) -> None:
         """Use `open`."""
         self._newest = newest
         self._log = log
@@ -81,7 +83,7 @@ class DiskKeys:
         self._fatal = fatal
         self._feed = Feed(past, newest.head)
         self._loop = asyncio.get_running_loop()
-        self._sync = GroupSync(log, self._loop, self._fail, self._on_durable)
+        self._sync = GroupSync(log, self._loop, self._fail, self._on_durable, relaxed_sync_s)
         self._walk: checkpoint.Walk | None = None
         self._checkpointing: asyncio.Task[None] | None = None
         self._checkpoint_place = 0
@@ -98,6 +100,7 @@ class DiskKeys:
         history_free: Sequence[bytes] = (),
         settings: LogSettings = SETTINGS,
         fatal: Fatal = end_process,
+        relaxed_sync_s: float = RELAXED_SYNC_S,
     ) -> DiskKeys:
         """Open or make the store in a folder. Damaged; StoreError if another process has it open or its
         format is not known."""
@@ -116,7 +119,7 @@ class DiskKeys:
             log.close()
             os.close(lock)
             raise
-        store = cls(newest, log, past, lock, fatal)
+        store = cls(newest, log, past, lock, fatal, relaxed_sync_s)
         store._checkpoint_place = place
         return store
 

@@ -41,8 +41,14 @@ class GroupSync:
     """Brings the log to the disk, and tells how far."""
 
     def __init__(
-        self, log: Log, loop: asyncio.AbstractEventLoop, fatal: Fatal, on_durable: Callable[[], None]
+        self,
+        log: Log,
+        loop: asyncio.AbstractEventLoop,
+        fatal: Fatal,
+        on_durable: Callable[[], None],
+        relaxed_sync_s: float,
     ) -> None:
+        self._relaxed_sync_s = relaxed_sync_s
         self._log = log
         self._loop = loop
         self._fatal = fatal
@@ -66,7 +72,7 @@ class GroupSync:
         """Something was written that can wait."""
         if not self._is_timed:
             self._is_timed = True
-            self._loop.call_later(RELAXED_SYNC_S, self._time)
+            self._loop.call_later(self._relaxed_sync_s, self._time)
 
     def owe(self, revision: Revision, place: int) -> None:
         """A sync commit was written, up to `place`."""

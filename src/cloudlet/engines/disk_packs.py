@@ -2,7 +2,7 @@
 
 State   FOLDER/%06x     entries one after another, each the size of its body (u32), its id (26 bytes), whether
                         it is there (u8), a zero byte, and the body
-Source  docs/architecture.md, "Blobs"; docs/decisions/0017-small-bodies.md
+Source  docs/architecture.md, "Blobs"; docs/decisions/0007-small-bodies.md
 Absent  taking back the room of dropped bodies while another body in their pack is held
 
 Theory of operation

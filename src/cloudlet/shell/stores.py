@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.engines.disk_keys import DiskKeys
+from cloudlet.engines.disk_keys_sync import RELAXED_SYNC_S
 from cloudlet.engines.disk_logs import FLUSH_INTERVAL_MS, DiskLogs
 from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
@@ -21,7 +22,7 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
 
-UNSYNCED_MS = 3_600_000.0
+UNSYNCED_S = 3_600.0
 
 
 class Stores:
@@ -41,7 +42,8 @@ class Stores:
 
 async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: bool = False) -> Stores:
     """Open or make the stores of a folder; an ephemeral one has no power loss to survive, so no sync."""
-    keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms)
-    interval_ms = UNSYNCED_MS if is_ephemeral else FLUSH_INTERVAL_MS
+    relaxed_sync_s = UNSYNCED_S if is_ephemeral else RELAXED_SYNC_S
+    interval_ms = UNSYNCED_S * 1000 if is_ephemeral else FLUSH_INTERVAL_MS
+    keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms, relaxed_sync_s=relaxed_sync_s)
     logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms)
     return Stores(keys, logs, DiskBlobs.open_folder(folder / "blobs", clock, ids))

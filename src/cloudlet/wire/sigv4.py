@@ -125,6 +125,11 @@ def read_credential(head: Head) -> Claim | None:
     signing = _signing_of_stem(stem)
     if signing is None:
         return _read_unusual(head, authorization)
+    return _claim_of_header(head, signing, signature, authorization)
+
+
+def _claim_of_header(head: Head, signing: Signing, signature: bytes, authorization: bytes) -> Claim:
+    headers = head.headers
     if head.query and b"X-Amz-Algorithm=" in head.query:
         raise _two_mechanisms()
     amz_date = headers.get(b"x-amz-date")
@@ -180,16 +185,12 @@ def _read_unusual(head: Head, authorization: bytes) -> Claim | None:
     ]
     if missing:
         raise _incomplete(missing, authorization, b"/s3/aws4_request" in authorization)
-    usual = b"%b Credential=%b, SignedHeaders=%b, Signature=%b" % (
-        ALGORITHM,
-        parameters[b"Credential"],
-        parameters[b"SignedHeaders"],
-        parameters[b"Signature"],
-    )
-    if len(parameters[b"Signature"]) != 64 or len(usual) > REMEMBERED_BYTES_MAX:
+    signature = parameters[b"Signature"]
+    if len(signature) != 64 or len(authorization) > REMEMBERED_BYTES_MAX:
         # A signature of another length matches nothing, and no SDK signs two kilobytes of header names.
         raise SignatureDoesNotMatch(MISMATCH)
-    return read_credential(msgspec.structs.replace(head, headers=head.headers | {b"authorization": usual}))
+    signing = _signing(parameters[b"Credential"], parameters[b"SignedHeaders"])
+    return _claim_of_header(head, signing, signature, authorization)
 
 
 def _incomplete(missing: list[str], authorization: bytes, is_s3: bool) -> Fault:  # noqa: FBT001

@@ -184,9 +184,9 @@ def test_dead_letters_and_moves_neither_lose_nor_double(tmp_path, kills):
         everything.update(str(n) for n in range(start, start + 10))
 
     def churn():
-        busy = victim.client()
-        source = victim.client().get_queue_url(QueueName="q")["QueueUrl"]
         try:
+            busy = victim.client()
+            source = busy.get_queue_url(QueueName="q")["QueueUrl"]
             while True:
                 busy.receive_message(QueueUrl=source, MaxNumberOfMessages=10)
                 try:

@@ -53,11 +53,11 @@ class RequestBindings:
         ]
         self._query = [m for m in members if m.location == "querystring"]
         self._query_readers = {m.name: _query_reader(m) for m in self._query if m.shape.type != "map"}
-        self._headers = [
-            (m.wire_name.lower().encode(), m.name, _header_reader(m))
-            for m in members
-            if m.location == "header"
-        ]
+        self._headers: dict[bytes, list[tuple[str, Callable[[str], Any]]]] = {}
+        for m in members:
+            if m.location == "header":
+                bound = self._headers.setdefault(m.wire_name.lower().encode(), [])
+                bound.append((m.name, _header_reader(m)))
         self._prefixes = [(m.wire_name.lower().encode(), m.name) for m in members if m.location == "headers"]
 
     def read(self, head: Head, labels: Mapping[str, str], found: Found) -> None:
@@ -66,9 +66,8 @@ class RequestBindings:
                 found[name] = read(labels[wire_name])
         if self._query:
             self._read_query(arguments(head.query), found)
-        for key, name, read_header in self._headers:
-            raw = head.headers.get(key)
-            if raw is not None:
+        for key, raw in head.headers.items():
+            for name, read_header in self._headers.get(key, ()):
                 found[name] = read_header(text_of(raw))
         for prefix, name in self._prefixes:
             several = {
@@ -175,20 +174,20 @@ class ReplyBindings:
 
     def __init__(self, shape: Shape | None) -> None:
         members = list(shape.members.values()) if shape else []
-        self._headers = [
-            (m.name, m.wire_name.lower().encode(), _header_writer(m))
+        self._headers = {
+            m.name: (m.wire_name.lower().encode(), _header_writer(m))
             for m in members
             if m.location == "header" and m.wire_name.lower() != "content-length"  # the server's own
-        ]
+        }
         self._prefixes = [(m.name, m.wire_name.lower()) for m in members if m.location == "headers"]
         self._status = next((m.name for m in members if m.location == "statusCode"), None)
 
     def write(self, result: Mapping[str, Any], headers: Headers) -> int | None:
         """Append the headers; the status where the result has one."""
-        for name, wire_name, write in self._headers:
-            value = result.get(name)
-            if value is not None and value != []:
-                headers.append((wire_name, write(value).encode()))
+        for name, value in result.items():
+            bound = self._headers.get(name)
+            if bound is not None and value is not None and value != []:
+                headers.append((bound[0], bound[1](value).encode()))
         for name, prefix in self._prefixes:
             for key, value in (result.get(name) or {}).items():
                 headers.append((f"{prefix}{key.lower()}".encode(), str(value).encode()))
