@@ -169,6 +169,9 @@ class Gateway:
         caller = self._identities.caller(exchange.claim, http.head, signed, is_free=is_free, bucket=bucket)
         call = exchange.call = self._call(exchange, caller)
         payload = http.body if admit is None else b""
+        inspect = operation.declared.service.inspect
+        if inspect is not None:
+            inspect(operation.model.name, http.head, payload)
         params = exchange.params = operation.codec.parse(http.head, payload, exchange.route.labels)
         operation.check(params)
         if admit is not None:

@@ -37,6 +37,7 @@ import msgspec
 from cloudlet.aws.record import Key
 from cloudlet.kernel.blobs import BlobId
 from cloudlet.kernel.fault import Fault
+from cloudlet.wire.http1 import Head
 
 if TYPE_CHECKING:
     from cloudlet.aws.bodies import Intake
@@ -84,6 +85,8 @@ Admit = Callable[["Request", msgspec.Struct], "Intake"]
 
 BlobsOf = Callable[[Key, bytes], Iterable[BlobId]]
 """The blobs that a record names, by its key and its value as kept."""
+
+Inspect = Callable[[str, Head, bytes], None]
 
 ControllerRun = Callable[["Controller"], Awaitable[None]]
 
@@ -142,6 +145,7 @@ class Service:
     ) -> None:
         self.name = name
         self.unsigned = unsigned
+        self.inspect: Inspect | None = None
         self.texts_in_query = texts_in_query or {}
         self.validation = validation or Fault("ValidationException")
         self.missing = missing
@@ -187,6 +191,12 @@ class Service:
         """Declare a controller: it runs from the service's load until the cloud stops."""
         self.controllers.append(run)
         return run
+
+    def inspects(self, inspect: Inspect) -> Inspect:
+        """Declare who refuses what is wrong with a request as it came: by the operation's name, the head and
+        the body, which is empty where it is streamed."""
+        self.inspect = inspect
+        return inspect
 
     def holds(self, *prefix: str) -> Callable[[BlobsOf], BlobsOf]:
         """Declare which blobs the records under a prefix name: a blob that no record names is collected."""

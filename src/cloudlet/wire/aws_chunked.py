@@ -323,7 +323,7 @@ def decoded_length(head: Head) -> int:
     return int(given)
 
 
-def stored_encoding(content_encoding: bytes) -> bytes:
+def stored_encoding(content_encoding: str) -> str:
     """A Content-Encoding without aws-chunked, which S3 does not store with the object."""
-    codings = [coding.strip() for coding in content_encoding.split(b",")]
-    return b",".join(coding for coding in codings if coding.lower() not in (b"aws-chunked", b""))
+    codings = content_encoding.split(",")
+    return ",".join(coding for coding in codings if coding.strip().lower() not in ("aws-chunked", "")).strip()

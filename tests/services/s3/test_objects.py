@@ -339,3 +339,20 @@ def test_racing_writers_leave_one_whole_object(cloud, s3, bucket):
         thread.join(30)
     assert len(outcomes) == 1
     assert s3.get_object(Bucket=bucket, Key="once")["Body"].read() == outcomes[0]
+
+
+def test_metadata_beyond_ascii_comes_back_as_an_encoded_word(s3, bucket):
+    def add(request, **_):
+        request.headers["x-amz-meta-m"] = "ÄMÄZÕÑ S3"
+
+    s3.meta.events.register("before-sign.s3.PutObject", add)
+    s3.put_object(Bucket=bucket, Key="k")
+    # The example of the User Guide, "Working with object metadata".
+    said = s3.head_object(Bucket=bucket, Key="k")["Metadata"]["m"]
+    assert said == "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="
+
+
+def test_a_tag_without_a_value_in_the_header(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Tagging="a=1&b")
+    found = s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
+    assert found == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]

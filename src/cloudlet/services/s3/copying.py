@@ -30,7 +30,7 @@ from cloudlet.services.s3.headers import (
     tags_given,
 )
 from cloudlet.services.s3.reading import Conditions, check_write
-from cloudlet.services.s3.state import STANDARD, Object
+from cloudlet.services.s3.state import ENABLED, STANDARD, Object
 from cloudlet.services.s3.versions import newest_of, placed, present, read_version
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def copy_object(rq: Request, p: shapes.CopyObjectRequest) -> shapes.CopyObjectOu
     rq.commit(put=change.put, drop=change.drop)
     copied = {"ETag": f'"{new.etag}"', "LastModified": new.modified_ms // 1000, **checksum_shown(new)}
     result: shapes.CopyObjectOutput = {"CopyObjectResult": cast("shapes.CopyObjectResult", copied)}
-    if bucket.versioning:
+    if bucket.versioning == ENABLED:
         result["VersionId"] = new.version_id
     if from_bucket.versioning:
         result["CopySourceVersionId"] = found.version_id

@@ -3,7 +3,7 @@
 State   see state.py
 Source  S3 API Reference 2006-03-01, DeleteObject, DeleteObjects; S3 User Guide, "Deleting object versions",
         "Conditional deletes"; docs/sources/s3.md
-Absent  MFA delete; conditions on size and time, which are directory buckets'; bypassing governance
+Absent  MFA delete; conditions on size and time, which are directory buckets'
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
 
 KEYS_MAX = 1000
+HARMLESS = ("RequestPayer", "BypassGovernanceRetention")  # nothing is locked
 
 
 class Gone(NamedTuple):
@@ -39,7 +40,7 @@ class Gone(NamedTuple):
     is_by_version: bool = False
 
 
-@s3.op(resource=ARN, harmless=["RequestPayer"], is_data=True)
+@s3.op(resource=ARN, harmless=HARMLESS, is_data=True)
 def delete_object(rq: Request, p: shapes.DeleteObjectRequest) -> shapes.DeleteObjectOutput:
     """Delete an object, put a marker before it, or take one version away; what is not there is no error."""
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
@@ -58,8 +59,9 @@ def deleted(rq: Request, name: str, key: str, version_id: str | None, if_match: 
     if version_id is not None:
         if not version_id:
             raise invalid_argument("Version id cannot be the empty string", "versionId", "")
+        if if_match is not None:  # "evaluations only apply to the current version of the object"
+            check_match(key, present(newest_of(rq, bucket, key)), if_match)
         found = version_of(rq, bucket, key, version_id)
-        check_match(key, found, if_match)
         if found is not None:
             change = removed(rq, bucket, key, found)
             rq.commit(put=change.put, drop=change.drop)
@@ -104,7 +106,7 @@ def accesses(_: Request, params: msgspec.Struct) -> Sequence[Access]:
     ]
 
 
-@s3.op(resource=accesses, harmless=["RequestPayer", "ChecksumAlgorithm"], is_data=True)
+@s3.op(resource=accesses, harmless=[*HARMLESS, "ChecksumAlgorithm"], is_data=True)
 def delete_objects(rq: Request, p: shapes.DeleteObjectsRequest) -> Several:
     """Delete up to a thousand keys or versions, each in a commit of its own; some may fail."""
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)

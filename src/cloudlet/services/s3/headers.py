@@ -9,12 +9,10 @@ Absent  encryption: AES256, which every bucket of AWS has anyway, is taken and n
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cloudlet.services.s3.faults import (
-    InvalidDigest,
     InvalidStorageClass,
     KeyTooLong,
     MetadataTooLarge,
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES_MAX = 1024
 METADATA_BYTES_MAX = 2048
-MD5_BYTES = 16
 DEFAULT_TYPE = "binary/octet-stream"
 CLASSES = frozenset(
     {STANDARD, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
@@ -84,7 +81,7 @@ def content_of(p: Described) -> Mapping[str, str]:
     if p.ContentType is not None and p.ContentType != DEFAULT_TYPE:
         content["ContentType"] = p.ContentType
     if p.ContentEncoding is not None:
-        encoding = stored_encoding(p.ContentEncoding.encode()).decode()
+        encoding = stored_encoding(p.ContentEncoding)
         if encoding:
             content["ContentEncoding"] = encoding
     if p.CacheControl is not None:
@@ -108,17 +105,6 @@ def tags_given(p: Described) -> Mapping[str, str]:
     return tags_of_header(p.Tagging) if p.Tagging else {}
 
 
-def md5_of(header: str) -> bytes:
-    """The sum of a Content-MD5 header; InvalidDigest."""
-    try:
-        found = base64.b64decode(header, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidDigest from None
-    if len(found) != MD5_BYTES:
-        raise InvalidDigest
-    return found
-
-
 # --- of a reply
 
 
@@ -133,7 +119,7 @@ def described(bucket: Bucket, found: Object) -> dict[str, object]:
     if found.content:
         result.update(found.content)
     if found.metadata:
-        result["Metadata"] = found.metadata
+        result["Metadata"] = {name: header_of(value) for name, value in found.metadata.items()}
     if found.tags:
         result["TagCount"] = len(found.tags)
     if found.storage_class != STANDARD:
@@ -141,6 +127,15 @@ def described(bucket: Bucket, found: Object) -> dict[str, object]:
     if bucket.versioning:
         result["VersionId"] = found.version_id
     return result
+
+
+def header_of(value: str) -> str:
+    """A metadata value as a header: beyond ASCII an encoded word of RFC 2047 that spells each byte that was
+    sent as the Latin-1 letter it stands for, as S3 does."""
+    if value.isascii():
+        return value
+    letters = value.encode().decode("latin-1").encode()
+    return f"=?UTF-8?B?{base64.b64encode(letters).decode()}?="
 
 
 def override(result: dict[str, object], p: Overrides) -> None:

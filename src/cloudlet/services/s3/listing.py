@@ -20,6 +20,7 @@ from cloudlet.services.s3.state import (
     Bucket,
     Object,
     canonical_id,
+    object_key,
     objects_of,
     ordinal_of,
     rank_of,
@@ -101,7 +102,7 @@ def list_objects_v2(rq: Request, p: shapes.ListObjectsV2Request) -> shapes.ListO
     }
     if p.ContinuationToken is not None:
         result["ContinuationToken"] = p.ContinuationToken
-    elif p.StartAfter is not None:
+    if p.StartAfter is not None:
         result["StartAfter"] = spell(p.StartAfter)
     if page.is_truncated:
         result["NextContinuationToken"] = token_of(space, page)
@@ -219,10 +220,17 @@ def starts(rq: Request, p: shapes.ListObjectVersionsRequest, bucket: Bucket) -> 
     ordinal = ordinal_of(p.VersionIdMarker)
     if p.VersionIdMarker == NULL:
         found = version_of(rq, bucket, marker, NULL)
-        ordinal = None if found is None else found.ordinal
+        if found is None:
+            # It went while its bucket was walked, and where it stood is not known: from the front of its key,
+            # for who empties a bucket page by page must meet every version.
+            return pack((*current, marker)), pack((*older, marker))
+        ordinal = found.ordinal
     if ordinal is None:
         raise invalid_argument("Invalid version id specified", "version-id-marker", p.VersionIdMarker)
-    return behind_key(current, marker), successor(pack((*older, marker, rank_of(ordinal))))
+    newest = rq.get(object_key(p.Bucket, marker), Object)
+    has_risen = newest is not None and newest.ordinal < ordinal  # to the front, since those before it went
+    front = pack((*current, marker)) if has_risen else behind_key(current, marker)
+    return front, successor(pack((*older, marker, rank_of(ordinal))))
 
 
 def shown_versions(

@@ -28,11 +28,11 @@ from cloudlet.services.s3.headers import (
     checksum_shown,
     content_of,
     described,
-    md5_of,
     metadata_of,
     override,
     tags_given,
 )
+from cloudlet.services.s3.incoming import md5_of
 from cloudlet.services.s3.reading import (
     Conditions,
     Span,
@@ -42,7 +42,7 @@ from cloudlet.services.s3.reading import (
     parts_of,
     span_asked,
 )
-from cloudlet.services.s3.state import STANDARD, Object, Piece
+from cloudlet.services.s3.state import ENABLED, STANDARD, Object, Piece
 from cloudlet.services.s3.versions import newest_of, placed, present, read_version
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> shapes.Pu
     new, change = placed(rq, bucket, p.Key, new, newest)
     rq.commit(put=change.put, drop=change.drop)
     result: dict[str, object] = {"ETag": f'"{new.etag}"', **checksum_shown(new)}
-    if bucket.versioning:
+    if bucket.versioning == ENABLED:
         result["VersionId"] = new.version_id
     return cast("shapes.PutObjectOutput", result)
 

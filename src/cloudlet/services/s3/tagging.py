@@ -34,7 +34,7 @@ def tag_set(tagging: shapes.Tagging, tags_max: int) -> Mapping[str, str]:
 def tags_of_header(header: str) -> Mapping[str, str]:
     """The tags of an x-amz-tagging header, checked."""
     try:
-        found = parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header), errors="strict")
+        found = parse_qsl(header, keep_blank_values=True, errors="strict")
     except ValueError:
         raise InvalidArgument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "

@@ -34,10 +34,10 @@ from cloudlet.services.s3.headers import (
     check_described,
     checksum_shown,
     content_of,
-    md5_of,
     metadata_of,
     tags_given,
 )
+from cloudlet.services.s3.incoming import md5_of
 from cloudlet.services.s3.listing import common_prefixes
 from cloudlet.services.s3.paging import PAGE_MAX, page_of, spelling_of
 from cloudlet.services.s3.parts import (
@@ -56,7 +56,7 @@ from cloudlet.services.s3.parts import (
     uploads_of,
 )
 from cloudlet.services.s3.reading import check_write
-from cloudlet.services.s3.state import STANDARD, Bucket, Object, canonical_id
+from cloudlet.services.s3.state import ENABLED, STANDARD, Bucket, Object, canonical_id
 from cloudlet.services.s3.versions import newest_of, placed, present
 from cloudlet.services.s3.walk import Span, behind, group_of, take
 
@@ -226,7 +226,7 @@ def completed(rq: Request, bucket: Bucket, key: str, made: Object) -> shapes.Com
         "ETag": f'"{made.etag}"',
         **checksum_shown(made),
     }
-    if bucket.versioning:
+    if bucket.versioning == ENABLED:
         result["VersionId"] = made.version_id
     return cast("shapes.CompleteMultipartUploadOutput", result)
 
