@@ -123,7 +123,7 @@ def combined(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes:
 DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 """The algorithms, and the size of their sums."""
 
-HEADER_PREFIX = b"x-amz-checksum-"
+ALGORITHM_OF_HEADER = {f"x-amz-checksum-{name.lower()}".encode(): name for name in DIGEST_BYTES}
 
 
 def checksum(algorithm: str) -> Checksum:
@@ -139,8 +139,7 @@ def checksum(algorithm: str) -> Checksum:
 
 def algorithm_of(header: bytes) -> str | None:
     """The algorithm that a header or trailer named x-amz-checksum-… gives the sum of."""
-    name = header.removeprefix(HEADER_PREFIX).decode("latin-1").upper()
-    return name if header.startswith(HEADER_PREFIX) and name in DIGEST_BYTES else None
+    return ALGORITHM_OF_HEADER.get(header)
 
 
 class Promise:
@@ -180,8 +179,9 @@ class Promise:
 
 def promise_of(headers: Fields) -> Promise | None:
     """The sum that a request promises for its body; InvalidRequest for more than one."""
-    found = [(name, headers[name]) for name in headers if name.startswith(HEADER_PREFIX)]
-    promised: list[tuple[bytes, bytes | None]] = [pair for pair in found if algorithm_of(pair[0])]
+    promised: list[tuple[bytes, bytes | None]] = [
+        (name, headers[name]) for name in ALGORITHM_OF_HEADER if name in headers
+    ]
     trailers = headers.get(b"x-amz-trailer")
     if trailers is not None:
         for part in trailers.split(b","):

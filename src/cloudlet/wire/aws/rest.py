@@ -64,7 +64,7 @@ class RequestBindings:
         for wire_name, name, read in self._labels:
             if wire_name in labels:
                 found[name] = read(labels[wire_name])
-        if self._query:
+        if self._query and head.query:
             self._read_query(arguments(head.query), found)
         for key, raw in head.headers.items():
             for name, read_header in self._headers.get(key, ()):

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -89,6 +90,7 @@ def write_iso8601(seconds: float) -> str:
     return f"{moment.isoformat()[:19]}Z"
 
 
+@lru_cache(maxsize=1024)
 def write_http_date(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
     day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
