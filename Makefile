@@ -76,7 +76,7 @@ interop-smoke: $(VENV)/.installed-dev  ## one client per language, where the lan
 	$(BIN)/python -m pytest -m interop tests/interop/test_sdks.py
 
 soak: $(VENV)/.installed-dev  ## kill loops and long runs: KILLS=1000
-	$(BIN)/python -m pytest -n $(WORKERS) -m soak --kills $(KILLS) tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m kills --kills $(KILLS) tests
 
 clean:           ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

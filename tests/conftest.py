@@ -33,6 +33,29 @@ def pytest_configure(config):
         os.environ[ledger.NOTES_VARIABLE] = config.ledger_notes.name  # the workers inherit it
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "kills" in getattr(item, "fixturenames", ()):
+            item.add_marker("kills")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the kill loops have done."""
+    loops = [
+        (report, dict(report.user_properties))
+        for report in terminalreporter.getreports("passed")
+        if "kills" in dict(report.user_properties)
+    ]
+    if not loops:
+        return
+    terminalreporter.section("kill loops")
+    for report, told in sorted(loops, key=lambda loop: loop[0].nodeid):
+        figures = f"{told['kills']} kills, {told['checked']:,} acknowledged, {report.duration:.0f} s"
+        terminalreporter.write_line(f"{report.nodeid}: {figures}")
+    kills, checked = (sum(told[name] for _, told in loops) for name in ("kills", "checked"))
+    terminalreporter.write_line(f"together {kills:,} kills; of {checked:,} acknowledged writes none was lost")
+
+
 def pytest_sessionfinish(session, exitstatus):
     config = session.config
     notes = getattr(config, "ledger_notes", None)

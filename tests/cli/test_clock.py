@@ -71,7 +71,7 @@ def test_without_a_cloud_there_is_no_clock(tmp_path):
     assert (done.returncode, "no cloud runs" in done.stderr) == (1, True)
 
 
-def test_an_acknowledged_move_is_there_after_a_kill_and_time_never_goes_back(data, kills):
+def test_an_acknowledged_move_is_there_after_a_kill_and_time_never_goes_back(data, kills, record_property):
     shown, frozen = 0, False
     for number in range(max(kills // 4, 3)):
         said = up(data)
@@ -88,6 +88,8 @@ def test_an_acknowledged_move_is_there_after_a_kill_and_time_never_goes_back(dat
     found = clock(data, "show")
     assert found["cloud_ms"] >= shown
     assert clock(data, "thaw")["cloud_ms"] >= shown
+    record_property("kills", number + 1)
+    record_property("checked", number + 1)
 
 
 def test_a_message_of_the_past_run_is_due_in_the_next(data):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,8 @@ import cloudlet
 REPOSITORY = Path(__file__).parents[2]
 
 Line = list[object]
+Note = Callable[[str, object], None]
+"""pytest's `record_property`."""
 
 
 def killed_writer(folder: Path, random: Random, stores: list[str]) -> list[Line]:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from tests.engines.crash_whole import LOG, WRITERS, check_whole, open_whole
-from tests.engines.crashes import Line, killed_writer
+from tests.engines.crashes import Line, Note, killed_writer
 
 from cloudlet.kernel.logs import Offset
 from cloudlet.wire.kafka.records import decode
@@ -17,23 +17,22 @@ PARTS = 2  # so that both workers share the kills
 
 
 @pytest.mark.parametrize("seed", range(PARTS))
-def test_what_was_acknowledged_is_there_with_its_body(tmp_path: Path, seed: int, kills: int) -> None:
-    kill_again_and_again(tmp_path, seed, -(-kills // PARTS))
+def test_what_was_acknowledged_is_there_with_its_body(
+    tmp_path: Path, seed: int, kills: int, record_property: Note
+) -> None:
+    told = kill_again_and_again(tmp_path, seed, -(-kills // PARTS))
+    record_property("kills", -(-kills // PARTS))
+    record_property("checked", len(told))
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(PARTS, 2 * PARTS))
-def test_the_same_in_the_long_run(tmp_path: Path, seed: int, kills: int) -> None:
-    kill_again_and_again(tmp_path, seed, -(-kills // PARTS))
-
-
-def kill_again_and_again(folder: Path, seed: int, kills: int) -> None:
+def kill_again_and_again(folder: Path, seed: int, kills: int) -> list[Line]:
     random = Random(seed)
     told: list[Line] = []
     for _ in range(kills):
         told += killed_writer(folder, random, ["whole"])
         asyncio.run(check(folder, told))
     assert sum(line[0] == "named" for line in told) > 10
+    return told
 
 
 async def check(folder: Path, told: list[Line]) -> None:

@@ -51,7 +51,7 @@ def kill_while(victim, delay_s, path, **body):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed):
+def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed, record_property):
     chance = random.Random(seed)
     victim = Victim(tmp_path / "data").start()
     sqs = client_of(victim.url, "sqs")
@@ -84,10 +84,12 @@ def test_a_killed_restore_is_finished_or_never_began(tmp_path, kills, seed):
         assert state_of(client_of(victim.url, "sqs")) == old
     victim.kill()
     assert True in outcomes
+    record_property("kills", number + 1)
+    record_property("checked", number + 1)
 
 
 @pytest.mark.parametrize("seed", [3])
-def test_a_killed_save_is_whole_or_not_there(tmp_path, kills, seed):
+def test_a_killed_save_is_whole_or_not_there(tmp_path, kills, seed, record_property):
     chance = random.Random(seed)
     victim = Victim(tmp_path / "data").start()
     queue = filled(client_of(victim.url, "sqs"), "q", ["0"])
@@ -111,3 +113,5 @@ def test_a_killed_save_is_whole_or_not_there(tmp_path, kills, seed):
         queue = sqs.get_queue_url(QueueName="q")["QueueUrl"]
         assert bodies(sqs, queue) == expected
     victim.kill()
+    record_property("kills", number + 1)
+    record_property("checked", len(saved))

@@ -63,7 +63,7 @@ class Writer(threading.Thread):
             pass
 
 
-def test_what_was_acknowledged_is_there_and_whole(tmp_path, kills):
+def test_what_was_acknowledged_is_there_and_whole(tmp_path, kills, record_property):
     chance = random.Random(3)
     victim = Victim(tmp_path / "data").start()
     client = victim.client("s3")
@@ -89,6 +89,8 @@ def test_what_was_acknowledged_is_there_and_whole(tmp_path, kills):
             numbers[writer.key] = found
     victim.kill()
     nothing_is_left_behind(tmp_path / "data", numbers)
+    record_property("kills", rounds_of(kills))
+    record_property("checked", sum(numbers.values()))
 
 
 def nothing_is_left_behind(folder, numbers):

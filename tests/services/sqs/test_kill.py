@@ -131,7 +131,7 @@ def rounds_of(kills):
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_acknowledged_messages_survive_and_hidden_ones_stay_hidden(tmp_path, kills, seed):
+def test_acknowledged_messages_survive_and_hidden_ones_stay_hidden(tmp_path, kills, seed, record_property):
     chance = random.Random(seed)
     victim = Victim(tmp_path / "data").start()
     queue = victim.client().create_queue(QueueName="q", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
@@ -165,9 +165,11 @@ def test_acknowledged_messages_survive_and_hidden_ones_stay_hidden(tmp_path, kil
     hidden_unseen = held - len(set(book.received) - book.deleted - book.deleting)
     assert len(missing) <= max(hidden_unseen + len(book.deleting), 0), f"lost: {sorted(missing)[:5]}"
     assert set(rest) <= book.sent | book.unsure
+    record_property("kills", rounds_of(kills))
+    record_property("checked", len(book.sent) + len(book.received) + len(book.deleted))
 
 
-def test_dead_letters_and_moves_neither_lose_nor_double(tmp_path, kills):
+def test_dead_letters_and_moves_neither_lose_nor_double(tmp_path, kills, record_property):
     chance = random.Random(7)
     victim = Victim(tmp_path / "data").start()
     client = victim.client()
@@ -217,3 +219,5 @@ def test_dead_letters_and_moves_neither_lose_nor_double(tmp_path, kills):
     victim.kill()
     assert set(found) == everything, "lost"
     assert max(found.values()) == 1, "doubled"
+    record_property("kills", rounds_of(kills))
+    record_property("checked", len(everything))
