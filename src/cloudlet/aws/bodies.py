@@ -73,10 +73,10 @@ def check_length(head: Head, intake: Intake) -> None:
     """Refuse by what the head says of the body; a body of unknown length is refused as S3 does."""
     if b"x-amz-decoded-content-length" in head.headers:
         length = decoded_length(head)
-    elif head.content_length is None and head.chunked:
+    elif head.content_length is None:  # an empty body says so too
         raise MissingContentLength
     else:
-        length = head.content_length or 0
+        length = head.content_length
     if length > intake.bytes_max:
         raise intake.too_large
 

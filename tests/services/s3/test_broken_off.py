@@ -119,3 +119,15 @@ def test_a_client_that_vanishes(cloud, part):
     with socket.create_connection((url.hostname, url.port), timeout=10) as line:
         line.sendall(head_of(cloud, "UNSIGNED-PAYLOAD", len(LARGE), {}).encode() + LARGE[:part])
     expect_the_old_one(cloud, kept)
+
+
+@pytest.mark.parametrize("more", ["", "Transfer-Encoding: chunked\r\n"])
+def test_a_body_without_its_length(cloud, more):
+    kept = blobs_kept(cloud)
+    head = head_of(cloud, "UNSIGNED-PAYLOAD", 0, {}).replace("Content-Length: 0\r\n", more)
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=10) as line:
+        line.sendall(head.encode())
+        reply = http.client.HTTPResponse(line)
+        reply.begin()
+        assert (reply.status, b"MissingContentLength" in reply.read()) == (411, True)
+    expect_the_old_one(cloud, kept)
