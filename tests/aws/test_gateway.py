@@ -9,7 +9,7 @@ import botocore.exceptions
 import pytest
 from tests.cloud import running
 
-from cloudlet.aws.events import EVENTS_LOG
+from cloudlet.aws.events import EVENTS_LOG, HIDDEN, shown
 from cloudlet.aws.identity import MissingAuthenticationToken
 from cloudlet.aws.pages import seal, unseal
 from cloudlet.aws.record import Record
@@ -192,6 +192,8 @@ def test_each_call_leaves_an_event_without_its_secrets():
         False,
     )
     assert put["requestParameters"]["Name"] == "secret"
+    assert put["responseElements"]["Version"] == 1
+    assert got["responseElements"] is None
     assert "hunter2" not in json.dumps(put)
     assert put["userIdentity"]["arn"] == "arn:aws:iam::444455556666:root"
     assert (got["eventName"], got["errorCode"], got["readOnly"]) == (
@@ -199,6 +201,16 @@ def test_each_call_leaves_an_event_without_its_secrets():
         "ParameterNotFound",
         True,
     )
+
+
+def test_what_a_call_answers_is_shown_without_its_secrets():
+    answered = {"Credentials": {"AccessKeyId": "A", "SecretAccessKey": "hunter2"}, "Users": [{"Token": "t"}]}
+    hidden = [("Credentials", "SecretAccessKey"), ("Users", "Token"), ("Absent",)]
+    assert json.loads(bytes(shown(answered, hidden))) == {
+        "Credentials": {"AccessKeyId": "A", "SecretAccessKey": HIDDEN},
+        "Users": [{"Token": HIDDEN}],
+    }
+    assert answered["Credentials"]["SecretAccessKey"] == "hunter2"
 
 
 def test_calls_are_counted(cloud, client):

@@ -2,7 +2,8 @@
 
 State   log "aws/events"     one JSON record per call, its key the account
 Source  CloudTrail User Guide, "CloudTrail record contents" (event version 1.11)
-Absent  responseElements; a record of a call that is acknowledged in the loop turn of a kill -9 may be missing
+Absent  members in CloudTrail's own spelling (queueUrl for QueueUrl); a record of a call that is acknowledged
+        in the loop turn of a kill -9 may be missing
 
 Events of a loop turn are appended as one batch at its end. Data events (messages sent and received, objects
 put) are recorded only when asked for. Members that the model marks sensitive are replaced.
@@ -21,6 +22,7 @@ from cloudlet.aws.call import Call
 from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.aws.identity import Caller
 from cloudlet.aws.operation import LoadedOperation
+from cloudlet.aws.service import Result
 from cloudlet.kernel.fault import Fault, StoreError
 from cloudlet.kernel.logs import LogName, Logs, Offset
 from cloudlet.wire.kafka.records import encode_values
@@ -36,19 +38,6 @@ HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own word for what it l
 NULL = msgspec.Raw(b"null")
 EVENT_VERSION = "1.11"
 
-READ_ONLY_VERBS = (
-    "Get",
-    "List",
-    "Describe",
-    "Head",
-    "BatchGet",
-    "Lookup",
-    "Search",
-    "Scan",
-    "Query",
-    "Select",
-)
-
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One CloudTrail record."""
@@ -62,6 +51,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     sourceIPAddress: str  # noqa: N815
     userAgent: str  # noqa: N815
     requestParameters: msgspec.Raw  # noqa: N815
+    responseElements: msgspec.Raw  # noqa: N815
     requestID: str  # noqa: N815
     eventID: str  # noqa: N815
     readOnly: bool  # noqa: N815
@@ -89,14 +79,16 @@ class Events:
 
     def record(
         self, call: Call, source: str, operation: LoadedOperation, params: msgspec.Struct | None,
-        *, user_agent: str, fault: Fault | None,
+        *, user_agent: str, fault: Fault | None, result: Result | None = None,
     ) -> None:  # fmt: skip
-        """Note one call; it is on the log after this loop turn."""
+        """Note one call; it is on the log after this loop turn. `result` is what it answered, where that is
+        no stream."""
         caller, name, is_data = call.caller, operation.model.name, operation.declared.is_data
         event = Event(
             EVENT_VERSION, identity_of(caller), self._time(), source, name, call.region, call.address,
-            user_agent, parameters(params, operation.sensitive), call.request_id, self._uuid(),
-            name.startswith(READ_ONLY_VERBS), "AwsApiCall", not is_data, caller.account,
+            user_agent, shown(params, operation.sensitive),
+            NULL if operation.is_read or not result else shown(result, operation.sensitive_output),
+            call.request_id, self._uuid(), operation.is_read, "AwsApiCall", not is_data, caller.account,
             "Data" if is_data else "Management", fault.code if fault else "", fault.message if fault else "",
         )  # fmt: skip
         self._waiting.append(msgspec.json.encode(event))
@@ -153,14 +145,14 @@ def identity_of(caller: Caller) -> Mapping[str, str]:
     }
 
 
-def parameters(params: msgspec.Struct | None, hidden: Sequence[Sequence[str]]) -> msgspec.Raw:
-    """The request's members as JSON, the hidden ones replaced; null where there is nothing, or too much."""
-    if params is None:
+def shown(members: msgspec.Struct | Result | None, hidden: Sequence[Sequence[str]]) -> msgspec.Raw:
+    """A call's members as JSON, the hidden ones replaced; null where there is nothing, or too much."""
+    if members is None:
         return NULL
     if not hidden:
-        encoded = msgspec.json.encode(params)
+        encoded = msgspec.json.encode(members)
     else:
-        plain = msgspec.to_builtins(params)
+        plain = msgspec.to_builtins(members)
         for path in hidden:
             hide(plain, path)
         encoded = msgspec.json.encode(plain)

@@ -150,7 +150,7 @@ class Gateway:
         except NoSpace:
             fault = Unavailable
         else:
-            self._done(exchange, None)
+            self._done(exchange, None, decided)
             return reply
         if body is not None:
             await self._desk.bodies.drop(body)
@@ -243,7 +243,7 @@ class Gateway:
             path=http.head.path.decode("latin-1"),
         )
 
-    def _done(self, exchange: Exchange, fault: Fault | None) -> None:
+    def _done(self, exchange: Exchange, fault: Fault | None, decided: Result | Answer | None = None) -> None:
         """Count the call, and record it unless nobody is known to have made it."""
         operation, route = exchange.operation, exchange.route
         elapsed_ms = self._desk.clock.monotonic_ms() - exchange.started_ms
@@ -252,7 +252,12 @@ class Gateway:
             return
         user_agent = exchange.http.head.headers.get(b"user-agent", b"").decode("latin-1")
         call, source, params = exchange.call, exchange.loaded.source, exchange.params
-        self._events.record(call, source, operation, params, user_agent=user_agent, fault=fault)
+        result = decided.result if isinstance(decided, Answer) else decided
+        if exchange.slices is not None:
+            result = None
+        self._events.record(
+            call, source, operation, params, user_agent=user_agent, fault=fault, result=result
+        )
 
 
 class Exchange:

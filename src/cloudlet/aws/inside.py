@@ -69,7 +69,7 @@ class Inside:
             throttling = found.declared.service.throttling
             self._done(call, loaded, found, params, throttling)
             raise throttling from None
-        self._done(call, loaded, found, params, None)
+        self._done(call, loaded, found, params, None, result)
         return result
 
     async def _run(self, call: Call, operation: LoadedOperation, params: msgspec.Struct) -> Result:
@@ -81,12 +81,14 @@ class Inside:
 
     def _done(
         self, call: Call, loaded: LoadedService, operation: LoadedOperation, params: msgspec.Struct,
-        fault: Fault | None,
+        fault: Fault | None, result: Result | None = None,
     ) -> None:  # fmt: skip
         code = fault.code if fault else "OK"
         self._metrics.called(loaded.service.name, operation.model.name, code, call.waited_ms())
         if not operation.declared.is_data:
-            self._events.record(call, loaded.source, operation, params, user_agent=self._name, fault=fault)
+            self._events.record(
+                call, loaded.source, operation, params, user_agent=self._name, fault=fault, result=result
+            )
 
 
 def _params(operation: LoadedOperation, members: Mapping[str, object]) -> msgspec.Struct:

@@ -17,6 +17,18 @@ from cloudlet.aws.service import NotImplementedFault, Operation, names_read
 from cloudlet.wire.aws.codec import Codec
 from cloudlet.wire.aws.shapes import OperationModel, ServiceModel, Shape
 
+READ_ONLY_VERBS = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "Lookup",
+    "Search",
+    "Scan",
+    "Query",
+    "Select",
+)
 PATHS_DEPTH_MAX = 6  # how deep ignored members are looked for; recursive shapes end there
 
 
@@ -24,8 +36,8 @@ class LoadedOperation:
     """What the gateway needs to answer one call."""
 
     __slots__ = (
-        "_unread_names", "_unread_values", "action", "codec", "declared", "model", "payload", "required",
-        "sensitive", "token_member", "unread",
+        "_unread_names", "_unread_values", "action", "codec", "declared", "is_read", "model", "payload",
+        "required", "sensitive", "sensitive_output", "token_member", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +62,9 @@ class LoadedOperation:
         self.token_member = next(iter(model.idempotency_tokens), None)
         required = model.input.required if model.input else ()
         self.required = tuple(name for name in required if name not in declared.service.found_elsewhere)
+        self.is_read = model.name.startswith(READ_ONLY_VERBS)
         self.sensitive = tuple(sensitive_members(model.input)) if model.input else ()
+        self.sensitive_output = tuple(sensitive_members(model.output)) if model.output else ()
 
     def check(self, params: msgspec.Struct) -> None:
         """Raise the service's validation fault for what breaks the model, NotImplemented for an unread
