@@ -94,7 +94,7 @@ def test_what_was_acknowledged_is_there_and_whole(tmp_path, kills, record_proper
 
 
 def nothing_is_left_behind(folder, numbers):
-    """After two passes an hour apart each object has its one body, and there is no other."""
+    """Once the collector has been there each object has its one body, and there is no other."""
     clock = ManualClock(SystemClock().wall_ms())
     with running(engine="disk", folder=folder, clock=clock) as cloud:
         collected(cloud, clock)
