@@ -5,7 +5,7 @@ State   none
 Source  docs/decisions/0004-http-server.md holds the figures
 Absent  Windows, macOS: it reads /proc
 
-    python bench/http.py [small] [large] [idle] [--rounds 9] [--seconds 1]
+    python -m bench.http [small] [large] [idle] [--rounds 9] [--seconds 1]
 
 The server runs on core 0, the client on core 1. Wall rates on a shared machine are noise: judge by CPU,
 and by the ratio to `echo` (a bare protocol over httptools without any of a server's duties) of the same run.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -29,6 +30,8 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+from bench.peers import ROOT, NotInstalled, installed
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 SERVERS = ("echo", "echo-asyncio", "cloudlet", "cloudlet-task", "cloudlet-asyncio", "uvicorn")
@@ -177,8 +180,11 @@ class Process:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             self.port = sock.getsockname()[1]
+        python = uvicorn_python() if name == "uvicorn" else sys.executable
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", name, str(self.port)], env=os.environ | {"LARGE": large}
+            [python, "-m", "bench.http", "--serve", name, str(self.port)],
+            env=os.environ | {"LARGE": large},
+            cwd=ROOT,
         )
         for _ in range(200):
             try:
@@ -186,6 +192,7 @@ class Process:
                 return
             except OSError:
                 time.sleep(0.02)
+        self.stop()
         raise SystemExit(f"{name} does not listen")
 
     def cpu_s(self) -> float:
@@ -241,10 +248,35 @@ def show(title: str, unit: str, samples: dict[str, list[float]], best) -> None:
 
 
 def bench_small(rounds: int, seconds: int, folder: str, large: str) -> None:
-    names = [name for name in SERVERS if name != "uvicorn" or has_uvicorn()]
-    servers = [Process(name, large) for name in names]
+    names = list(SERVERS)
+    try:
+        uvicorn_python()
+    except NotInstalled as error:
+        print(f"uvicorn could not be installed: {error}")
+        names.remove("uvicorn")
+    servers: list[Process] = []
     cpu: dict[str, list[float]] = {name: [] for name in names}
     rate: dict[str, list[float]] = {name: [] for name in names}
+    with contextlib.ExitStack() as running:
+        for name in names:
+            servers.append(Process(name, large))
+            running.callback(servers[-1].stop)
+        measure_small(servers, cpu, rate, rounds, seconds, folder)
+    show("CPU per small request (0.9 KB in, 0.3 KB out, 32 connections)", "us", cpu, min)
+    show("requests per second (wall)", "/s", rate, max)
+    print("\nratio to echo, of the least disturbed rounds")
+    for name in names:
+        print(f"  {name:<24} {min(cpu[name]) / min(cpu['echo']):>10.2f}")
+
+
+def measure_small(
+    servers: list[Process],
+    cpu: dict[str, list[float]],
+    rate: dict[str, list[float]],
+    rounds: int,
+    seconds: int,
+    folder: str,
+) -> None:
     for _ in range(rounds):
         for server in servers:
             before = server.cpu_s()
@@ -254,21 +286,11 @@ def bench_small(rounds: int, seconds: int, folder: str, large: str) -> None:
                 count = replay_own(server.port, seconds)
             cpu[server.name].append((server.cpu_s() - before) * 1e6 / count)
             rate[server.name].append(count / seconds)
-    for server in servers:
-        server.stop()
-    show("CPU per small request (0.9 KB in, 0.3 KB out, 32 connections)", "us", cpu, min)
-    show("requests per second (wall)", "/s", rate, max)
-    print("\nratio to echo, of the least disturbed rounds")
-    for name in names:
-        print(f"  {name:<24} {min(cpu[name]) / min(cpu['echo']):>10.2f}")
 
 
-def has_uvicorn() -> bool:
-    try:
-        import uvicorn  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def uvicorn_python() -> str:
+    """The interpreter of an environment with uvicorn and what makes it fast. NotInstalled."""
+    return str(installed("uvicorn", "uvicorn[standard]") / "python")
 
 
 def put(port: int, path: str, content: bytes) -> None:
