@@ -15,13 +15,15 @@ Theory of operation
     there as soon as that returns and survives kill -9. Each opening begins a new pack: what a crash has torn
     at the end of an old one stays there, named by nothing. A drop marks the entry; a pack goes when all of
     its entries have been dropped. How many are left in a pack of an earlier opening is counted at the first
-    drop.
+    drop in it, or when a listing meets it. One that cannot be read to its end, by a crash or by damage,
+    stays: nobody knows what is behind the damage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from struct import Struct
@@ -36,6 +38,7 @@ PACK_BYTES = 8 << 20
 OPEN_MAX = 64  # packs open for reading
 SCANNED_BYTES = 1 << 20
 
+NAME = re.compile(r"[0-9a-f]{6}")
 ENTRY = Struct(">I26sBx")
 THERE, DROPPED = 1, 0
 STATE_AT = 30  # of an entry
@@ -79,14 +82,14 @@ class Packs:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._ids = ids
-        self._packs = sorted(int(each.name, 16) for each in folder.iterdir())
-        self._files: dict[int, int] = {}  # pack -> descriptor, the one used longest ago first
+        self._packs = sorted(int(each.name, 16) for each in folder.iterdir() if NAME.fullmatch(each.name))
+        self._files: dict[int, int] = {}  # pack -> descriptor, the one opened longest ago first
         self._left: dict[int, int] = {}  # pack -> entries that are there, where that is known
         self._firsts: dict[int, BlobId] = {}
         self._lasts: dict[int, BlobId] = {}  # of packs that are full
         self._active = 0  # 0 until there is one
         self._size = 0  # of the active pack
-        self._is_new = False  # the active pack's name is not synced
+        self._named = 0  # the newest pack whose name in the folder survives power loss
 
     def put(self, body: bytes) -> BlobId:
         """Write a body of at most BODY_BYTES_MAX; it is there when this returns. OSError."""
@@ -118,16 +121,18 @@ class Packs:
         copy = os.dup(file)  # stays open whatever happens to the pack meanwhile
         try:
             await asyncio.get_running_loop().run_in_executor(None, fdatasync, copy)
-            if self._is_new and place.pack == self._active:
-                await asyncio.get_running_loop().run_in_executor(None, sync_folder, self._folder)
-                self._is_new = False
+            if place.pack > self._named:
+                newest = self._active
+                for folder in (self._folder, self._folder.parent):
+                    await asyncio.get_running_loop().run_in_executor(None, sync_folder, folder)
+                self._named = max(self._named, newest)
         finally:
             os.close(copy)
 
     def _begin_pack(self) -> None:
         pack = max(self._packs[-1] if self._packs else 0, self._active) + 1
         file = os.open(self._path(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        full, self._active, self._size, self._is_new = self._active, pack, 0, True
+        full, self._active, self._size = self._active, pack, 0
         self._packs.append(pack)
         self._left[pack] = 0
         self._keep_open(pack, file)
@@ -167,8 +172,8 @@ class Packs:
         if self.read(blob, place) is None:
             return
         if place.pack not in self._left:
-            left = len(await self._entries(place.pack))
-            self._left.setdefault(place.pack, left)
+            left, is_whole = await self._entries(place.pack)
+            self._left.setdefault(place.pack, len(left) + (not is_whole))
         file = self._file(place.pack)
         if file is None or self.read(blob, place) is None:
             return  # while it was counted
@@ -198,9 +203,11 @@ class Packs:
                 continue
             if len(found) >= limit and first > sorted(found)[limit - 1].id:
                 break
-            entries = await self._entries(pack)
+            entries, is_whole = await self._entries(pack)
             if entries and pack not in self._lasts:
                 self._lasts[pack] = entries[-1].id
+            if not entries and is_whole and self._is_spent(pack):
+                self._remove(pack)
             found += [each for each in entries if after is None or each.id > after]
         return found
 
@@ -213,11 +220,15 @@ class Packs:
             if is_blob_id(name):
                 self._firsts[pack] = BlobId(name)
 
-    async def _entries(self, pack: int) -> Sequence[Entry]:
-        """The bodies in a pack, in id order."""
+    def _is_spent(self, pack: int) -> bool:
+        """Whether nothing is written into a pack any more, nor was while it was looked at."""
+        return pack in self._packs and pack != self._active and not self._left.get(pack)
+
+    async def _entries(self, pack: int) -> tuple[Sequence[Entry], bool]:
+        """The bodies in a pack in id order, and whether it could be read to its end."""
         file = self._file(pack)
         if file is None:
-            return []
+            return [], False
         copy = os.dup(file)
         stop = self._size if pack == self._active else PACK_BYTES
         try:
@@ -240,8 +251,9 @@ def is_entry(found: bytes, blob: BlobId, place: Place) -> bool:
     return ENTRY.unpack_from(found) == (place.size_bytes, blob.encode(), THERE)
 
 
-def entries_of(file: int, pack: int, stop: int) -> Sequence[Entry]:
-    """The bodies in a pack up to a position; ends early where a crash has torn an entry."""
+def entries_of(file: int, pack: int, stop: int) -> tuple[Sequence[Entry], bool]:
+    """The bodies in a pack up to a position, and whether what it holds ends there: not so where a crash has
+    torn an entry, or where one is damaged."""
     found: list[Entry] = []
     position, window, window_start = 0, b"", 0
     stop = min(stop, os.fstat(file).st_size)
@@ -257,7 +269,7 @@ def entries_of(file: int, pack: int, stop: int) -> Sequence[Entry]:
         if state == THERE:
             found.append(Entry(blob, size))
         position += ENTRY.size + size
-    return found
+    return found, position == stop
 
 
 def sync_folder(folder: Path) -> None:
