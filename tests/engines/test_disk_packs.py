@@ -158,6 +158,50 @@ def test_a_file_from_before_there_were_packs_is_found(tmp_path):
     asyncio.run(scenario())
 
 
+def test_a_pack_whose_bodies_went_in_an_earlier_opening_goes_with_a_listing(tmp_path):
+    packs = opened(tmp_path)
+    blob = packs.put(b"x")
+    drop(packs, blob)
+    packs.close()
+    again = opened(tmp_path)
+    assert listed(again) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_behind_a_damaged_entry_is_given_up(tmp_path):
+    packs = opened(tmp_path)
+    first, damaged, behind = (packs.put(b"x" * 100) for _ in range(3))
+    packs.close()
+    (pack,) = tmp_path.iterdir()
+    with pack.open("r+b") as file:
+        file.seek(place_of(damaged).position)
+        file.write(bytes(32))
+    again = opened(tmp_path)
+    drop(again, first)
+    assert listed(again) == []
+    assert read(again, damaged) is None
+    assert read(again, behind) == b"x" * 100
+
+
+def test_a_name_is_synced_although_its_pack_is_full_by_then(tmp_path, small_packs, monkeypatch):
+    synced = []
+    monkeypatch.setattr(disk_packs, "sync_folder", synced.append)
+    packs = opened(tmp_path / "packs")
+    first = packs.put(bytes(900))
+    packs.put(bytes(900))
+    asyncio.run(packs.sync(first))
+    asyncio.run(packs.sync(first))
+    assert synced == [tmp_path / "packs", tmp_path]
+
+
+def test_what_is_no_pack_is_left_alone(tmp_path):
+    (tmp_path / ".hidden").write_text("x")
+    packs = opened(tmp_path)
+    blob = packs.put(b"x")
+    assert listed(packs) == [blob]
+    assert (tmp_path / ".hidden").exists()
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["put", "drop", "reopen", "list"]), st.integers(0, 400)), max_size=60)
 )
