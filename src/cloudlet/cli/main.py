@@ -31,7 +31,11 @@ NOT_MADE = 7
 
 BARE = ("--kafka-security",)
 
-PORTS_HELP = "auto: free ones, picked once per data folder and kept; aws=PORT: this one. [default: default]"
+PORTS_HELP = (
+    "auto: free ones, picked once per data folder and kept; aws=PORT,…: these, and free ones for the others. "
+    "[default: default]"
+)
+ONLY_HELP = "The faces to start, comma-separated. [default: all]"
 
 COOLDOWNS_HELP = "Leave out SQS's waits of 60 s after a deletion and between purges."
 
@@ -67,8 +71,8 @@ def data_option(command: F) -> F:
 def start_options(command: F) -> F:
     """The flags of every command that starts a cloud."""
     for option in (
-        click.option("--ports", metavar="auto|default|aws=PORT", default=None, help=PORTS_HELP),
-        click.option("--only", default="aws", show_default=True, help="The faces to start, comma-separated."),
+        click.option("--ports", metavar="auto|default|aws=PORT,…", default=None, help=PORTS_HELP),
+        click.option("--only", default=None, metavar="FACES", help=ONLY_HELP),
         click.option("--host", default=None, help="The address to listen on. [default: 127.0.0.1 and ::1]"),
         click.option("--advertise", default=None, metavar="NAME", help="The name that clients are told."),
         click.option("--account", default="000000000000", show_default=True, help="The default account."),
@@ -122,7 +126,10 @@ def status(data: Path | None, *, as_json: bool) -> None:
 
 @main.command()
 @data_option
-@click.option("--only", default="aws", show_default=True, help="The faces that must answer, comma-separated.")
+@click.option(
+    "--only", default="", metavar="FACES",
+    help="The faces that must answer, comma-separated. [default: all that the cloud has]",
+)  # fmt: skip
 def env(data: Path | None, only: str) -> None:
     """Print `export NAME='value'` lines for the running cloud, or nothing with exit status 1.
 

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -25,6 +26,11 @@ from cloudlet.cli.main import NOT_RUNNING, REFUSED
 
 CONTROL_SECONDS = 5.0
 FOLLOW_SECONDS = 0.2
+
+ADDRESS_VARIABLES = MappingProxyType(
+    {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "etcd": "ETCDCTL_ENDPOINTS", "zookeeper": "ZOOKEEPER_HOSTS"}
+)
+"""Where the clients of each face look for HOST:PORT."""
 
 
 def default_folder() -> Path:
@@ -136,6 +142,9 @@ def environment(endpoints: Mapping[str, str], region: str) -> Mapping[str, str]:
             "AWS_DEFAULT_REGION": region,
             "CLOUDLET_URL": endpoints["aws"],
         }
+    for face, name in ADDRESS_VARIABLES.items():
+        if face in endpoints:
+            found[name] = endpoints[face]
     return found
 
 
@@ -144,11 +153,15 @@ def env(data: Path, only: str) -> int:
     from cloudlet.shell.folder import running
 
     said = running(data)
-    faces = {face.strip() for face in only.split(",") if face.strip()}
-    if said is None or not faces <= set(said.endpoints):
+    if said is None:
         return NOT_RUNNING
-    if "aws" in faces and not answers(said.endpoints["aws"]):
+    faces = {face.strip() for face in only.split(",") if face.strip()} or set(said.endpoints)
+    if not faces <= set(said.endpoints):
         return NOT_RUNNING
+    for face in faces:
+        address = said.endpoints[face]
+        if not (answers(address) if face == "aws" else accepts(address)):
+            return NOT_RUNNING
     for name, value in environment(said.endpoints, said.region).items():
         click.echo(f"export {name}={quoted(value)}")
     return 0
@@ -171,6 +184,16 @@ def answers(url: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def accepts(address: str) -> bool:
+    """Whether somebody listens at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONTROL_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def down(data: Path, timeout: float) -> int:

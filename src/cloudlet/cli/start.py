@@ -35,7 +35,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
             raise click.UsageError(
                 f"{flag} is not available yet: the part that it configures is still to come."
             )
-    only = tuple(filter(None, (part.strip() for part in str(flags.pop("only")).split(","))))
+    only = tuple(filter(None, (part.strip() for part in str(flags.pop("only") or "").split(",")))) or FACES
     for face in only:
         if face in FACES_TO_COME:
             raise click.UsageError(
@@ -46,9 +46,20 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     if not re.fullmatch(r"\d{12}", str(flags["account"])):
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
     flags["ports"] = flags["ports"] or "default"
-    if not re.fullmatch(r"auto|default|aws=[1-9]\d{0,4}", str(flags["ports"])):
-        raise click.UsageError(f"--ports {flags['ports']}: this is auto, default or aws=PORT.")
+    check_ports(str(flags["ports"]), only)
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
+
+
+def check_ports(said: str, only: Sequence[str]) -> None:
+    """A usage error for what --ports does not take."""
+    if said in ("auto", "default"):
+        return
+    for part in said.split(","):
+        face, _, port = part.partition("=")
+        if face not in only or not re.fullmatch(r"[1-9]\d{0,4}", port) or int(port) > 65_535:
+            raise click.UsageError(
+                f"--ports {said}: this is auto, default, or FACE=PORT, … with a face of: {', '.join(only)}."
+            )
 
 
 def up(chosen: Settings) -> int:
@@ -57,10 +68,11 @@ def up(chosen: Settings) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    from cloudlet.shell.cloud import Cloud, PortTaken, serve_cloud
+    from cloudlet.shell.cloud import Cloud, serve_cloud
     from cloudlet.shell.folder import FolderHeld, UnknownFormat
     from cloudlet.shell.init_file import BadFile
     from cloudlet.shell.initialise import NotMade
+    from cloudlet.shell.listening import PortTaken
 
     def ready(cloud: Cloud) -> None:
         announce({"endpoints": cloud.endpoints, "ready_ms": ready_ms(), "data": str(cloud.data)})

@@ -8,11 +8,15 @@ Absent  --brokers, --kafka, --kafka-security, --keys, --logs and --blobs come wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-DEFAULT_AWS_PORT = 4566
+DEFAULT_PORTS: Mapping[str, int] = MappingProxyType(
+    {"aws": 4566, "kafka": 9092, "etcd": 2379, "zookeeper": 2181}
+)
 FACES = ("aws",)
-"""What can be asked for with --only today."""
+"""What can be asked for with --only today; all of it is started without."""
 
 FACES_TO_COME = ("kafka", "etcd", "zookeeper", "consul", "dns")
 
@@ -23,7 +27,7 @@ class Settings:
 
     data: str
     ephemeral: bool = False
-    ports: str = "default"  # "auto": free ones, picked once per data folder and kept; or "aws=PORT"
+    ports: str = "default"  # "auto": free ones, picked once per data folder and kept; or "aws=PORT,…"
     only: tuple[str, ...] = FACES
     host: str | None = None  # None: 127.0.0.1 and ::1
     advertise: str | None = None
@@ -35,11 +39,19 @@ class Settings:
     no_cooldowns: bool = False
     init: str | None = None  # a file that says what is to be there at start
 
-    @property
-    def aws_port(self) -> int:
-        """The port of the AWS face that `ports` names, 0 where it names none."""
-        face, _, port = self.ports.partition("=")
-        return int(port) if face == "aws" else 0
+    def port_of(self, face: str, kept: int = 0) -> int:
+        """The port of a face: as named, its default, or what was picked at an earlier start (0: any)."""
+        if self.ports == "default":
+            return DEFAULT_PORTS[face]
+        return kept if self.is_picked(face) else self._named_ports()[face]
+
+    def is_picked(self, face: str) -> bool:
+        """Whether the face gets a free port: `auto`, or a list of others' ports."""
+        return self.ports == "auto" or (self.ports != "default" and face not in self._named_ports())
+
+    def _named_ports(self) -> dict[str, int]:
+        pairs = (part.partition("=") for part in self.ports.split(",") if "=" in part)
+        return {face.strip(): int(port) for face, _, port in pairs}
 
     @property
     def names(self) -> tuple[str, ...]:

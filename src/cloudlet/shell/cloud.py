@@ -2,13 +2,12 @@
 
 State   the data folder and what the stores keep in it
 Source  docs/architecture.md, "Processes"; docs/cli.md
-Absent  faces other than AWS
+Absent  none
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -26,30 +25,28 @@ from cloudlet.engines.disk_pins import DiskPins
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
-from cloudlet.kernel.settings import DEFAULT_AWS_PORT, Settings
+from cloudlet.kernel.settings import Settings
 from cloudlet.shell.aws_face import AwsFace
 from cloudlet.shell.checkpoint_verbs import CheckpointVerbs
 from cloudlet.shell.checkpoints import Checkpoints
 from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs
+from cloudlet.shell.faces import Face, Ground, makers
 from cloudlet.shell.folder import DataFolder, Running
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
 from cloudlet.shell.initialise import Initialiser
 from cloudlet.shell.key_verbs import KeyVerbs
 from cloudlet.shell.lag import LoopLag
+from cloudlet.shell.listening import Bound, bind_faces, close_all, ports_to_keep
 from cloudlet.shell.quiet import QuietCloud
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
+from cloudlet.wire.http1 import App
 
 log = logging.getLogger(__name__)
 
-LOOPBACK = ("127.0.0.1", "::1")
 GRACE_MS = 5_000
 GC_THRESHOLDS = (10_000, 20, 20)  # a call leaves few cycles: the default collects every ten calls
-
-
-class PortTaken(Exception):
-    """A port is in use; the message names it and the flag that changes it."""
 
 
 class Cloud:
@@ -68,6 +65,7 @@ class Cloud:
         self._stores: Stores | None = None
         self._timekeeper: Timekeeper | None = None
         self._face: AwsFace | None = None
+        self._faces: dict[str, Face] = {}
         self._servers: list[Server] = []
         self._public: list[Server] = []  # those of them that clients of the cloud use
 
@@ -78,14 +76,18 @@ class Cloud:
 
     async def start(self) -> None:
         """Open the stores and listen; on any failure everything is let go again."""
+        bound: dict[str, Bound] = {}
         try:
-            sockets = self._bind()
+            bound = self._bind()
             self._stores = await open_stores(
                 self._folder.path, self.clock, self._ids, is_ephemeral=self.settings.ephemeral
             )
             timekeeper = await self._keep_time(self._stores)
             self._face = self._aws_face(self._stores)
             timekeeper.listen(self._face.traffic.alarms.clock_moved)
+            self._make_faces(Ground(self._stores, self.clock, self._ids, self.settings, self._face.metrics))
+            for face in self._faces.values():
+                timekeeper.listen(face.clock_moved)
             checkpoints = self._checkpoints(self._stores)
             await checkpoints.recover()
             self._face.collector.walks.append(checkpoints.walk)
@@ -96,10 +98,10 @@ class Cloud:
             control = Control(self._verbs(self._stores, timekeeper, verbs, initialiser))
             tokened = Tokened(control, self._folder.token())
             front = Front(self._face.app, guard, self._face.metrics, verbs.reset, tokened)
-            self._public.append(await serve(front, sockets=sockets, clock=self.clock))
-            self._servers += self._public
+            await self._listen(bound, front)
             self._servers.append(await self._serve_control(control))
         except BaseException:
+            close_all(bound)
             await self.close()
             raise
         self._lag.start()
@@ -121,7 +123,7 @@ class Cloud:
     async def _initialise(self, face: AwsFace) -> Initialiser:
         """Make what `--init` asks for, before anybody is answered."""
         settings = self.settings
-        inside = face.inside("init", self.endpoints["aws"])
+        inside = face.inside("init", self.endpoints.get("aws", ""))
         initialiser = Initialiser(inside, Place(settings.account, settings.region))
         if settings.init is not None:
             await initialiser.make_file(settings.init)
@@ -168,22 +170,28 @@ class Cloud:
 
     # --- listening
 
-    def _bind(self) -> list[socket.socket]:
-        """Sockets of the AWS port on every address asked for."""
-        hosts = (self.settings.host,) if self.settings.host else LOOPBACK
-        kept = self._folder.ports().get("aws", 0)
-        port = {"default": DEFAULT_AWS_PORT, "auto": kept}.get(self.settings.ports, self.settings.aws_port)
-        sockets: list[socket.socket] = []
-        for host in hosts:
-            bound = bind(host, port, is_only=len(hosts) == 1 or not sockets)
-            if bound is not None:
-                sockets.append(bound)
-                port = bound.getsockname()[1]
-        if self.settings.ports == "auto" and port != kept:
-            self._folder.keep_ports({"aws": port})
-        name = self.settings.advertise or ("127.0.0.1" if self.settings.host is None else self.settings.host)
-        self.endpoints["aws"] = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        return sockets
+    def _bind(self) -> dict[str, Bound]:
+        """The sockets of every face asked for."""
+        kept = self._folder.ports()
+        bound = bind_faces(self.settings, kept)
+        if (picked := ports_to_keep(self.settings, bound, kept)) != kept:
+            self._folder.keep_ports(picked)
+        for face, each in bound.items():
+            self.endpoints[face] = f"http://{each.address}" if face == "aws" else each.address
+        return bound
+
+    def _make_faces(self, ground: Ground) -> None:
+        """The faces asked for beside AWS's, not listening yet."""
+        known = makers()
+        self._faces = {name: known[name](ground) for name in self.settings.only if name in known}
+
+    async def _listen(self, bound: dict[str, Bound], app: App) -> None:
+        if "aws" in bound:
+            self._public.append(await serve(app, sockets=bound.pop("aws").sockets, clock=self.clock))
+            self._servers += self._public
+        for name, face in self._faces.items():
+            each = bound.pop(name)
+            await face.start(each.sockets, each.address)
 
     def _verbs(
         self, stores: Stores, timekeeper: Timekeeper, checkpoints: CheckpointVerbs, initialiser: Initialiser
@@ -195,6 +203,7 @@ class Cloud:
             **checkpoints.verbs(),
             **KeyVerbs(stores.keys).verbs(),
             **initialiser.verbs(),
+            **{verb: answer for face in self._faces.values() for verb, answer in face.verbs().items()},
         }
 
     def _checkpoints(self, stores: Stores) -> Checkpoints:
@@ -206,7 +215,7 @@ class Cloud:
 
     def _quiet(self, spared: asyncio.Task[object] | None) -> QuietCloud:
         assert self._face is not None
-        return QuietCloud(self._face, self._public, self.stop, spared)
+        return QuietCloud(self._face, list(self._faces.values()), self._public, self.stop, spared)
 
     async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"
@@ -246,6 +255,8 @@ class Cloud:
         self._lag.stop()
         for server in self._servers:
             await server.close(GRACE_MS)
+        for face in self._faces.values():
+            await face.close()
         if self._face is not None:
             await self._face.close()
         if self._timekeeper is not None:
@@ -256,36 +267,6 @@ class Cloud:
         self._folder.close()
         if self._temporary is not None:
             self._temporary.cleanup()
-
-
-def bind(host: str, port: int, *, is_only: bool) -> socket.socket | None:
-    """A bound socket; None where the machine lacks the address and another one serves."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.socket(family)
-    except OSError:
-        if is_only:
-            raise
-        return None
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        if not is_only and port and not _is_taken(error):
-            return None  # a machine without IPv6
-        raise PortTaken(
-            f"Port {port} of {host} cannot be used ({os.strerror(error.errno or 0)}). "
-            "Free it, or start with --ports auto."
-        ) from error
-    return listener
-
-
-def _is_taken(error: OSError) -> bool:
-
-    return error.errno in (errno.EADDRINUSE, errno.EACCES)
 
 
 async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:

@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/checkpoints.md
-Absent  faces other than AWS
+Absent  none
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from cloudlet.shell.aws_face import AwsFace
+from cloudlet.shell.faces import Face
 from cloudlet.shell.http import Server
 
 REPLIES_TURNS = 3  # of the loop: from the end of a call to its reply in the socket's hands
 
 
 class QuietCloud:
-    """The face and its servers, for one save or restore. The connection of the task that asked is spared."""
+    """Every face, and the AWS face's servers, for one save or restore. The connection of the task that asked
+    is spared."""
 
     def __init__(
         self,
         face: AwsFace,
+        faces: Sequence[Face],
         servers: Sequence[Server],
         stop: Callable[[], None],
         spared: asyncio.Task[object] | None,
     ) -> None:
         self._face = face
+        self._faces = faces
         self._servers = servers
         self._stop = stop
         self._spared = spared
@@ -45,10 +49,14 @@ class QuietCloud:
             await asyncio.sleep(0)
         for server in self._servers:
             server.shed(self._spared)
+        for face in self._faces:
+            await face.silence()
         await self._face.silence()
 
     def go_on(self) -> None:
         self._face.go_on()
+        for face in self._faces:
+            face.go_on()
         self.resume()
         for server in self._servers:
             server.release()

@@ -1,0 +1,1 @@
+"""Coordination: the personalities of etcd and ZooKeeper over the keys store."""

@@ -1,0 +1,1 @@
+"""The Kafka broker: roles over logs and keys."""

@@ -1,0 +1,66 @@
+"""The faces beside AWS's: what the cloud needs of one, and how each is made.
+
+State   none
+Source  docs/architecture.md, "Processes"
+Absent  none
+
+A face gets bound sockets and the address that clients are told. While a checkpoint is brought back, `silence`
+makes it forget everything that it derived from the stores, and `go_on` lets it start again from what they
+hold then.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloudlet.aws.metrics import Metrics
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.settings import Settings
+from cloudlet.shell.control import Verbs
+from cloudlet.shell.stores import Stores
+
+
+class Face(Protocol):
+    """A protocol over the stores, as the cloud runs it."""
+
+    async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
+        """Serve on bound sockets; `address` is HOST:PORT as clients are told."""
+
+    async def silence(self) -> None:
+        """Close the clients' connections, stop what runs by itself, forget what was derived from the stores.
+        New clients wait until `go_on`."""
+
+    def go_on(self) -> None:
+        """Serve again, from what the stores hold now."""
+
+    def clock_moved(self) -> None:
+        """Cloud time has made a step."""
+
+    def verbs(self) -> Verbs:
+        """The control verbs of this face."""
+
+    async def close(self) -> None:
+        """Finish what is being answered; what was acknowledged is in the stores already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a face stands on."""
+
+    stores: Stores
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    metrics: Metrics
+
+
+Maker = Callable[[Ground], Face]
+
+
+def makers() -> Mapping[str, Maker]:
+    """How each face beside AWS's is made; a face's modules are imported when it is."""
+    return {}
