@@ -1,0 +1,30 @@
+"""The table of handlers: which function answers which API, and which parts a broker starts with.
+
+State   none
+Source  Apache Kafka 4.3, "Kafka protocol guide": API keys
+Absent  none beyond what TABLES lacks: an API without a handler is not in ApiVersions
+
+A module that answers APIs ends with a table of its own, `HANDLERS: Mapping[int, Handler]`, and stands in
+`TABLES`. What keeps state beside the topics (a coordinator) is a `Part`: a class made with the broker, one
+for each, found by `call.broker.part(Groups)`, and standing in `PARTS` so that it starts with the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cloudlet.kafka.call import Handler, Part
+
+TABLES: tuple[Mapping[int, Handler], ...] = ()
+
+PARTS: tuple[type[Part], ...] = ()
+
+
+def handlers() -> dict[int, Handler]:
+    """API key -> handler, from every table; AssertionError where two answer one API."""
+    found: dict[int, Handler] = {}
+    for table in TABLES:
+        twice = found.keys() & table.keys()
+        assert not twice, f"two handlers for API {sorted(twice)}"
+        found.update(table)
+    return found
