@@ -28,6 +28,8 @@ def test_a_path_is_what_one_would_write():
     assert path_of(pack(("sqs", "000000000000", 7, b"\x01"))) == "sqs/000000000000/#7/#x01"
     assert path_of(pack(("a/b", "#1", "", "50%"))) == "a%2Fb/%231/%/50%25"
     assert path_of(b"\x7fclock") == "#raw/7f636c6f636b"
+    assert path_of(b"e/zk/1/a") == "#etcd//zk/1/a"
+    assert path_of("e50% é\n".encode() + b"\xff") == "#etcd/50%25 é%0A%FF"
 
 
 def test_a_prefix_takes_its_own_key_and_what_goes_on_behind_it():
@@ -37,6 +39,9 @@ def test_a_prefix_takes_its_own_key_and_what_goes_on_behind_it():
     assert all(start <= key < stop for key in inside)
     assert not any(start <= key < stop for key in outside)
     assert prefix_of("") == (b"", b"\xff")
+    assert prefix_of("#etcd/foo") == (b"efoo", b"efop")
+    assert prefix_of("#etcd/foo%FF") == (b"efoo\xff", b"efop")
+    assert prefix_of("#etcd/") == (b"e", b"f")
 
 
 @pytest.mark.parametrize("path", ["#", "#x1", "#seven", "#raw/0"])

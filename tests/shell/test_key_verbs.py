@@ -104,6 +104,31 @@ def test_a_diff_between_revisions(run):
     run(scenario)
 
 
+def test_a_watch_waits_for_what_comes_and_goes_on_where_it_was(run):
+    async def scenario(keys):
+        _, found = await ask(keys, "/keys/watch", prefix="s", since=4)
+        assert [(row["revision"], row["key"]) for row in found["changes"]] == [
+            (4, "s/a"),
+            (5, "s/a"),
+            (6, "s/b"),
+        ]
+        assert found["since"] == 7
+        _, found = await ask(keys, "/keys/watch", prefix="s", since=7, wait_ms=1)
+        assert (found["since"], found["changes"]) == (7, [])
+        waiting = asyncio.ensure_future(ask(keys, "/keys/watch", prefix="s"))
+        await asyncio.sleep(0)
+        await keys.commit(Commit(BOB, put=[Put(C, b"not watched")]))
+        await keys.commit(Commit(BOB, put=[Put(A, b"news")]))
+        _, found = await waiting
+        assert [(row["revision"], row["value"]) for row in found["changes"]] == [(8, "news")]
+        assert found["changes"][0]["author"]["principal"] == "bob"
+        await keys.compact(8)
+        assert (await ask(keys, "/keys/watch", since=2))[0] == 410
+        assert (await ask(keys, "/keys/watch", wait_ms=10**9))[0] == 400
+
+    run(scenario)
+
+
 def test_a_list_of_keys(run):
     async def scenario(keys):
         _, found = await ask(keys, "/keys/list", prefix="s")

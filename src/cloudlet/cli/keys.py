@@ -18,6 +18,8 @@ from cloudlet.cli.checkpoints import MARKS, ask
 
 Row = Mapping[str, object]
 
+WATCH_MS = 20_000  # then it is asked again
+
 
 def show(data: Path | None, key: str, at: int | None) -> None:
     """Print one key, always as JSON: its value is."""
@@ -43,12 +45,33 @@ def show_history(data: Path | None, key: str, *, as_json: bool) -> None:
         click.echo(json.dumps(said))
         return
     for row in cast("Sequence[Row]", said["changes"]):
-        author = cast("Mapping[str, str]", row["author"])
-        who = " ".join(filter(None, (author["face"], author["principal"], author["request_id"])))
-        value = "" if row["change"] == "dropped" else json.dumps(row["value"], ensure_ascii=False)
-        click.echo(f"{row['revision']:>10}  {row['change']:<8} {who}\n            {value}".rstrip())
+        click.echo(spelled_change(row, who_of(row)))
     if cast("int", said["oldest_revision"]) > 1:
         click.echo(f"(the history goes back to revision {said['oldest_revision']})")
+
+
+def spelled_change(row: Row, subject: str) -> str:
+    """One change as two lines: what happened, and the value that it left."""
+    value = "" if row["change"] == "dropped" else json.dumps(row["value"], ensure_ascii=False)
+    return f"{row['revision']:>10}  {row['change']:<8} {subject}\n            {value}".rstrip()
+
+
+def who_of(row: Row) -> str:
+    """Who made a change: its face, then what is known of the session and the request."""
+    author = cast("Mapping[str, str]", row["author"])
+    return " ".join(filter(None, (author[part] for part in ("face", "principal", "address", "request_id"))))
+
+
+def watch(data: Path | None, prefix: str, since: int | None, *, as_json: bool) -> None:
+    """Print changes as they come, until the cloud ends or Ctrl-C."""
+    while True:
+        said = ask(data, "/keys/watch", {"prefix": prefix, "since": since, "wait_ms": WATCH_MS})
+        since = cast("int", said["since"])
+        for row in cast("Sequence[Row]", said["changes"]):
+            if as_json:
+                click.echo(json.dumps(row))
+            else:
+                click.echo(spelled_change(row, f"{row['key']}  {who_of(row)}"))
 
 
 def show_diff(

@@ -336,6 +336,18 @@ def keys_diff(
     keys.show_diff(data, from_revision, to_revision, prefix, as_json=as_json)
 
 
+@keys.command("watch")
+@click.argument("prefix", default="")
+@click.option("--since", type=int, default=None, help="From this revision on. [default: what comes next]")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON per change.")
+def keys_watch(prefix: str, since: int | None, data: Path | None, *, as_json: bool) -> None:
+    """Show changes at and under a path as they come, until Ctrl-C."""
+    from cloudlet.cli import keys
+
+    keys.watch(data, prefix, since, as_json=as_json)
+
+
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

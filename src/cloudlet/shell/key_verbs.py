@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ from cloudlet.wire.http1 import Request, Response
 
 ROWS_MAX = 10_000
 CHANGES_PER_TURN = 200
+WAIT_MS_MAX = 60_000
 EVERYTHING = b"\xff" * 8
 
 
@@ -47,6 +48,14 @@ class Between(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from
     prefix: str = ""
 
 
+class Since(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be watched: from a revision on, or (None) from what comes next."""
+
+    prefix: str = ""
+    since: int | None = None
+    wait_ms: int = 20_000
+
+
 class KeyVerbs:
     """The verbs over one keys store."""
 
@@ -60,6 +69,7 @@ class KeyVerbs:
             ("POST", "/keys/list"): self._list,
             ("POST", "/keys/history"): self._history,
             ("POST", "/keys/diff"): self._diff,
+            ("POST", "/keys/watch"): self._watch,
         }
 
     async def _show(self, request: Request) -> Response:
@@ -116,6 +126,32 @@ class KeyVerbs:
         return json_reply(
             {"from": asked.start, "to": stop, "keys": rows[:ROWS_MAX], "more": max(len(rows) - ROWS_MAX, 0)}
         )
+
+    async def _watch(self, request: Request) -> Response:
+        """The next changes and the revision to go on from; none where nothing happens for `wait_ms`."""
+        asked = said(request, Since)
+        if not 0 <= asked.wait_ms <= WAIT_MS_MAX:
+            raise Refused(f"wait_ms {asked.wait_ms} is not between 0 and {WAIT_MS_MAX}")
+        low, high = under(asked.prefix)
+        since = Revision(self._keys.head + 1 if asked.since is None else asked.since)
+        watch = self._keys.watch(low, high, since)
+        changes: Sequence[Change] = ()
+        try:
+            async with asyncio.timeout(asked.wait_ms / 1000):
+                changes = await watch.take(CHANGES_PER_TURN)
+        except TimeoutError:
+            pass
+        except Compacted as error:
+            raise out_of_history(since, error) from None
+        finally:
+            watch.close()
+        rows = [
+            {"key": path_of(event.entry.key), **change_row(change, event)}
+            for change in changes
+            for event in change.events
+        ]
+        following = changes[-1].revision + 1 if changes else since
+        return json_reply({"since": following, "changes": rows})
 
     async def _oldest(self) -> Revision:
         """The oldest revision whose changes are kept."""
