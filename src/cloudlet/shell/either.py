@@ -1,0 +1,101 @@
+"""Accepting TLS and plain connections on one port: the first byte of a client tells which it is.
+
+State   the connections that have not said a byte yet
+Source  RFC 8446 5.1: a TLS client begins with a handshake record, byte 0x16
+Absent  protocols whose clients may begin with 0x16 in clear; clients that wait for the server's first word
+
+Kafka's and ZooKeeper's clients begin with the length of a frame, whose first byte is zero for every frame
+that is accepted; HTTP/1.1 and HTTP/2 begin with a letter. The byte is looked at and left where it is, so that
+the connection is then made as any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from ssl import SSLContext
+
+log = logging.getLogger(__name__)
+
+HANDSHAKE = b"\x16"
+SILENT_S = 30.0  # how long a client may take to its first byte
+SILENT_MAX = 4096
+HANDSHAKE_S = 10.0
+BACKLOG = 1024
+
+Factory = Callable[[], asyncio.BaseProtocol]
+
+
+class EitherListener:
+    """Listens on bound sockets; `close` refuses new clients and forgets those that have said nothing."""
+
+    def __init__(self, factory: Factory, sockets: Sequence[socket.socket], context: SSLContext) -> None:
+        self._factory = factory
+        self._context = context
+        self._sockets = list(sockets)
+        self._loop = asyncio.get_running_loop()
+        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._making: set[asyncio.Task[object]] = set()
+        for listener in self._sockets:
+            listener.settimeout(0)
+            listener.listen(BACKLOG)
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                log.warning("a connection cannot be accepted: %s", error)
+                return
+            if len(self._silent) >= SILENT_MAX:
+                self._forget(next(iter(self._silent)))  # who has been silent for longest makes room
+            client.settimeout(0)
+            timer = self._loop.call_later(SILENT_S, self._forget, client)
+            self._silent[client] = timer
+            self._loop.add_reader(client, self._first_byte, client)
+
+    def _forget(self, client: socket.socket, *, is_over: bool = True) -> None:
+        self._silent.pop(client).cancel()
+        self._loop.remove_reader(client)
+        if is_over:
+            client.close()
+
+    def _first_byte(self, client: socket.socket) -> None:
+        try:
+            first = client.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        self._forget(client, is_over=not first)
+        if first:
+            making = self._loop.create_task(self._make(client, first == HANDSHAKE))
+            self._making.add(making)
+            making.add_done_callback(self._making.discard)
+
+    async def _make(self, client: socket.socket, is_tls: bool) -> None:  # noqa: FBT001
+        context = self._context if is_tls else None
+        timeout_s = HANDSHAKE_S if is_tls else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._factory, client, ssl=context, ssl_handshake_timeout=timeout_s
+            )
+        except OSError as error:  # among them every failed handshake
+            log.debug("a TLS client has failed: %s", error)
+            client.close()
+
+    async def close(self) -> None:
+        """Stop listening; connections that are made stay."""
+        for listener in self._sockets:
+            self._loop.remove_reader(listener)
+            listener.close()
+        for client in list(self._silent):
+            self._forget(client)
+        for making in list(self._making):
+            making.cancel()
+        await asyncio.gather(*self._making, return_exceptions=True)
