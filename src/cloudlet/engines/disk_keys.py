@@ -22,7 +22,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cloudlet.engines import disk_keys_checkpoint as checkpoint
@@ -45,12 +45,13 @@ from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
 from cloudlet.kernel.keys import (
     NO_LEASE,
     Author,
+    Change,
     Commit,
     Durability,
     Entry,
-    Keys,
     Lease,
     LeaseId,
+    LocalKeys,
     MonotonicMs,
     Revision,
 )
@@ -166,6 +167,9 @@ class DiskKeys:
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
         return self._feed.watch(start, stop, since)
 
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+        return self._feed.tap(start, stop, applied)
+
     # --- writing
 
     async def commit(self, commit: Commit) -> Revision:
@@ -240,11 +244,19 @@ class DiskKeys:
     # --- leases
 
     async def lease_grant(self, lease: LeaseId, ttl_ms: int, author: Author) -> None:
+        await self._sync.wait(self._grant(lease, ttl_ms))
+
+    def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
+        self._grant(lease, ttl_ms)
+        self._sync.relaxed()
+
+    def _grant(self, lease: LeaseId, ttl_ms: int) -> int:
+        """Make a lease; the place behind its frame."""
         self._check_open()
         self._newest.check_new(lease)
         place = self._append(GRANT, self._newest.head, grant_body(lease, ttl_ms))
         self._newest.grant(lease, ttl_ms)
-        await self._sync.wait(place)
+        return place
 
     async def lease_revoke(self, lease: LeaseId, author: Author) -> Revision:
         self._check_open()
@@ -253,10 +265,20 @@ class DiskKeys:
             self._apply(step, Durability.SYNC, lease)
             self._newest.forget(lease)
             return step.revision
+        await self._sync.wait(self._revoke_bare(lease))
+        return self._newest.head
+
+    def lease_end(self, lease: LeaseId) -> None:
+        self._check_open()
+        assert not self._newest.lease_keys(lease), "its keys are dropped first"
+        self._revoke_bare(lease)
+        self._sync.relaxed()
+
+    def _revoke_bare(self, lease: LeaseId) -> int:
+        """End a lease that has no keys; the place behind its frame."""
         place = self._append(REVOKE, self._newest.head, number_body(lease))
         self._newest.forget(lease)
-        await self._sync.wait(place)
-        return self._newest.head
+        return place
 
     def lease_keepalive(self, lease: LeaseId) -> int:
         return self._newest.keepalive(lease)
@@ -334,6 +356,6 @@ class DiskKeys:
         self._lock = -1
 
 
-def _port(engine: DiskKeys) -> Keys:
+def _port(engine: DiskKeys) -> LocalKeys:
     """Holds the engine against the port when types are checked."""
     return engine

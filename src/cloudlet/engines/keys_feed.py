@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from cloudlet.kernel.fault import StoreError
@@ -65,6 +65,7 @@ class Feed:
         self._due: deque[tuple[Revision, FeedWatch]] = deque()  # watches to wake when a revision settles
         self._watches: dict[bytes, set[FeedWatch]] = {}
         self._lengths: Counter[int] = Counter()  # of the prefixes in `_watches`
+        self._taps: list[tuple[bytes, bytes, Callable[[Change], None]]] = []
 
     # --- what the engine tells
 
@@ -79,6 +80,15 @@ class Feed:
             self.settled = settled
         if self._lengths:
             self._deliver(step)
+        for start, stop, applied in self._taps:
+            if any(start <= key < stop for key in step_keys(step)):
+                applied(change_of(step))
+
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `applied` with each change of the range as it is published; returns what ends it."""
+        row = (start, stop, applied)
+        self._taps.append(row)
+        return lambda: self._taps.remove(row) if row in self._taps else None
 
     def advance(self, settled: Revision) -> None:
         """The mark moved up."""

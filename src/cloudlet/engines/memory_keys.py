@@ -11,7 +11,7 @@ without waiting is kernel/keys_newest.py. Nothing but a waiting `take` suspends.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cloudlet.engines.keys_feed import Feed, FeedWatch
 from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
@@ -21,9 +21,9 @@ from cloudlet.kernel.keys import (
     Commit,
     Entry,
     Event,
-    Keys,
     Lease,
     LeaseId,
+    LocalKeys,
     MonotonicMs,
     Revision,
 )
@@ -94,6 +94,9 @@ class MemoryKeys:
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
         return self._feed.watch(start, stop, since)
 
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+        return self._feed.tap(start, stop, applied)
+
     async def lease_grant(self, lease: LeaseId, ttl_ms: int, author: Author) -> None:
         self._check_open()
         self._newest.check_new(lease)
@@ -106,6 +109,16 @@ class MemoryKeys:
             self._apply(step)
         self._newest.forget(lease)
         return self._newest.head
+
+    def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
+        self._check_open()
+        self._newest.check_new(lease)
+        self._newest.grant(lease, ttl_ms)
+
+    def lease_end(self, lease: LeaseId) -> None:
+        self._check_open()
+        assert not self._newest.lease_keys(lease), "its keys are dropped first"
+        self._newest.forget(lease)
 
     def lease_keepalive(self, lease: LeaseId) -> int:
         return self._newest.keepalive(lease)
@@ -226,6 +239,6 @@ def meets(start: bytes, stop: bytes, prefixes: Sequence[bytes]) -> bool:
     return any(start[: len(prefix)] <= prefix < stop for prefix in prefixes)
 
 
-def _port(engine: MemoryKeys) -> Keys:
+def _port(engine: MemoryKeys) -> LocalKeys:
     """Holds the engine against the port when types are checked."""
     return engine

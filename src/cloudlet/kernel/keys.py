@@ -117,11 +117,24 @@ class Durability(IntEnum):
     SYNC = 1
 
 
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """How large a commit may be. What is above those of the port only a local engine takes."""
+
+    operations_max: int = OPERATIONS_MAX
+    guards_max: int = GUARDS_MAX
+    bytes_max: int = COMMIT_BYTES_MAX
+
+
+PORT_LIMITS = Limits()
+LOCAL_LIMITS = Limits(1 << 24, 1 << 24, 1 << 30)
+"""Of the faces that run over local engines alone and bound their requests themselves."""
+
+
 class Commit(msgspec.Struct, frozen=True, gc=False):
     """One atomic step: applied wholly if every guard holds, else `Conflict` and nothing happens.
 
-    At most OPERATIONS_MAX puts and drops (a range counts once), GUARDS_MAX guards and COMMIT_BYTES_MAX of
-    keys, values and metas; a key is put once, and not inside a dropped range (InvalidCommit).
+    At most `limits` says of puts and drops (a range counts once), of guards, and of bytes of keys, values and
+    metas; a key is put once, and not inside a dropped range (InvalidCommit).
     """
 
     author: Author
@@ -129,6 +142,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     put: Sequence[Put] = ()
     drop: Sequence[Drop] = ()
     durability: Durability = Durability.RELAXED
+    limits: Limits = PORT_LIMITS
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -251,26 +265,54 @@ class Keys(Protocol):
         """Settle everything and let go; what waits is told."""
 
 
+class LocalKeys(Keys, Protocol):
+    """What an engine of this process offers beside the port, to the faces that run over local engines alone:
+    its `commit` never suspends, and every change can be seen in the turn in which it is applied."""
+
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at
+        head: before `commit` returns, and before it is settled, so it may not be shown yet. It must not
+        commit, nor raise. Returns what ends it."""
+
+    def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
+        """`lease_grant` in this turn: as durable as the next sync commit. LeaseExists."""
+
+    def lease_end(self, lease: LeaseId) -> None:
+        """`lease_revoke` in this turn, of a lease that has no keys: as durable as the next sync commit.
+        NoSuchLease."""
+
+
 MonotonicMs = Callable[[], float]
 
 
 def check_limits(commit: Commit) -> None:
     """Raise InvalidCommit for a commit over the port's limits or one that contradicts itself."""
-    if len(commit.put) + len(commit.drop) > OPERATIONS_MAX:
-        raise InvalidCommit(f"{len(commit.put) + len(commit.drop)} operations, at most {OPERATIONS_MAX}")
-    if len(commit.expect) > GUARDS_MAX:
-        raise InvalidCommit(f"{len(commit.expect)} guards, at most {GUARDS_MAX}")
+    limits = commit.limits
+    if len(commit.put) + len(commit.drop) > limits.operations_max:
+        operations = len(commit.put) + len(commit.drop)
+        raise InvalidCommit(f"{operations} operations, at most {limits.operations_max}")
+    if len(commit.expect) > limits.guards_max:
+        raise InvalidCommit(f"{len(commit.expect)} guards, at most {limits.guards_max}")
     size = 0
     for put in commit.put:
         size += len(put.key) + len(put.value) + len(put.meta)
-    if size > COMMIT_BYTES_MAX:
-        raise InvalidCommit(f"{size} bytes, at most {COMMIT_BYTES_MAX}")
+    if size > limits.bytes_max:
+        raise InvalidCommit(f"{size} bytes, at most {limits.bytes_max}")
     if len(commit.put) > 1 and len({put.key for put in commit.put}) != len(commit.put):
         raise InvalidCommit("a key is put twice")
+    if commit.put and commit.drop:
+        _check_disjoint(commit)
+
+
+def _check_disjoint(commit: Commit) -> None:
+    keys = {put.key for put in commit.put}
     for drop in commit.drop:
-        for put in commit.put:
-            if put.key == drop.start or (drop.stop is not None and drop.start <= put.key < drop.stop):
-                raise InvalidCommit(f"key {put.key!r} is put and dropped")
+        if drop.start in keys:
+            raise InvalidCommit(f"key {drop.start!r} is put and dropped")
+        if drop.stop is not None:
+            for key in keys:
+                if drop.start <= key < drop.stop:
+                    raise InvalidCommit(f"key {key!r} is put and dropped")
 
 
 def guard_holds(guard: Guard, entry: Entry | None) -> bool:

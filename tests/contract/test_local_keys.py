@@ -1,0 +1,97 @@
+"""What local engines offer beside the port."""
+
+import asyncio
+
+import pytest
+
+from cloudlet.engines.disk_keys import DiskKeys
+from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.fault import InvalidCommit, LeaseExists, NoSuchLease
+from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LeaseId, Put
+
+ME = Author("test")
+
+
+async def opened(engine, folder):
+    return MemoryKeys(lambda: 0.0) if engine == "memory" else await DiskKeys.open(folder, lambda: 0.0)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def engine(request):
+    return request.param
+
+
+def test_a_tap_sees_a_change_before_its_commit_returns(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        seen = []
+        end = keys.tap(b"b", b"c", lambda change: seen.append((change.revision, keys.get(b"b1"))))
+        await keys.commit(Commit(ME, put=[Put(b"a", b"1")]))
+        assert seen == []
+        running = keys.commit(Commit(ME, put=[Put(b"a", b"2"), Put(b"b1", b"1")], durability=Durability.SYNC))
+        with pytest.raises(StopIteration):
+            running.send(None)
+        assert seen == [(keys.head, keys.get(b"b1"))]
+        assert seen[0][1].value == b"1"
+        end()
+        end()
+        await keys.commit(Commit(ME, drop=[Drop(b"b1")]))
+        assert len(seen) == 1
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_a_tap_is_given_the_whole_change(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        seen = []
+        keys.tap(b"b", b"c", seen.append)
+        await keys.commit(Commit(ME, put=[Put(b"a", b"1"), Put(b"b", b"1")]))
+        assert [event.entry.key for event in seen[0].events] == [b"a", b"b"]
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_leases_begin_and_end_in_the_turn(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        keys.lease_begin(LeaseId(7), 5_000)
+        with pytest.raises(LeaseExists):
+            keys.lease_begin(LeaseId(7), 5_000)
+        await keys.commit(Commit(ME, put=[Put(b"a", b"1", lease=LeaseId(7))]))
+        with pytest.raises(AssertionError):
+            keys.lease_end(LeaseId(7))
+        await keys.commit(Commit(ME, drop=[Drop(b"a")]))
+        keys.lease_begin(LeaseId(8), 5_000)
+        keys.lease_end(LeaseId(7))
+        with pytest.raises(NoSuchLease):
+            keys.lease_end(LeaseId(7))
+        await keys.commit(Commit(ME, put=[Put(b"a", b"1")], durability=Durability.SYNC))
+        await keys.settle(keys.head)
+        await keys.close()
+        if engine == "disk":
+            keys = await opened(engine, tmp_path)
+            assert [lease.id for lease in keys.leases()] == [8]
+            await keys.close()
+
+    asyncio.run(run())
+
+
+def test_a_local_commit_may_be_larger(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        puts = [Put(b"%05d" % number, b"x" * 1000) for number in range(2000)]
+        with pytest.raises(InvalidCommit):
+            await keys.commit(Commit(ME, put=puts))
+        before = keys.head
+        assert await keys.commit(Commit(ME, put=puts, limits=LOCAL_LIMITS)) == before + 1
+        drops = [Drop(put.key) for put in puts]
+        with pytest.raises(InvalidCommit):
+            await keys.commit(Commit(ME, put=puts[:1], drop=drops, limits=LOCAL_LIMITS))
+        await keys.commit(Commit(ME, drop=drops, limits=LOCAL_LIMITS))
+        assert not keys.scan(b"0", b"1")
+        await keys.close()
+
+    asyncio.run(run())
