@@ -285,7 +285,7 @@ def test_start_and_epochs_survive_in_kafkas_checkpoints(tmp_path: Path) -> None:
         await logs.trim(LOG, Offset(3))
         await logs.close()
         assert (tmp_path / LOG / "leader-epoch-checkpoint").read_text() == "0\n3\n0 0\n2 4\n7 5\n"
-        assert (tmp_path / LOG / "log-start-offset-checkpoint").read_text() == "0\n1\nkafka/orders 0 3\n"
+        assert (tmp_path / LOG / "log-start-offset-checkpoint").read_text() == "0\n1\norders 0 3\n"
         logs = DiskLogs.open(tmp_path)
         assert logs.ends(LOG) == (3, 6)
         with pytest.raises(Fenced):

@@ -49,6 +49,7 @@ class Flusher:
         self._interval_s = interval_ms / 1000.0
         self._wakes: SimpleQueue[int] = SimpleQueue()
         self._dirty: deque[Segment] = deque()
+        self._later: dict[Segment, None] = {}
         self._waiters: deque[_Waiter] = deque()
         self._awake = False
         self._thread: Thread | None = None
@@ -61,9 +62,24 @@ class Flusher:
             self._awake = True
             self._wake(_SOON)
 
+    def later(self, segment: Segment) -> None:
+        """The segment has new bytes, which are synced when its owners `hurry`: Kafka leaves them to the
+        operating system."""
+        segment.dirty = True
+        self._later[segment] = None
+
+    def hurry(self) -> None:
+        """Sync what was left for later."""
+        segments, self._later = self._later, {}
+        for segment in segments:
+            if segment.dirty:
+                self.note(segment)
+
     async def settle(self, segment: Segment | None = None, job: Callable[[], None] | None = None) -> None:
         """Wait until what was appended to the segment (to all when None) is synced, and `job` has run on the
         thread; its OSError is the caller's, a failed sync everybody's."""
+        if segment is None and job is None:
+            self.hurry()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._waiters.append(_Waiter(future, loop, segment, job))
@@ -74,12 +90,13 @@ class Flusher:
 
     async def close(self) -> None:
         """Sync everything and end the thread."""
-        if self._thread is None:
+        if self._thread is None and not self._later:
             return
         with contextlib.suppress(OSError):  # told by `failure`
             await self.settle()
         self._wake(_END)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         self._thread = None
 
     def _wake(self, how: int) -> None:

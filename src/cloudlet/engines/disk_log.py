@@ -19,8 +19,9 @@ import os
 import re
 import shutil
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import ClassVar
 
 from cloudlet.engines.disk_files import ASIDE, OpenFiles, read_checkpoint, write_checkpoint
 from cloudlet.engines.disk_segment import INDEX_INTERVAL_BYTES, Segment, path_of, scan
@@ -40,6 +41,8 @@ class DiskLog:
     """An open log. `active` is the last segment, the one that is written."""
 
     __slots__ = ("active", "epoch", "epochs", "files", "folder", "lock", "name", "segments", "start", "stop")
+
+    suffixes: ClassVar[Sequence[str]] = ("index", "log")  # of a segment's files, the batches last
 
     def __init__(self, name: LogName, folder: str, files: OpenFiles, lock: Lock) -> None:
         self.name = name
@@ -72,10 +75,10 @@ class DiskLog:
                     os.unlink(entry.path)
         bases.sort()
         while len(bases) > 1 and bases[1] <= self.start:
-            _unlink(self.folder, bases.pop(0))  # a trim had begun to delete them
+            self._unlink(bases.pop(0))  # a trim had begun to delete them
         for base in bases:
             size = os.stat(path_of(self.folder, base, "log")).st_size
-            self.segments.append(Segment(self.folder, base, size, loaded=False))
+            self.segments.append(self._segment(base, size, loaded=False))
         if not self.segments:
             self.stop = self.start
             self._begin_segment(self.start)
@@ -118,7 +121,7 @@ class DiskLog:
         fd = self.files.open(segment)
         position, offset, torn = segment.indexed, segment.base, segment.size
         for found in scan(fd, segment.indexed, segment.base, segment.size):
-            segment.mark(found.position, found.last)
+            segment.mark(found.position, found.last, found.timestamp_ms)
             position, offset = found.stop, found.last + 1
             if found.epoch > self.epoch:  # appended, but its checkpoint was not written yet
                 self.note_epoch(found.epoch, found.base)
@@ -137,6 +140,7 @@ class DiskLog:
         del segment.positions[:]
         segment.indexed = 0
         os.truncate(segment.index_path, 0)
+        segment.cut_others(0)
         return self._recover_tail(segment)
 
     def _lose(self, number: int, why: str) -> None:
@@ -157,11 +161,14 @@ class DiskLog:
             self.active.previous = before
 
     def _begin_segment(self, base: int) -> None:
-        segment = Segment(self.folder, base, 0, loaded=True)
+        segment = self._segment(base, 0, loaded=True)
         segment.fresh = True
         self.files.open(segment, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self.segments.append(segment)
         self.active = segment
+
+    def _segment(self, base: int, size: int, *, loaded: bool) -> Segment:
+        return Segment(self.folder, base, size, loaded=loaded)
 
     def segment_of(self, offset: int) -> int:
         """The number of the segment whose range holds the offset."""
@@ -176,7 +183,7 @@ class DiskLog:
             segment.load_index()
             if segment.size - segment.indexed > INDEX_INTERVAL_BYTES:  # the index file lost entries
                 for found in scan(segment.fd, segment.indexed, segment.base, segment.size):
-                    segment.mark(found.position, found.last)
+                    segment.mark(found.position, found.last, found.timestamp_ms)
         return segment
 
     def read(self, offset: int, bytes_max: int) -> bytes:
@@ -197,8 +204,7 @@ class DiskLog:
 
     def trim(self, start: int) -> None:
         """Move the start up, and delete the segments that lie below it as a whole."""
-        path = f"{self.folder}/{START}"
-        write_checkpoint(path, [f"{_kafka_name(self.name)} {start}"], durable=False)
+        self.save_start(start)
         self.start = start
         if start == self.stop and self.active.size:
             with contextlib.suppress(OSError):  # no room: the bytes stay until there is
@@ -207,6 +213,11 @@ class DiskLog:
         for segment in self.segments[:gone]:
             self._delete(segment)
         del self.segments[:gone]
+
+    def save_start(self, start: int) -> None:
+        """Write where the log starts; OSError leaves what was written before."""
+        path = f"{self.folder}/{START}"
+        write_checkpoint(path, [f"{kafka_name(self.name)} {start}"], durable=False)
 
     def truncate(self, stop: int) -> None:
         """Cut from the batch that holds `stop` on, in an order in which a crash leaves a log that is cut less
@@ -232,7 +243,8 @@ class DiskLog:
     def _unshare(self, segment: Segment) -> None:
         """Give the segment files of its own: the present ones are pinned (disk_pins) and stay as they are."""
         with self.lock:
-            for path in (segment.index_path, segment.path):
+            for suffix in self.suffixes:
+                path = path_of(self.folder, segment.base, suffix)
                 if os.path.exists(path):
                     shutil.copyfile(path, path + ASIDE)
                     os.replace(path + ASIDE, path)
@@ -244,7 +256,15 @@ class DiskLog:
         self.files.close(segment)
         with self.lock:
             segment.gone = True
-            _unlink(self.folder, segment.base)
+            self._unlink(segment.base)
+
+    def _unlink(self, base: int) -> None:
+        """Delete a segment, the batches last: a segment without an index can be read, not the reverse."""
+        for suffix in self.suffixes:
+            try:
+                os.unlink(path_of(self.folder, base, suffix))
+            except FileNotFoundError:
+                continue
 
     def drop(self) -> None:
         """Mark the log as deleted; its files are garbage from then on, for `clear_dropped`.
@@ -284,19 +304,10 @@ def _base_of(segment: Segment) -> int:
     return segment.base
 
 
-def _kafka_name(name: LogName) -> str:
+def kafka_name(name: LogName) -> str:
     """Topic and partition, as Kafka's checkpoints have them; partition -1 for a log that is none."""
-    found = _PARTITION.fullmatch(name)
+    found = _PARTITION.fullmatch(name.rsplit("/", 1)[-1])
     return f"{found[1]} {found[2]}" if found else f"{name} -1"
-
-
-def _unlink(folder: str, base: int) -> None:
-    """Delete a segment, the batches last: a segment without an index can be read, not the reverse."""
-    for suffix in ("index", "log"):
-        try:
-            os.unlink(path_of(folder, base, suffix))
-        except FileNotFoundError:
-            continue
 
 
 def clear_dropped(folder: str, root: str, trash: Callable[[], str]) -> list[str]:

@@ -21,18 +21,20 @@ import contextlib
 import errno
 import os
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NoReturn, Self
 
 from cloudlet.engines.disk_files import OpenFiles
 from cloudlet.engines.disk_flusher import Flusher
 from cloudlet.engines.disk_log import DROPPED, EPOCHS, DiskLog, clear_dropped, remove_empty
+from cloudlet.engines.disk_partition_log import METADATA, PartitionDiskLog
 from cloudlet.engines.disk_segment import INDEX_INTERVAL_BYTES
 from cloudlet.kernel.batches import SPAN_MAX, Mark, stamp
 from cloudlet.kernel.fault import Fenced, NoSpace, OutOfRange, StoreError
 from cloudlet.kernel.keys import Durability
 from cloudlet.kernel.logs import Ends, LogName, Offset, check_name
+from cloudlet.kernel.partition_logs import Bytes, Options
 
 TRASH = "~trash"
 SEGMENT_BYTES = 64 << 20
@@ -73,28 +75,8 @@ class DiskLogs:
         os.makedirs(f"{root}/{TRASH}", mode=0o700, exist_ok=True)
         logs = cls(root, segment_bytes, descriptors_max, flush_interval_ms)
         _unlink_all([f"{root}/{TRASH}/{name}" for name in os.listdir(f"{root}/{TRASH}")])
-        logs._names = sorted(logs._walk())
+        logs._names = sorted(_walk(root, logs._trash_path))
         return logs
-
-    def _walk(self) -> list[LogName]:
-        """The names of all logs, by one look at each folder."""
-        found: list[LogName] = []
-        waiting = [""]
-        while waiting:
-            folder = waiting.pop()
-            path = f"{self._root}/{folder}" if folder else self._root
-            files: list[str] = []
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if not entry.is_dir(follow_symlinks=False):
-                        files.append(entry.name)
-                    elif not entry.name.startswith("~"):
-                        waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
-            if DROPPED in files:
-                _unlink_all(clear_dropped(path, self._root, self._trash_path))
-            elif any(name.endswith(".log") or name == EPOCHS for name in files):
-                found.append(LogName(folder))
-        return found
 
     def _trash_path(self) -> str:
         return f"{self._root}/{TRASH}/{next(self._trash)}"
@@ -104,32 +86,28 @@ class DiskLogs:
     def _known(self, name: LogName) -> DiskLog:
         """The log; one that is not on disk yet if there is none."""
         if self._closed or self._flusher.failure is not None:
-            self._refuse()
+            _refuse(self._flusher)
         log = self._logs.get(name)
         if log is None:
-            log = DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
-            if self._listed(name):
+            listed = self._listed(name)
+            log = self.new(name, is_partition=listed and os.path.exists(f"{self._root}/{name}/{METADATA}"))
+            if listed:
                 log.load()
                 self._logs[name] = log
         return log
-
-    def _refuse(self) -> NoReturn:
-        if self._flusher.failure is not None:
-            raise StoreError(f"a sync failed ({self._flusher.failure}); reopen the logs")
-        raise StoreError("the logs are closed")
 
     def _listed(self, name: LogName) -> bool:
         number = bisect_left(self._names, name)
         return number < len(self._names) and self._names[number] == name
 
-    def _make(self, log: DiskLog) -> None:
+    def make(self, log: DiskLog) -> None:
         """Bring a new log into being, with an empty segment."""
         check_name(log.name)
         try:
             log.create()
         except OSError as error:
             remove_empty(log.folder, self._root)
-            _refuse_write(error)
+            refuse_write(error)
         self._logs[log.name] = log
         self._names.insert(bisect_left(self._names, log.name), log.name)
 
@@ -172,7 +150,7 @@ class DiskLogs:
             try:
                 log.roll()
             except OSError as error:
-                _refuse_write(error)
+                refuse_write(error)
             segment, size = log.active, 0
         fd = segment.fd
         if fd < 0:
@@ -180,10 +158,10 @@ class DiskLogs:
         segment.used = True
         try:
             if os.pwrite(fd, stamped, size) != length:
-                _write_rest(fd, stamped, size)
+                write_rest(fd, stamped, size)
         except OSError as error:
             os.ftruncate(fd, size)
-            _refuse_write(error)
+            refuse_write(error)
         if marks:
             following = [offset for offset, _ in marks] + [stop]
             segment.mark(size, following[0] - 1)
@@ -197,7 +175,7 @@ class DiskLogs:
             self._flusher.note(segment)
 
     def _make_with(self, log: DiskLog, stamped: bytes, stop: int, marks: Sequence[Mark]) -> None:
-        self._make(log)
+        self.make(log)
         try:
             self._write(log, stamped, stop, marks)
         except NoSpace:
@@ -214,13 +192,13 @@ class DiskLogs:
         except OSError as error:
             log.epochs, log.epoch = before
             log.truncate(base)
-            _refuse_write(error)
+            refuse_write(error)
 
     async def _settle(self, log: DiskLog | None) -> None:
         try:
             await self._flusher.settle(None if log is None else log.active)
         except OSError:
-            self._refuse()
+            _refuse(self._flusher)
 
     async def read(self, log: LogName, offset: Offset, *, bytes_max: int) -> bytes:
         there = self._logs.get(log) or self._known(log)
@@ -256,7 +234,7 @@ class DiskLogs:
             try:
                 there.trim(start)
             except OSError as error:
-                _refuse_write(error)
+                refuse_write(error)
 
     async def truncate(self, log: LogName, stop: Offset) -> None:
         there = self._known(log)
@@ -271,7 +249,7 @@ class DiskLogs:
             raise Fenced(f"epoch {epoch}, the log is in {there.epoch}")
         new = not there.segments
         if new:
-            self._make(there)
+            self.make(there)
         if epoch == there.epoch and not new:
             return
         before = there.epochs
@@ -283,7 +261,7 @@ class DiskLogs:
         except OSError as error:
             if there.epoch == epoch:
                 there.epochs, there.epoch = before, before[-1][0] if before else 0
-            _refuse_write(error)
+            refuse_write(error)
 
     async def drop(self, log: LogName) -> None:
         there = self._known(log)
@@ -295,12 +273,35 @@ class DiskLogs:
             else:
                 await asyncio.get_running_loop().run_in_executor(None, _unlink_all, moved)
 
-    # For disk_pins
+    # For disk_pins and disk_partitions
 
     @property
     def root(self) -> str:
         """The folder of all logs."""
         return self._root
+
+    @property
+    def files(self) -> OpenFiles:
+        """The descriptors that all logs share."""
+        return self._files
+
+    @property
+    def flusher(self) -> Flusher:
+        """Who syncs."""
+        return self._flusher
+
+    def find(self, name: LogName) -> DiskLog | None:
+        """The log, if there is one."""
+        log = self._known(name)
+        return log if log.segments else None
+
+    def new(self, name: LogName, *, is_partition: bool = False) -> DiskLog:
+        """A log that is to be loaded or made."""
+        if not is_partition:
+            return DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
+        log = PartitionDiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
+        log.prepare(Options(), self._flusher.later, _clean_up)
+        return log
 
     def sealed(self, name: LogName) -> DiskLog:
         """The log, all of it in segments that are never written again: it goes on in a new one."""
@@ -309,13 +310,13 @@ class DiskLogs:
             try:
                 log.roll()
             except OSError as error:
-                _refuse_write(error)
+                refuse_write(error)
             self._flusher.note(log.active)
         return log
 
     def adopt(self, name: LogName) -> DiskLog:
         """Take up a log whose files were put into its folder, where there was none."""
-        log = DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
+        log = self.new(name, is_partition=os.path.exists(f"{self._root}/{name}/{METADATA}"))
         log.load()
         self._logs[name] = log
         self._names.insert(bisect_left(self._names, name), name)
@@ -333,7 +334,7 @@ class DiskLogs:
 
     async def sync(self) -> None:
         if self._closed or self._flusher.failure is not None:
-            self._refuse()
+            _refuse(self._flusher)
         await self._settle(None)
 
     async def close(self) -> None:
@@ -344,13 +345,50 @@ class DiskLogs:
             self._logs.clear()
 
 
-def _refuse_write(error: OSError) -> NoReturn:
+def _walk(root: str, trash: Callable[[], str]) -> list[LogName]:
+    """The names of all logs, by one look at each folder."""
+    found: list[LogName] = []
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        path = f"{root}/{folder}" if folder else root
+        files: list[str] = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    files.append(entry.name)
+                elif not entry.name.startswith("~"):
+                    waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
+        if DROPPED in files:
+            _unlink_all(clear_dropped(path, root, trash))
+        elif any(name.endswith(".log") or name == EPOCHS for name in files):
+            found.append(LogName(folder))
+    return found
+
+
+def _clean_up(paths: list[str]) -> None:
+    """Unlink files that nobody misses, behind the caller's back where there is a loop."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        _unlink_all(paths)
+    else:
+        loop.run_in_executor(None, _unlink_all, paths)
+
+
+def _refuse(flusher: Flusher) -> NoReturn:
+    if flusher.failure is not None:
+        raise StoreError(f"a sync failed ({flusher.failure}); reopen the logs")
+    raise StoreError("the logs are closed")
+
+
+def refuse_write(error: OSError) -> NoReturn:
     if error.errno in _NO_ROOM:
         raise NoSpace(str(error)) from error
     raise error
 
 
-def _write_rest(fd: int, data: bytes, position: int) -> None:
+def write_rest(fd: int, data: Bytes, position: int) -> None:
     """Write all of it again, however many calls that takes: the first one was cut short."""
     view = memoryview(data)
     while view:

@@ -26,7 +26,8 @@ import msgspec
 
 from cloudlet.engines.disk_log import EPOCHS, START
 from cloudlet.engines.disk_logs import DiskLogs
-from cloudlet.engines.disk_segment import sync_file
+from cloudlet.engines.disk_partition_log import METADATA, PartitionDiskLog
+from cloudlet.engines.disk_segment import path_of, sync_file
 from cloudlet.kernel.fault import Damaged
 from cloudlet.kernel.logs import LogName, Offset
 
@@ -63,9 +64,13 @@ class DiskPins:
         folder = f"{self._root}/{label}/{name}"
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for segment in log.segments[:-1]:
-            for path in (segment.index_path, segment.path):
+            for suffix in log.suffixes:
+                path = path_of(log.folder, segment.base, suffix)
                 _link(path, f"{folder}/{os.path.basename(path)}")
-        for checkpoint in (START, EPOCHS):
+        if isinstance(log, PartitionDiskLog) and log.stop in log.snapshots:
+            path = path_of(log.folder, log.stop, "snapshot")
+            _link(path, f"{folder}/{os.path.basename(path)}")
+        for checkpoint in (START, EPOCHS, METADATA):
             _link(f"{log.folder}/{checkpoint}", f"{folder}/{checkpoint}")
         return Pinned(name, Offset(log.start), Offset(log.stop), log.epoch)
 

@@ -4,7 +4,7 @@ State   `%020d.log`    the batches as they are, named for the offset of the firs
         `%020d.index`  8 bytes an entry: offset relative to the name u32, position u32, big-endian
 Source  Apache Kafka 4, LogSegment and OffsetIndex: an entry holds the *last* offset of the batch at the
         position, and comes after at least 4 KiB without one
-Absent  the time and transaction indexes
+Absent  the time and transaction indexes: a partition's segment has them, disk_partition_segment
 
 Theory of operation
     Appends and reads happen on the event loop's thread; `flush` on the flusher's. What they share moves one
@@ -26,7 +26,15 @@ from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
-from cloudlet.kernel.batches import FRONT, HEADER_BYTES, LENGTH_STOP, MAGIC, checked_size
+from cloudlet.kernel.batches import (
+    FRONT,
+    HEADER_BYTES,
+    LENGTH_STOP,
+    MAGIC,
+    MAX_TIMESTAMP,
+    MAX_TIMESTAMP_AT,
+    checked_size,
+)
 from cloudlet.kernel.fault import Damaged, ProtocolError
 
 INDEX_INTERVAL_BYTES = 4096  # Kafka's index.interval.bytes
@@ -96,8 +104,9 @@ class Segment:
     def index_path(self) -> str:
         return path_of(self.folder, self.base, "index")
 
-    def mark(self, position: int, last_offset: int) -> None:
-        """Enter the batch at `position` into the index if the last entry is far enough behind."""
+    def mark(self, position: int, last_offset: int, timestamp_ms: int = -1) -> None:
+        """Enter the batch at `position` into the index if the last entry is far enough behind. The highest
+        timestamp of the batch is for the segments that have an index of them."""
         if position - self.indexed > INDEX_INTERVAL_BYTES:
             self.offsets.append(last_offset - self.base)
             self.positions.append(position)  # last: its length is how many entries there are
@@ -197,7 +206,11 @@ class Segment:
             if kept < self.written:
                 os.truncate(self.index_path, kept * ENTRY_BYTES)
                 self.written = kept
+            self.cut_others(kept)
             os.ftruncate(self.fd, position)
+
+    def cut_others(self, kept: int) -> None:
+        """Cut the indexes beside the index of offsets, of which `kept` entries stay; the lock is held."""
 
     def load_index(self) -> None:
         """Read the index file; entries that cannot be are cut off, with all that follow."""
@@ -218,7 +231,11 @@ class Segment:
         del self.positions[sane:]
         self.indexed = self.positions[-1] if sane else 0
         self.written = sane
+        self.load_others()
         self.loaded = True  # last: the flusher looks at the arrays of a loaded segment only
+
+    def load_others(self) -> None:
+        """Read the indexes beside the index of offsets."""
 
     def unload_index(self, lock: Lock) -> None:
         """Free the memory, unless the segment is still written."""
@@ -245,11 +262,16 @@ class Segment:
             if self.gone:
                 return
             raise
-        if self.written == len(self.positions):
+        if self.written == len(self.positions) and not self._owes():
             return
         with lock:
             if generation == self.generation and self.loaded and not self.gone:
                 self._write_index(size)
+
+    def _owes(self) -> bool:
+        """Whether an index beside the index of offsets has entries to be written although that one has
+        none."""
+        return False
 
     def _write_index(self, size: int) -> None:
         count = bisect_right(self.positions, size)
@@ -316,6 +338,7 @@ class Scanned(NamedTuple):
     last: int
     epoch: int
     stop: int
+    timestamp_ms: int
 
 
 def scan(fd: int, position: int, offset: int, size: int) -> Iterator[Scanned]:
@@ -335,7 +358,8 @@ def scan(fd: int, position: int, offset: int, size: int) -> Iterator[Scanned]:
         base, _, epoch, _, _, _, delta = FRONT.unpack_from(window, at)
         if base < offset:
             return
-        yield Scanned(position, base, base + delta, epoch, position + length)
+        (timestamp_ms,) = MAX_TIMESTAMP.unpack_from(window, at + MAX_TIMESTAMP_AT)
+        yield Scanned(position, base, base + delta, epoch, position + length, timestamp_ms)
         position += length
         offset = base + delta + 1
 

@@ -36,7 +36,9 @@ SPAN_MAX = (1 << 31) - 1
 
 FRONT = Struct(">qiibIhi")  # base_offset … last_offset_delta
 STAMP = Struct(">qii")  # base_offset, length, leader_epoch
-_HEADER = Struct(">qiibIhiqqqhii")
+MAX_TIMESTAMP = Struct(">q")
+MAX_TIMESTAMP_AT = 35
+HEADER = Struct(">qiibIhiqqqhii")
 
 
 class Header(NamedTuple):
@@ -73,7 +75,7 @@ def header(batches: bytes, position: int = 0) -> Header:
     """The header of the batch at `position`; ProtocolError for fewer than 61 bytes or another magic."""
     if len(batches) - position < HEADER_BYTES:
         raise ProtocolError(f"{len(batches) - position} bytes hold no record batch header")
-    found = Header(*_HEADER.unpack_from(batches, position))
+    found = Header(*HEADER.unpack_from(batches, position))
     if found.magic != MAGIC or found.length < HEADER_BYTES - LENGTH_STOP:
         raise ProtocolError(f"magic {found.magic}, length {found.length}: not a record batch of magic 2")
     return found
@@ -146,3 +148,13 @@ def whole_bytes(buffer: bytes) -> int:
             break
         position += length + LENGTH_STOP
     return position
+
+
+def end_offset(batches: bytes) -> int:
+    """The offset that follows the last of whole batches."""
+    position, following, size = 0, 0, len(batches)
+    while position < size:
+        base, length, _, _, _, _, delta = FRONT.unpack_from(batches, position)
+        following = base + delta + 1
+        position += length + LENGTH_STOP
+    return following

@@ -1,0 +1,323 @@
+"""The log of a Kafka partition on disk: a log with snapshots of its producers, whose segments may be
+rewritten.
+
+State   the folder of a log (disk_log), its segments (disk_partition_segment), and
+        `%020d.snapshot`      the producers' state as of the offset, as the partition encodes it
+        `partition.metadata`  the topic's id; it makes the log one of a partition
+        `*.cleaned`, `*.swap`, `*.deleted`   of a rewrite that is under way
+Source  Apache Kafka 4.3, LogLoader, UnifiedLog.replaceSegments, PartitionMetadataFile
+Absent  none
+
+Theory of operation
+    A rewrite puts one segment in the place of several. It is written aside, synced, and becomes what counts
+    by one rename; whatever was cut off by a crash is finished or forgotten when the log is loaded:
+
+        N.*.cleaned written   ->  indexes renamed to N.*.swap  ->  N.log.swap     here it counts
+            -> the old files renamed to *.deleted  ->  *.swap renamed to their place  ->  *.deleted unlinked
+
+        found at loading     .log.cleaned: all of N aside is deleted
+                             .log.swap: the segments within its offsets are deleted, and it takes its place
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from cloudlet.engines.disk_files import ASIDE
+from cloudlet.engines.disk_log import DiskLog
+from cloudlet.engines.disk_partition_segment import SUFFIXES, PartitionSegment, encode_aborted
+from cloudlet.engines.disk_segment import Segment, path_of, scan, sync_file
+from cloudlet.kernel.batches import SPAN_MAX
+from cloudlet.kernel.fault import Damaged
+from cloudlet.kernel.partition_logs import Options
+
+METADATA = "partition.metadata"
+CLEANED, SWAP, DELETED = ".cleaned", ".swap", ".deleted"
+_REWRITTEN = ("txnindex", "timeindex", "index", "log")  # the batches last
+_SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
+_OF_REWRITE = re.compile(r"(\d{20})\.([a-z]+)\.(cleaned|swap|deleted)")
+COPY_BYTES = 1 << 20  # written at a step of a rewrite
+
+
+def no_snapshot() -> bytes:
+    """What a log without an owner has to say of its producers: nothing, and the owner to come replays."""
+    return b""
+
+
+class PartitionDiskLog(DiskLog):
+    """An open log of a partition."""
+
+    __slots__ = ("clean_up", "later", "options", "snapshot", "snapshots")
+
+    suffixes: ClassVar[Sequence[str]] = SUFFIXES
+    active: PartitionSegment
+    segments: list[PartitionSegment]  # type: ignore[assignment]  # a log makes segments of one kind only
+
+    def prepare(
+        self, options: Options, later: Callable[[Segment], None], clean_up: Callable[[list[str]], None]
+    ) -> None:
+        """Before `create` and `load`: how it is laid out, who syncs segments, who deletes files."""
+        self.options = options
+        self.later = later
+        self.clean_up = clean_up
+        self.snapshot: Callable[[], bytes] = no_snapshot
+        self.snapshots: list[int] = []
+
+    def _segment(self, base: int, size: int, *, loaded: bool) -> PartitionSegment:
+        interval = self.options.index_interval_bytes
+        return PartitionSegment(self.folder, base, size, loaded=loaded, interval_bytes=interval)
+
+    # How it begins
+
+    def identify(self, topic_id: bytes) -> None:
+        """Make the folder, and write whose log it is; that comes before the first segment."""
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        text = base64.urlsafe_b64encode(topic_id).rstrip(b"=").decode()
+        path = f"{self.folder}/{METADATA}"
+        with open(path + ASIDE, "w", encoding="ascii") as file:
+            file.write(f"version: 0\ntopic_id: {text}")
+        os.replace(path + ASIDE, path)
+
+    def topic_id(self) -> bytes:
+        """The topic's id, 16 bytes; Damaged where the file does not say it."""
+        with open(f"{self.folder}/{METADATA}", encoding="ascii") as file:
+            found = re.search(r"^topic_id: ([A-Za-z0-9_-]{22})$", file.read(), re.MULTILINE)
+        if found is None:
+            raise Damaged(f"{self.folder}/{METADATA}: no topic_id")
+        return base64.urlsafe_b64decode(found[1] + "==")
+
+    def load(self) -> None:
+        self._finish_rewrites()
+        with os.scandir(self.folder) as entries:
+            names = [entry.name for entry in entries]
+        self.snapshots = sorted(int(found[1]) for name in names if (found := _SNAPSHOT.fullmatch(name)))
+        super().load()
+        for segment in self.segments[:-1]:
+            if segment.loaded:  # it was recovered
+                segment.seal()
+        while self.snapshots and self.snapshots[-1] > self.stop:
+            self.drop_snapshot(self.snapshots[-1])
+
+    def _finish_rewrites(self) -> None:
+        with os.scandir(self.folder) as entries:
+            found = [match for entry in entries if (match := _OF_REWRITE.fullmatch(entry.name))]
+        names = {match[0] for match in found}
+        for match in found:
+            path = f"{self.folder}/{match[0]}"
+            base, suffix, state = match.groups()
+            if f".{state}" == SWAP and f"{base}.log{CLEANED}" not in names:
+                if suffix == "log":
+                    continue  # below: it counts
+                if f"{base}.log{SWAP}" in names:
+                    continue
+            os.unlink(path)
+        for match in found:
+            base, suffix, state = match.groups()
+            if suffix == "log" and f".{state}" == SWAP and f"{base}.log{CLEANED}" not in names:
+                self._finish_swap(int(base))
+
+    def _finish_swap(self, base: int) -> None:
+        """A rewritten segment counts: delete what it replaces, and put it into place."""
+        path = path_of(self.folder, base, "log") + SWAP
+        last = base
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            for found in scan(fd, 0, base, os.stat(path).st_size):
+                last = found.last
+        finally:
+            os.close(fd)
+        for name in os.listdir(self.folder):
+            if name.endswith(".log") and name[:-4].isdigit() and base <= int(name[:-4]) <= last:
+                self._unlink_rewritten(int(name[:-4]))
+        self._put_into_place(base)
+
+    def _unlink_rewritten(self, base: int) -> None:
+        for suffix in _REWRITTEN:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path_of(self.folder, base, suffix))
+
+    def _put_into_place(self, base: int) -> None:
+        for suffix in _REWRITTEN:
+            path = path_of(self.folder, base, suffix)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + SWAP, path)
+
+    def ready(self, segment: Segment) -> Segment:
+        self.files.open(segment)
+        assert isinstance(segment, PartitionSegment)
+        if not segment.loaded:
+            segment.load_index()
+            if segment.size - segment.indexed > segment.interval_bytes:
+                for found in scan(segment.fd, segment.indexed, segment.base, segment.size):
+                    segment.mark(found.position, found.last, found.timestamp_ms)
+        return segment
+
+    def measured(self, segment: PartitionSegment) -> PartitionSegment:
+        """The segment, its highest timestamp known."""
+        if segment.max_timestamp < -1:
+            self.files.open(segment)
+            segment.measure()
+        return segment
+
+    # How it grows
+
+    def wants_roll(self, length: int, stop: int, timestamp_ms: int, now_ms: int) -> bool:
+        """Whether an append goes into a new segment; Kafka's LogSegment.shouldRoll. The active segment is not
+        empty."""
+        segment, options = self.active, self.options
+        if segment.size + length > options.segment_bytes or stop - segment.base > SPAN_MAX:
+            return True
+        if segment.first_timestamp < -1:
+            self.files.open(segment)
+        first_ms = segment.first()
+        waited_ms = timestamp_ms - first_ms if first_ms >= 0 else now_ms - segment.created_ms
+        # A segment of a process before this one does not know when it began.
+        if waited_ms > options.segment_ms and (first_ms >= 0 or segment.created_ms):
+            return True
+        return len(segment.positions) * 8 >= options.segment_index_bytes
+
+    def roll(self) -> None:
+        before = self.active
+        self.write_snapshot(self.stop, self.snapshot())
+        super().roll()
+        if self.active is not before:
+            before.seal()
+            if before.dirty:
+                self.later(before)
+        self.active.interval_bytes = self.options.index_interval_bytes
+
+    # How it shrinks
+
+    def _delete(self, segment: Segment) -> None:
+        """As a log does, but large files take a while to delete: they are out of the way at once."""
+        self.files.close(segment)
+        doomed: list[str] = []
+        with self.lock:
+            segment.gone = True
+            for suffix in SUFFIXES:
+                path = path_of(self.folder, segment.base, suffix)
+                if suffix == "snapshot" and segment.base == self.snapshots_kept():
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(path, path + DELETED)
+                    doomed.append(path + DELETED)
+                    if suffix == "snapshot":
+                        self.snapshots.remove(segment.base)
+        self.clean_up(doomed)
+
+    def snapshots_kept(self) -> int:
+        """The newest snapshot, which is never deleted with a segment."""
+        return self.snapshots[-1] if self.snapshots else -1
+
+    def truncate(self, stop: int) -> None:
+        super().truncate(stop)
+        while self.snapshots and self.snapshots[-1] > self.stop:
+            self.drop_snapshot(self.snapshots[-1])
+        self.forget_aborted(self.stop)
+
+    def start_over(self, start: int) -> None:
+        """Delete everything, and go on at `start`."""
+        self.save_start(start)
+        for segment in reversed(self.segments):
+            self._delete(segment)
+        self.segments.clear()
+        for offset in list(self.snapshots):
+            self.drop_snapshot(offset)
+        self.epochs = [(self.epoch, start)] if self.epochs else []
+        self.save_epochs()
+        self.start = self.stop = start
+        self._begin_segment(start)
+
+    # Snapshots
+
+    def write_snapshot(self, offset: int, data: bytes) -> None:
+        """Keep the producers' state; the newest that lies at no segment's base makes the older such go."""
+        if not data:
+            return
+        path = path_of(self.folder, offset, "snapshot")
+        fd = os.open(path + ASIDE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(fd, data)
+        finally:
+            os.close(fd)
+        os.replace(path + ASIDE, path)
+        if offset not in self.snapshots:
+            self.snapshots = sorted([*self.snapshots, offset])
+        bases = {segment.base for segment in self.segments}
+        for other in self.snapshots[:-1]:
+            if other not in bases:
+                self.drop_snapshot(other)
+
+    def drop_snapshot(self, offset: int) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path_of(self.folder, offset, "snapshot"))
+        self.snapshots.remove(offset)
+
+    # Aborted transactions
+
+    def forget_aborted(self, offset: int) -> None:
+        """Forget those whose marker lies at the offset or above."""
+        for segment in self.segments[max(self.segment_of(offset), 0) :]:
+            segment.forget_aborted(offset)
+
+    # Rewriting
+
+    def rewrite(self, bases: Sequence[int], batches: Iterable[bytes]) -> Iterable[None]:
+        """Put one segment with `batches` in the place of the adjacent ones with these bases."""
+        old = [segment for segment in self.segments if segment.base in bases]
+        if len(old) != len(bases) or self.active in old:
+            raise AssertionError(f"{self.folder}: no sealed segments {bases}")
+        new = self._segment(bases[0], 0, loaded=True)
+        aside = new.path + CLEANED
+        with open(aside, "wb", buffering=0) as file:
+            for batch in batches:
+                file.write(batch)
+                yield
+        size = os.stat(aside).st_size
+        fd = os.open(aside, os.O_RDONLY)
+        try:
+            for number, found in enumerate(scan(fd, 0, new.base, size)):
+                new.mark(found.position, found.last, found.timestamp_ms)
+                new.size = found.stop
+                if number % 256 == 255:
+                    yield
+        finally:
+            os.close(fd)
+        if new.size != size:
+            raise AssertionError(f"{aside}: not whole batches after {new.size}")
+        if [segment for segment in self.segments if segment in old] != old:
+            os.unlink(aside)  # trimmed or truncated meanwhile
+            return
+        yield from self._swap(old, new)
+
+    def _swap(self, old: list[PartitionSegment], new: PartitionSegment) -> Iterable[None]:
+        new.seal()
+        kept = [entry for segment in old for entry in segment.aborted()]
+        new.write_aside(CLEANED, encode_aborted(kept))
+        for suffix in _REWRITTEN:
+            with contextlib.suppress(FileNotFoundError):
+                sync_file(path_of(self.folder, new.base, suffix) + CLEANED)
+        for suffix in _REWRITTEN:
+            path = path_of(self.folder, new.base, suffix)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + CLEANED, path + SWAP)
+        doomed: list[str] = []
+        with self.lock:
+            for segment in old:
+                self.files.close(segment)
+                segment.gone = True
+                for suffix in _REWRITTEN:
+                    path = path_of(self.folder, segment.base, suffix)
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rename(path, path + DELETED)
+                        doomed.append(path + DELETED)
+            self._put_into_place(new.base)
+        number = self.segments.index(old[0])
+        self.segments[number : number + len(old)] = [new]
+        self.clean_up(doomed)
+        yield

@@ -1,0 +1,277 @@
+"""The logs of Kafka partitions on disk: what kernel/partition_logs.py asks for, over the logs store's files.
+
+State   see disk_partition_log
+Source  kernel/partition_logs.py; docs/decisions/0003-logs-and-blobs.md
+Absent  none
+
+An append is one `pwrite` on the event loop's thread. It is not synced, unless somebody settles: as with
+Kafka, the operating system writes it back; a sealed segment is synced soon, the active one when the owner of
+all hurries the flusher every few seconds. Until then its index is not written either, so what a crash leaves
+to be looked at is the appends of those seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from cloudlet.engines.disk_logs import DiskLogs, refuse_write, write_rest
+from cloudlet.engines.disk_partition_log import PartitionDiskLog, no_snapshot
+from cloudlet.engines.disk_segment import path_of
+from cloudlet.kernel.fault import OutOfRange, StoreError
+from cloudlet.kernel.logs import LogName
+from cloudlet.kernel.partition_logs import Aborted, Bytes, EpochStart, Mark, Options, PartitionLog, Span
+
+
+class DiskPartitions:
+    """The engine."""
+
+    def __init__(self, logs: DiskLogs) -> None:
+        self._logs = logs
+
+    def open(
+        self, name: LogName, topic_id: bytes, options: Options, snapshot: Callable[[], bytes]
+    ) -> DiskPartition:
+        log = self._logs.find(name)
+        if log is None:
+            log = self._logs.new(name, is_partition=True)
+            assert isinstance(log, PartitionDiskLog)
+            try:
+                log.identify(topic_id)
+            except OSError as error:
+                refuse_write(error)
+            self._logs.make(log)
+        if not isinstance(log, PartitionDiskLog):
+            raise AssertionError(f"{name} is no partition's log")
+        return DiskPartition(self._logs, log, options, snapshot)
+
+    def release(self, log: PartitionLog) -> None:
+        assert isinstance(log, DiskPartition)
+        log.let_go()
+
+    def hurry(self) -> None:
+        self._logs.flusher.hurry()
+
+
+class DiskPartition:
+    """An open log."""
+
+    __slots__ = ("_files", "_flusher", "_log", "name")
+
+    def __init__(
+        self, logs: DiskLogs, log: PartitionDiskLog, options: Options, snapshot: Callable[[], bytes]
+    ) -> None:
+        self.name = log.name
+        self._log = log
+        self._files = logs.files
+        self._flusher = logs.flusher
+        log.snapshot = snapshot
+        self.options = options
+
+    def let_go(self) -> None:
+        """The owner's state is no longer asked for."""
+        self._log.snapshot = no_snapshot
+
+    @property
+    def options(self) -> Options:
+        return self._log.options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self._log.options = options
+        self._log.active.interval_bytes = options.index_interval_bytes
+
+    @property
+    def start(self) -> int:
+        return self._log.start
+
+    @property
+    def stop(self) -> int:
+        return self._log.stop
+
+    @property
+    def epoch(self) -> int:
+        return self._log.epoch
+
+    @property
+    def topic_id(self) -> bytes:
+        return self._log.topic_id()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(segment.size for segment in self._log.segments)
+
+    # Batches
+
+    def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
+        log = self._log
+        if self._flusher.failure is not None:
+            raise StoreError(f"a sync failed ({self._flusher.failure}); reopen the logs")
+        length, last = len(data), marks[-1]
+        stop = last[1] + 1
+        segment = log.active
+        if segment.size:
+            if log.wants_roll(length, stop, last[2], now_ms):
+                self.roll(now_ms)
+                segment = log.active
+        else:
+            segment.created_ms = now_ms
+        size = segment.size
+        fd = segment.fd
+        if fd < 0:
+            fd = self._files.open(segment)
+            if not segment.loaded:
+                log.ready(segment)
+        segment.used = True
+        try:
+            if os.pwrite(fd, data, size) != length:
+                write_rest(fd, data, size)
+        except OSError as error:
+            os.ftruncate(fd, size)
+            refuse_write(error)
+        for position, last_offset, timestamp_ms in marks:
+            segment.mark(size + position, last_offset, timestamp_ms)
+        segment.size = size + length
+        log.stop = stop
+        if not segment.dirty:
+            self._flusher.later(segment)
+
+    def read(self, offset: int, bytes_max: int) -> bytes:
+        log = self._log
+        if offset == log.stop:
+            return b""
+        log.check_ends(offset)
+        return log.read(offset, bytes_max)
+
+    def roll(self, now_ms: int) -> None:
+        log = self._log
+        if log.active.size:
+            try:
+                log.roll()
+            except OSError as error:
+                refuse_write(error)
+        log.active.created_ms = now_ms
+
+    def trim(self, start: int) -> None:
+        log = self._log
+        if start > log.stop:
+            raise OutOfRange(log.start, log.stop)
+        if start > log.start:
+            try:
+                log.trim(start)
+            except OSError as error:
+                refuse_write(error)
+
+    def truncate(self, stop: int) -> None:
+        log = self._log
+        log.check_ends(stop)
+        if stop < log.stop:
+            log.truncate(stop)
+            self._flusher.later(log.active)
+
+    def truncate_fully(self, start: int) -> None:
+        self._log.start_over(start)
+
+    # Times
+
+    def offset_before(self, timestamp_ms: int) -> int | None:
+        log = self._log
+        for segment in log.segments:
+            if segment.size and log.measured(segment).max_timestamp >= timestamp_ms:
+                log.ready(segment)
+                return max(segment.offset_before(timestamp_ms), log.start)
+        return None
+
+    def latest(self) -> tuple[int, int]:
+        found = (-1, -1)
+        for segment in self._log.segments:
+            if segment.size and self._log.measured(segment).max_timestamp > found[0]:
+                found = segment.max_timestamp, segment.max_timestamp_offset
+        return found
+
+    def spans(self) -> Sequence[Span]:
+        log = self._log
+        stops = [segment.base for segment in log.segments[1:]] + [log.stop]
+        return [
+            Span(
+                segment.base,
+                stop,
+                segment.size,
+                log.measured(segment).max_timestamp if segment.size else -1,
+                os.stat(segment.path).st_mtime_ns // 1_000_000,
+            )
+            for segment, stop in zip(log.segments, stops, strict=True)
+        ]
+
+    # Epochs
+
+    def begin_epoch(self, epoch: int) -> None:
+        log = self._log
+        if epoch <= log.epoch and log.epochs:
+            return
+        before = log.epochs, log.epoch
+        log.epochs = list(log.epochs)
+        log.note_epoch(epoch, log.stop)
+        try:
+            log.save_epochs()
+        except OSError as error:
+            log.epochs, log.epoch = before
+            refuse_write(error)
+
+    def epochs(self) -> Sequence[EpochStart]:
+        return [EpochStart(*entry) for entry in self._log.epochs]
+
+    # Transactions
+
+    def aborted(self, start: int, stop: int) -> Sequence[Aborted]:
+        log = self._log
+        found: list[Aborted] = []
+        for segment in log.segments[max(log.segment_of(start), 0) :]:
+            for entry in segment.aborted():
+                if entry.last_offset >= start and entry.first_offset < stop:
+                    found.append(entry)
+                if entry.last_stable_offset >= stop:
+                    return found
+        return found
+
+    def note_aborted(self, entry: Aborted) -> None:
+        log = self._log
+        try:
+            log.segments[log.segment_of(entry.last_offset)].note_aborted(entry)
+        except OSError as error:
+            refuse_write(error)
+
+    def forget_aborted(self, start: int) -> None:
+        self._log.forget_aborted(start)
+
+    # Snapshots
+
+    def snapshots(self) -> Sequence[int]:
+        return self._log.snapshots
+
+    def read_snapshot(self, offset: int) -> bytes:
+        with open(path_of(self._log.folder, offset, "snapshot"), "rb") as file:
+            return file.read()
+
+    def write_snapshot(self, offset: int, data: bytes) -> None:
+        try:
+            self._log.write_snapshot(offset, data)
+        except OSError as error:
+            refuse_write(error)
+
+    def drop_snapshot(self, offset: int) -> None:
+        self._log.drop_snapshot(offset)
+
+    # The rest
+
+    def rewrite(self, spans: Sequence[Span], batches: Iterable[bytes]) -> Iterator[None]:
+        try:
+            yield from self._log.rewrite([span.base for span in spans], batches)
+        except OSError as error:
+            refuse_write(error)
+
+    async def settle(self) -> None:
+        try:
+            await self._flusher.settle(self._log.active)
+        except OSError as error:
+            raise StoreError(f"a sync failed ({error}); reopen the logs") from error

@@ -1,0 +1,87 @@
+"""What a topic's configuration says of its partitions' logs, typed.
+
+State   none
+Source  Apache Kafka 4.3, TopicConfig, LogConfig: names and defaults
+Absent  remote storage; preallocate: files grow as they are written; segment.jitter.ms: nothing is gained by
+        spreading the rolls of one machine; compression.type other than producer: batches stay as they came
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cloudlet.kernel.partition_logs import Options
+
+INT64_MAX = (1 << 63) - 1
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """One topic's settings. Names are Kafka's, with underscores."""
+
+    cleanup_policy: frozenset[str] = frozenset({"delete"})
+    delete_retention_ms: int = DAY_MS
+    file_delete_delay_ms: int = 60_000
+    flush_messages: int = INT64_MAX
+    flush_ms: int = INT64_MAX
+    index_interval_bytes: int = 4096
+    max_compaction_lag_ms: int = INT64_MAX
+    max_message_bytes: int = 1_048_588
+    message_timestamp_after_max_ms: int = HOUR_MS
+    message_timestamp_before_max_ms: int = INT64_MAX
+    message_timestamp_type: str = "CreateTime"
+    min_cleanable_dirty_ratio: float = 0.5
+    min_compaction_lag_ms: int = 0
+    min_insync_replicas: int = 1
+    retention_bytes: int = -1
+    retention_ms: int = 7 * DAY_MS
+    segment_bytes: int = 1 << 30
+    segment_index_bytes: int = 10 << 20
+    segment_ms: int = 7 * DAY_MS
+    unclean_leader_election_enable: bool = False
+    # Of the broker, not of a topic.
+    producer_id_expiration_ms: int = DAY_MS
+
+    @classmethod
+    def from_configs(cls, configs: Mapping[str, str | None]) -> LogSettings:
+        """From configurations as a client writes them ("retention.ms": "1000"), each checked already; what is
+        not there has its default, what is no setting of a log is passed over."""
+        given: dict[str, object] = {}
+        for field, kind in cls.__annotations__.items():
+            text = configs.get(field.replace("_", "."))
+            if text is None:
+                continue
+            if kind == "int":
+                given[field] = int(text)
+            elif kind == "float":
+                given[field] = float(text)
+            elif kind == "bool":
+                given[field] = text.strip().lower() == "true"
+            elif kind == "str":
+                given[field] = text
+            else:
+                given[field] = frozenset(part.strip() for part in text.split(",") if part.strip())
+        return cls(**given)  # type: ignore[arg-type]  # by the annotations
+
+    @property
+    def is_compacted(self) -> bool:
+        return "compact" in self.cleanup_policy
+
+    @property
+    def is_deleted(self) -> bool:
+        return "delete" in self.cleanup_policy
+
+    @property
+    def is_log_append_time(self) -> bool:
+        return self.message_timestamp_type == "LogAppendTime"
+
+    def options(self) -> Options:
+        """What the log's files are laid out by. A compacted log may not keep records from its cleaner for
+        longer than the compaction's lag allows, so it goes on in a new segment by then."""
+        segment_ms = self.segment_ms
+        if self.is_compacted:
+            segment_ms = min(segment_ms, max(self.max_compaction_lag_ms, 1))
+        return Options(self.segment_bytes, segment_ms, self.segment_index_bytes, self.index_interval_bytes)

@@ -1,0 +1,362 @@
+"""One topic-partition as its leader serves it: append, read, and what is committed and stable.
+
+State   the partition's log (kernel/partition_logs.py); the rest is derived from it and forgotten with the
+        object: producers, high watermark, waiters
+Source  Apache Kafka 4.3, UnifiedLog, core/.../cluster/Partition; KIP-98, KIP-101, KIP-966
+Absent  followers (kafka/replicas.py)
+
+Theory of operation
+    Offsets of a partition, from its start to its stop:
+
+        start ........ last stable ........ high watermark ........ stop
+              read_committed       read_uncommitted       not yet committed
+
+    An append is checked (batch_checks.py, producers.py), stamped with its offsets and the leader's epoch in
+    place, and written by one call; nothing suspends so far. With `flush.messages` the log is synced then, and
+    the high watermark stays below what is not synced yet: no reader sees what its writer was not promised.
+    A write of acks=all waits for the high watermark; all others return at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from struct import Struct
+from typing import NamedTuple, Self
+
+from cloudlet.kafka.batch_checks import Batch, Origin, check_batches, checksum
+from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.log_settings import INT64_MAX, LogSettings
+from cloudlet.kafka.partition_reading import Fetched, Isolation, PartitionReading
+from cloudlet.kafka.producers import Ended, Kept, after
+from cloudlet.kafka.replay import replay
+from cloudlet.kernel.batches import CRC_START, LENGTH_STOP, STAMP
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import OutOfRange
+from cloudlet.kernel.logs import LogName
+from cloudlet.kernel.partition_logs import Aborted, Bytes, Mark, PartitionLogs
+from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.wire.kafka.records import CONTROL, LOG_APPEND_TIME, NO_PRODUCER, TRANSACTIONAL, Record, encode
+from cloudlet.wire.kafka.records import Producer as Writer
+
+ACKS_ALL = -1
+__all__ = ["Appended", "Fetched", "Isolation", "Origin", "Partition"]
+
+_CRC = Struct(">I")
+_CRC_AT = 17
+_TIMES = Struct(">h")
+_ATTRIBUTES_AT = 21
+_MAX_TIMESTAMP = Struct(">q")
+_MAX_TIMESTAMP_AT = 35
+_MARKER_KEY = Struct(">hh")  # version, type
+_MARKER_VALUE = Struct(">hi")  # version, coordinator epoch
+ABORT, COMMIT = 0, 1
+
+
+class Appended(NamedTuple):
+    """Where an append went: its offsets [base, stop), the time that it was given (-1: its records keep their
+    own), the log's start. A retry gets what its first try got."""
+
+    base_offset: int
+    stop_offset: int
+    append_time_ms: int
+    start_offset: int
+    is_retry: bool = False
+
+
+class Partition(PartitionReading):
+    """The leader's view."""
+
+    def __init__(
+        self,
+        logs: PartitionLogs,
+        topic: str,
+        index: int,
+        settings: LogSettings,
+        clock: Clock,
+        *,
+        broker_id: int = 1,
+    ) -> None:
+        super().__init__(logs, topic, index, settings, clock, broker_id=broker_id)
+        self._unsynced = 0  # messages since the last sync
+        self._flush_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def open(
+        cls,
+        logs: PartitionLogs,
+        log_name: LogName,
+        topic: str,
+        index: int,
+        topic_id: bytes,
+        settings: LogSettings,
+        clock: Clock,
+        *,
+        broker_id: int = 1,
+        leader_epoch: int = 0,
+        high_watermark: int | None = None,
+    ) -> Self:
+        """Open the log, made if there is none, and lead it. `high_watermark` is the checkpointed one, which
+        counts only with followers. The epoch is the log's, if that one is higher: a checkpoint was brought
+        back."""
+        partition = cls(logs, topic, index, settings, clock, broker_id=broker_id)
+        log = partition._log = logs.open(log_name, topic_id, settings.options(), partition.producers.encode)
+        replay(log, partition.producers)
+        partition._high_watermark = log.stop if high_watermark is None else min(high_watermark, log.stop)
+        partition.producers.settle(partition._high_watermark)
+        partition._stable = log.start
+        partition.lead(max(leader_epoch, log.epoch))
+        return partition
+
+    def close(self) -> None:
+        """Let go of the log; what a restart would have to replay is kept small."""
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        self._callbacks.clear()
+        self._logs.release(self._log)
+
+    def configure(self, settings: LogSettings) -> None:
+        """The topic's configuration has changed."""
+        self.settings = settings
+        self._log.options = settings.options()
+        self._advance()
+
+    def lead(self, epoch: int) -> None:
+        """Lead in an epoch from the log's stop on."""
+        if epoch > self._log.epoch or not self._log.epochs():
+            self._log.begin_epoch(epoch)
+        self.leader_epoch = epoch
+        self._advance()
+
+    # Appending
+
+    async def append(
+        self,
+        batches: Bytes,
+        *,
+        acks: int = 1,
+        origin: Origin = Origin.CLIENT,
+        timeout_ms: float = 30_000,
+        produce_version: int = 9,
+        is_v2_transaction: bool = False,
+    ) -> Appended:
+        """Append batches as they came; they are patched where they lie, if they may be written. KafkaFault
+        for what Kafka refuses, StoreError where the disk does. `is_v2_transaction`: a producer that this
+        partition does not know must start at sequence 0 (KIP-890)."""
+        if acks == ACKS_ALL:
+            self._check_in_sync(ErrorCode.NOT_ENOUGH_REPLICAS)
+        now_ms = self._clock.wall_ms()
+        settings = self.settings
+        found = check_batches(
+            batches,
+            settings,
+            origin=origin,
+            now_ms=now_ms,
+            partition=self.name,
+            produce_version=produce_version,
+        )
+        if found[0].producer_id >= 0 or len(found) > 1:
+            retry = self._check_producers(found, origin, is_v2=is_v2_transaction)
+            if retry is not None:
+                return await self._retried(retry, acks, timeout_ms)
+        appended = self._write(batches, found, now_ms)
+        if self._unsynced >= settings.flush_messages or settings.flush_ms < INT64_MAX:
+            await self._flush(appended)
+        self._advance()
+        if acks == ACKS_ALL and self._high_watermark < appended.stop_offset:
+            await self._wait_committed(appended.stop_offset, timeout_ms)
+        return appended
+
+    async def append_records(
+        self, records: Sequence[Record], *, producer: Writer = NO_PRODUCER, attributes: int = 0
+    ) -> Appended:
+        """Encode records as one batch and append it: what coordinators write to their topics. A record
+        without a time (0) gets the present one. With a producer, `attributes` says whether it is a
+        transaction's."""
+        now_ms = self._clock.wall_ms()
+        timed = [
+            record if record.timestamp_ms else record._replace(timestamp_ms=now_ms) for record in records
+        ]
+        batch = encode(timed, producer=producer, attributes=attributes)
+        return await self.append(batch, acks=ACKS_ALL, origin=Origin.COORDINATOR)
+
+    async def append_marker(
+        self,
+        producer_id: int,
+        producer_epoch: int,
+        *,
+        is_commit: bool,
+        coordinator_epoch: int,
+        transaction_version: int = 1,
+    ) -> Appended:
+        """End a producer's transaction here, by a control batch; KafkaFault where a newer producer or
+        coordinator has been here. One that has no transaction here is no error: the marker is written."""
+        self._check_in_sync(ErrorCode.NOT_ENOUGH_REPLICAS)
+        self.producers.check_marker(producer_id, producer_epoch, coordinator_epoch, transaction_version)
+        now_ms = self._clock.wall_ms()
+        marker = encode(
+            [
+                Record(
+                    _MARKER_VALUE.pack(0, coordinator_epoch),
+                    _MARKER_KEY.pack(0, COMMIT if is_commit else ABORT),
+                    now_ms,
+                )
+            ],
+            producer=Writer(producer_id, producer_epoch, -1),
+            attributes=CONTROL | TRANSACTIONAL,
+        )
+        batch = Batch(0, len(marker), CONTROL, 1, now_ms, now_ms, -1, -1, -1)
+        appended = self._write(marker, [batch], now_ms)
+        ended = self.producers.end(
+            producer_id, producer_epoch, coordinator_epoch, appended.base_offset, now_ms, is_commit=is_commit
+        )
+        if ended is not None and not is_commit:
+            self._log.note_aborted(_aborted(ended))
+        if self._unsynced >= self.settings.flush_messages:
+            await self._flush(appended)
+        self._advance()
+        if self._high_watermark < appended.stop_offset:
+            await self._wait_committed(appended.stop_offset, 30_000)
+        return appended
+
+    def _check_producers(self, found: Sequence[Batch], origin: Origin, *, is_v2: bool) -> Appended | None:
+        """What the first try got, if this is a retry."""
+        for batch in found:
+            if batch.producer_id < 0:
+                continue
+            if origin is not Origin.CLIENT:
+                self.producers.check_epoch(batch.producer_id, batch.producer_epoch)
+                continue
+            if is_v2 and batch.base_sequence and self.producers.find(batch.producer_id) is None:
+                raise KafkaFault(
+                    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                    f"Invalid sequence number for producer {batch.producer_id} in partition {self.name}: "
+                    f"{batch.base_sequence}. Expected sequence 0 for transactions v2 idempotent producer "
+                    "with no existing state.",
+                )
+            kept = self.producers.check(
+                batch.producer_id,
+                batch.producer_epoch,
+                batch.base_sequence,
+                batch.records_count,
+                is_transactional=batch.is_transactional,
+            )
+            if kept is not None:
+                append_ms = kept.timestamp_ms if self.settings.is_log_append_time else -1
+                return Appended(
+                    kept.first_offset, kept.last_offset + 1, append_ms, self._log.start, is_retry=True
+                )
+        return None
+
+    async def _retried(self, retry: Appended, acks: int, timeout_ms: float) -> Appended:
+        if acks == ACKS_ALL and self._high_watermark < retry.stop_offset:
+            await self._wait_committed(retry.stop_offset, timeout_ms)
+        return retry
+
+    def _write(self, data: Bytes, found: Sequence[Batch], now_ms: int) -> Appended:
+        """Stamp the batches, write them, and remember their producers."""
+        log, epoch = self._log, self.leader_epoch
+        base = offset = log.stop
+        if isinstance(data, bytes) or (isinstance(data, memoryview) and data.readonly):
+            data = bytearray(data)
+        append_ms = now_ms if self.settings.is_log_append_time else -1
+        marks: list[Mark] = []
+        for batch in found:
+            position, size = batch.position, batch.size_bytes
+            if append_ms >= 0:
+                _give_time(data, batch, append_ms)
+            STAMP.pack_into(data, position, offset, size - LENGTH_STOP, epoch)
+            offset += batch.records_count
+            marks.append(Mark(position, offset - 1, batch.max_timestamp_ms if append_ms < 0 else append_ms))
+        last = found[-1]
+        stop = last.position + last.size_bytes
+        log.append(data if stop == len(data) else memoryview(data)[:stop], marks, self._clock.cloud_ms())
+        self._unsynced += offset - base
+        first = base
+        for batch in found:
+            if batch.producer_id >= 0:
+                self._remember(batch, first, append_ms)
+            first += batch.records_count
+        return Appended(base, offset, append_ms, log.start)
+
+    def _remember(self, batch: Batch, first: int, append_ms: int) -> None:
+        sequence, count = batch.base_sequence, batch.records_count
+        kept = Kept(
+            sequence,
+            after(sequence, count - 1) if sequence >= 0 else -1,
+            first,
+            first + count - 1,
+            batch.max_timestamp_ms if append_ms < 0 else append_ms,
+        )
+        self.producers.add(
+            batch.producer_id, batch.producer_epoch, kept, is_transactional=batch.is_transactional
+        )
+
+    # Syncing
+
+    async def _flush(self, appended: Appended) -> None:
+        """Sync now, or by a timer, as the topic's `flush.messages` and `flush.ms` say."""
+        if self._unsynced < self.settings.flush_messages:
+            if self._flush_timer is None:
+                loop = asyncio.get_running_loop()
+                self._flush_timer = loop.call_later(self.settings.flush_ms / 1000.0, self._flush_soon)
+            return
+        self._unsynced = 0
+        self._syncing.append(appended.base_offset)
+        try:
+            await self._log.settle()
+        finally:
+            self._syncing.remove(appended.base_offset)
+
+    def _flush_soon(self) -> None:
+        self._flush_timer = None
+        self._unsynced = 0
+        self._logs.hurry()
+
+    # Deleting
+
+    async def delete_records(self, before: int) -> int:
+        """Delete the records below an offset, -1 for the high watermark; the start from then on."""
+        if not self.settings.is_deleted:
+            raise KafkaFault(
+                ErrorCode.POLICY_VIOLATION,
+                f"Records of partition {self.name} can not be deleted due to the configured policy",
+            )
+        stop = self._high_watermark if before == -1 else before
+        if not 0 <= stop <= self._high_watermark:
+            raise KafkaFault(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"The specified offset {stop} is above the high watermark {self._high_watermark}",
+            )
+        self.trim(stop)
+        return self._log.start
+
+    def trim(self, start: int) -> None:
+        """Move the start up, for DeleteRecords and for retention."""
+        self._log.trim(start)
+        self._advance()
+
+    def truncate(self, stop: int) -> None:
+        """Cut the log to what the leader of a later epoch has; producers are what they were then."""
+        try:
+            self._log.truncate(stop)
+        except OutOfRange:
+            self._log.truncate_fully(stop)
+        replay(self._log, self.producers)
+        self._high_watermark = min(self._high_watermark, self._log.stop)
+        self.producers.settle(self._high_watermark)
+        self._advance()
+
+
+def _give_time(data: bytearray | memoryview, batch: Batch, append_ms: int) -> None:
+    """LogAppendTime: the batch's time is the broker's, and its checksum another."""
+    position = batch.position
+    _TIMES.pack_into(data, position + _ATTRIBUTES_AT, batch.attributes | LOG_APPEND_TIME)
+    _MAX_TIMESTAMP.pack_into(data, position + _MAX_TIMESTAMP_AT, append_ms)
+    value = checksum(data, position + CRC_START, position + batch.size_bytes)
+    _CRC.pack_into(data, position + _CRC_AT, value)
+
+
+def _aborted(ended: Ended) -> Aborted:
+    return Aborted(ended.producer_id, ended.first_offset, ended.last_offset, ended.last_stable_offset)
