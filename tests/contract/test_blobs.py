@@ -68,6 +68,24 @@ def test_a_body_is_read_back(opened, durability):
     run(scenario)
 
 
+@pytest.mark.parametrize("durability", list(Durability))
+@pytest.mark.parametrize("size", [0, 1, 64 << 10, (64 << 10) + 1, CHUNK_BYTES + 1])
+def test_a_whole_body_is_put_at_once(opened, durability, size):
+    async def scenario():
+        blobs = opened()
+        whole = os.urandom(size)
+        blob = await blobs.put(whole, durability)
+        assert await body(blobs, blob) == whole
+        assert [(each.id, each.size_bytes) for each in await blobs.ids()] == [(blob, size)]
+        await blobs.close()
+        if opened.survives:
+            again = opened()
+            assert await body(again, blob) == whole
+            await again.close()
+
+    run(scenario)
+
+
 def test_ranges_outside_are_refused(opened):
     async def scenario():
         blobs = opened()

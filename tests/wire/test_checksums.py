@@ -13,6 +13,7 @@ from cloudlet.wire.checksums import (
     MODELS,
     checksum,
     combined,
+    digest_of,
     promise_of,
 )
 
@@ -61,8 +62,9 @@ def sent(data: bytes, headers: dict[bytes, bytes], trailers: dict[bytes, bytes] 
         promise = promise_of(headers)
         if promise is None:
             return "none"
-        promise.update(data)
-        return promise.verify(trailers or {}).hex()
+        computed = digest_of(promise.algorithm, data)
+        promise.compare(computed, trailers or {})
+        return computed.hex()
     except Fault as fault:
         return f"{fault.code}: {fault.message}"
 

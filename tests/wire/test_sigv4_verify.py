@@ -198,7 +198,7 @@ def test_what_botocore_signs_verifies_and_a_changed_byte_does_not(
 def flip(request: Request, data: st.DataObject) -> Request:
     """Change one signed byte (in its lowest bit) of the request."""
     claim = claim_of(request.head)
-    spots = [name for name in claim.signed_headers if request.head.headers.get(name)]
+    spots = [name for name in claim.signing.names if request.head.headers.get(name)]
     choices: list[object] = [*spots, "signature"]
     if request.body:
         choices.append("body")

@@ -24,8 +24,14 @@ from typing import NamedTuple
 from cloudlet.kernel.blobs import BlobId, BlobReader, Blobs, BlobWriter
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Durability
-from cloudlet.wire.aws_chunked import ChunkDecoder, MissingContentLength, PlainBody, decoded_length
-from cloudlet.wire.checksums import Promise, checksum, promise_of
+from cloudlet.wire.aws_chunked import (
+    ChunkDecoder,
+    MissingContentLength,
+    PlainBody,
+    check_whole,
+    decoded_length,
+)
+from cloudlet.wire.checksums import Promise, checksum, digest_of, promise_of
 from cloudlet.wire.http1 import FileBody, Head
 
 INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
@@ -69,6 +75,12 @@ class Slices(NamedTuple):
         return sum(each.stop - each.start for each in self.slices)
 
 
+async def at_once(body: bytes) -> AsyncIterator[bytes]:
+    """A body that is here, as one that comes in pieces."""
+    if body:
+        yield body
+
+
 def check_length(head: Head, intake: Intake) -> None:
     """Refuse by what the head says of the body; a body of unknown length is refused as S3 does."""
     if b"x-amz-decoded-content-length" in head.headers:
@@ -90,26 +102,32 @@ class Bodies:
         self._durability = durability
 
     async def receive(
-        self,
-        head: Head,
-        pieces: bytes | AsyncIterable[bytes],
-        reader: ChunkDecoder | PlainBody,
-        intake: Intake,
+        self, head: Head, pieces: AsyncIterable[bytes], reader: ChunkDecoder | PlainBody, intake: Intake
     ) -> Body:
-        """Take a body in, whole or as it comes; a Fault, and nothing left behind, where it is not what was
-        promised."""
-        promise = promise_of(head.headers)
-        incoming = _Incoming(self.blobs, reader, promise, intake)
+        """Take a body in as it comes; a Fault, and nothing left behind, where it is not what was promised."""
+        incoming = _Incoming(self.blobs, reader, promise_of(head.headers), intake)
         try:
-            if isinstance(pieces, bytes):
-                if pieces:
-                    await incoming.take(pieces)
-            else:
-                async for piece in pieces:
-                    await incoming.take(piece)
+            async for piece in pieces:
+                await incoming.take(piece)
             return await incoming.finish(self._durability)
         finally:
             await incoming.abandon()  # which does nothing to one that is finished
+
+    async def keep(self, head: Head, body: bytes, intake: Intake) -> Body:
+        """The same for a body that is here, small and without framing."""
+        promise = promise_of(head.headers)
+        if len(body) > intake.bytes_max:
+            raise intake.too_large
+        check_whole(head, body)
+        digests = {name: digest_of(name, body) for name in intake.digests}
+        promised = None
+        if promise is not None:
+            promised = promise.algorithm
+            if promised not in digests:
+                digests[promised] = digest_of(promised, body)
+            promise.compare(digests[promised], {})
+        blob = await self.blobs.put(body, self._durability) if body else None
+        return Body(blob, len(body), digests, promised)
 
     async def drop(self, body: Body) -> None:
         """Forget a body that no commit names."""
@@ -171,12 +189,9 @@ class _Incoming:
         self._promise = promise
         self._intake = intake
         self._size = 0
-        self._sums = {
-            name: checksum(name) for name in intake.digests if promise is None or name != promise.algorithm
-        }
+        wanted = intake.digests if promise is None else {*intake.digests, promise.algorithm}
+        self._sums = {name: checksum(name) for name in wanted}
         self._updates = [each.update for each in self._sums.values()]
-        if promise is not None:
-            self._updates.append(promise.update)
         self._writer: BlobWriter | None = None  # made with the first byte: an empty body is no blob
 
     async def take(self, piece: bytes) -> None:
@@ -220,7 +235,7 @@ class _Incoming:
         promised = None
         if self._promise is not None:
             promised = self._promise.algorithm
-            digests[promised] = self._promise.verify(self._reader.trailers)
+            self._promise.compare(digests[promised], self._reader.trailers)
         blob = None if self._writer is None else await self._writer.finish(durability)
         return Body(blob, self._size, digests, promised)
 

@@ -60,7 +60,7 @@ class Call:
         "base_url",
         "caller",
         "face",
-        "path",
+        "raw_path",
         "region",
         "request_id",
     )
@@ -71,23 +71,25 @@ class Call:
         region: str,
         request_id: str,
         clock: Clock,
-        *,
         face: str = "aws",
         address: str = "",
         base_url: str = "",
-        path: str = "/",
+        raw_path: bytes = b"/",
     ) -> None:
         self.caller = caller
         self.region = region
         self.request_id = request_id
         self.face = face
         self.address = address
-        self.base_url = (
-            base_url  # "http://localhost:4566": how the caller reached us, for URLs that we return
-        )
-        self.path = path  # of the HTTP request, still encoded
+        self.base_url = base_url  # "http://localhost:4566": how the caller reached us, for URLs we return
+        self.raw_path = raw_path  # of the HTTP request, as it came
         self._clock = clock
         self._started_ms = clock.monotonic_ms()
+
+    @property
+    def path(self) -> str:
+        """The path of the HTTP request, still encoded."""
+        return self.raw_path.decode("latin-1")
 
     def waited_ms(self) -> float:
         """Milliseconds since the call began, on the monotonic clock."""
@@ -96,19 +98,6 @@ class Call:
     def author(self) -> Author:
         """Who writes, as the history keeps it."""
         return Author(self.face, self.caller.arn, self.address, self.request_id)
-
-
-class Waited:
-    """How far a call has come: what it decided, or waits for; `is_anew` if what it has decided only comes
-    before its decision."""
-
-    __slots__ = ("decided", "is_anew", "log", "pending")
-
-    def __init__(self) -> None:
-        self.log: LogName | None = None  # that it waited for last
-        self.decided: object = None
-        self.pending: Wait | Awaitable[object] | None = None
-        self.is_anew = False
 
 
 class Desk:
@@ -141,33 +130,45 @@ class Desk:
         """A look at the cloud for a decision that only reads."""
         return Request(call, self, self._decoded)
 
-    async def run(self, call: Call, decide: Callable[[Request], T | Wait]) -> T:
-        """Run a decision until it stands; its faults pass through. Contended after too many conflicts."""
-        waited = Waited()
+    async def run(
+        self, call: Call, decide: Callable[[Request], T | Wait], request: Request | None = None
+    ) -> T:
+        """Run a decision until it stands; its faults pass through. Contended after too many conflicts.
+
+        `request` is one that was looked through already: the first attempt goes on with it.
+        """
+        keys, gate = self.keys, self.gate
         attempts = 0
+        log: LogName | None = None  # that it waited for last
         try:
             while attempts < ATTEMPTS_MAX:
-                request = self._decide(call, decide, waited)
-                while request is None:
-                    await self._wait(call, waited)
-                    request = self._decide(call, decide, waited)
-                try:
-                    acting = begin(self._act(request))
-                    if isinstance(acting, Rest):
-                        await unbroken(acting)
-                except Conflict as conflict:
-                    attempts += 1
-                    await self.keys.settle(Revision(conflict.revision))
-                except OutOfRange:  # of a log: its state is closed, the next attempt replays it
-                    attempts += 1
+                if gate.is_closed:
+                    await gate.opened()
+                if request is None:
+                    request = Request(call, self, self._decoded)
+                decided, pending = _decided(request, decide)
+                if isinstance(pending, Wait):
+                    left_ms = pending.timeout_ms - call.waited_ms()
+                    await self.traffic.wait(pending, left_ms, again=log is not None)
+                    log = pending.log
+                elif pending is not None:
+                    await pending
+                elif request.is_idle and keys.settled >= keys.head:
+                    return cast(T, decided)  # it only read, and what it may have read is settled
                 else:
-                    if not waited.is_anew:
-                        return cast(T, waited.decided)
-                    await asyncio.sleep(0)
+                    acting = begin(self._act(request))
+                    done = await unbroken(acting) if isinstance(acting, Rest) else acting
+                    if not done:
+                        attempts += 1
+                    elif decided is not ANEW:
+                        return cast(T, decided)
+                    else:
+                        await asyncio.sleep(0)
+                request = None
             raise Contended
         finally:
-            if waited.log is not None:
-                self.traffic.answered(waited.log)
+            if log is not None:
+                self.traffic.answered(log)
 
     async def run_several(self, call: Call, several: Several, throttling: Fault) -> Result:
         """Run the steps of a call that may fail in part; one that loses every race answers `throttling`."""
@@ -181,46 +182,12 @@ class Desk:
                 outcomes.append(throttling)
         return several.join(outcomes)
 
-    def _decide(self, call: Call, decide: Callable[[Request], T | Wait], waited: Waited) -> Request | None:
-        """Run the decision; the call is inside of the gate then. None where it waits or lacks something."""
-        if self.gate.is_closed:
-            waited.pending = self.gate.opened()
-            return None
-        request = Request(call, self, self._decoded)
-        try:
-            decided = decide(request)
-        except Again as again:
-            waited.pending = again.ready
-            return None
-        except Anew:
-            assert request.appends, "an operation that wants to run anew has appended"
-            decided = ANEW
-        waited.is_anew = False
-        if isinstance(decided, Wait):
-            if not request.appends:
-                waited.pending = decided
-                return None
-            waited.is_anew = True
-        waited.decided = decided
-        self.gate.enter()
-        return request
-
-    async def _wait(self, call: Call, waited: Waited) -> None:
-        """Wait for what the decision was lacking."""
-        pending = waited.pending
-        if isinstance(pending, Wait):
-            left_ms = pending.timeout_ms - call.waited_ms()
-            await self.traffic.wait(pending, left_ms, again=waited.log is not None)
-            waited.log = pending.log
-        else:
-            assert pending is not None
-            await pending
-
-    async def _act(self, request: Request) -> None:
-        """Make what was decided happen, as durable as promised, or raise with nothing done; then leave the
-        gate."""
+    async def _act(self, request: Request) -> bool:
+        """Make what was decided happen, as durable as promised, inside of the gate; False, with nothing done,
+        where something came in between."""
         keys = self.keys
         seen = keys.head
+        self.gate.enter()
         try:
             commit = request.decided(self._durability)
             if commit is not None:
@@ -237,8 +204,14 @@ class Desk:
                 await keys.settle(seen)
             for name in request.dropped_logs:
                 await self.traffic.drop(name)
+        except Conflict as conflict:
+            await keys.settle(Revision(conflict.revision))
+            return False
+        except OutOfRange:  # of a log: its state is closed, the next attempt replays it
+            return False
         finally:
             self.gate.leave()
+        return True
 
     async def _settle_unknown(self, seen: Revision, call: Call) -> Revision:
         """The revision of a commit whose reply was lost, by its request id; Conflict if there is none."""
@@ -252,3 +225,19 @@ class Desk:
         finally:
             watch.close()
         raise Conflict(keys.head)
+
+
+def _decided(
+    request: Request, decide: Callable[[Request], T | Wait]
+) -> tuple[object, Wait | Awaitable[object] | None]:
+    """Run the decision: what it decided, and what it has to wait for before it can decide, if anything."""
+    try:
+        decided = decide(request)
+    except Again as again:
+        return None, again.ready
+    except Anew:
+        assert request.appends, "an operation that wants to run anew has appended"
+        return ANEW, None
+    if isinstance(decided, Wait):
+        return (ANEW, None) if request.appends else (None, decided)
+    return decided, None

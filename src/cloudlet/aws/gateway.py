@@ -17,13 +17,13 @@ from functools import lru_cache, partial
 import msgspec
 
 from cloudlet.aws.authorise import accesses
-from cloudlet.aws.bodies import Body, Intake, Slices, check_length
+from cloudlet.aws.bodies import INLINE_BYTES, Body, Intake, Slices, at_once, check_length
 from cloudlet.aws.call import Call, Contended, Desk
 from cloudlet.aws.catalogue import Catalogue, LoadedService
 from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.aws.events import Events
 from cloudlet.aws.idempotency import once
-from cloudlet.aws.identity import Caller, Identities, in_json
+from cloudlet.aws.identity import Identities, in_json
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.origin import OriginGuard
@@ -32,6 +32,7 @@ from cloudlet.aws.route import Route, Router, Unroutable
 from cloudlet.aws.service import Answer, Result, Several
 from cloudlet.kernel.fault import Fault, NoSpace
 from cloudlet.wire.aws.errors import refuse, spoken_protocol
+from cloudlet.wire.aws_chunked import is_framed
 from cloudlet.wire.http1 import BodyStream, Buffer, Head, Response, Stream
 from cloudlet.wire.http1 import Request as HttpRequest
 from cloudlet.wire.sigv4 import Claim, read_credential
@@ -106,7 +107,7 @@ class Gateway:
         route: Route | None = None
         try:
             claim = read_credential(request.head)
-            route = self._router.route(request.head, request.body, claim.service if claim else None)
+            route = self._router.route(request.head, request.body, claim.signing.service if claim else None)
             loaded = self._catalogue.service(route.service)
             operation = loaded.operation(route.operation, route.protocol)
         except Fault as fault:
@@ -128,21 +129,25 @@ class Gateway:
 
     async def _serve(self, exchange: Exchange, stream: BodyStream | None) -> Response:
         """The reply to a request of a known operation; `stream` is its body where that is still to come."""
+        desk = self._desk
         body: Body | None = None
         try:
             if exchange.params is None:
                 self._begin(exchange, exchange.http.body)
+            call = exchange.call
+            assert call is not None
             if exchange.intake is not None:
                 body = await self._receive(exchange, exchange.intake, stream)
-            assert exchange.call is not None
-            decide = partial(self._decide, exchange, body)
-            decided: Result | Answer | Several = await self._desk.run(exchange.call, decide)
+            look = exchange.look if stream is None else None  # one from before a long body is out of date
+            decided: Result | Answer | Several = await desk.run(
+                call, partial(self._decide, exchange, body), look
+            )
             if isinstance(decided, Several):
                 throttling = exchange.operation.declared.service.throttling
-                decided = await self._desk.run_several(exchange.call, decided, throttling)
+                decided = await desk.run_several(call, decided, throttling)
             reply = self._reply(exchange, decided)
             if exchange.slices is not None:
-                reply.body = await self._desk.bodies.open(exchange.slices)
+                reply.body = await desk.bodies.open(exchange.slices)
         except Fault as raised:
             fault = raised.spent()
         except Contended:
@@ -153,39 +158,52 @@ class Gateway:
             self._done(exchange, None, decided)
             return reply
         if body is not None:
-            await self._desk.bodies.drop(body)
+            await desk.bodies.drop(body)
         return self._refuse(exchange, fault)
 
     def _begin(self, exchange: Exchange, body: bytes | None) -> None:
         """Who is calling, and with what; `body` is None while it is still to come."""
-        operation, http = exchange.operation, exchange.http
-        admit = operation.declared.admit
+        operation, http, claim = exchange.operation, exchange.http, exchange.claim
+        head = http.head
+        declared, service = operation.declared, operation.declared.service
         is_free = operation.model.authtype == "none"
-        unsigned = operation.declared.service.unsigned
-        if unsigned is not None and exchange.claim is None and not is_free:
-            raise unsigned
-        signed = body if admit is None else None
-        bucket = exchange.route.labels.get("Bucket", "")
-        caller = self._identities.caller(exchange.claim, http.head, signed, is_free=is_free, bucket=bucket)
-        call = exchange.call = self._call(exchange, caller)
-        payload = http.body if admit is None else b""
-        inspect = operation.declared.service.inspect
-        if inspect is not None:
-            inspect(operation.model.name, http.head, payload)
-        params = exchange.params = operation.codec.parse(http.head, payload, exchange.route.labels)
+        if service.unsigned is not None and claim is None and not is_free:
+            raise service.unsigned
+        labels = exchange.route.labels
+        is_streamed = declared.admit is not None
+        caller = self._identities.caller(
+            claim, head, None if is_streamed else body, is_free=is_free, bucket=labels.get("Bucket", "")
+        )
+        call = exchange.call = Call(
+            caller,
+            claim.signing.region if claim else self._region,
+            exchange.request_id,
+            self._desk.clock,
+            "aws",
+            http.peer,
+            base_url_of(head.headers.get(b"host", b"localhost"), http.secure),
+            head.path,
+        )
+        payload = b"" if is_streamed else http.body
+        if service.inspect is not None:
+            service.inspect(operation.model.name, head, payload)
+        params = exchange.params = operation.codec.parse(head, payload, labels)
         operation.check(params)
-        if admit is not None:
-            request = self._desk.request(call)
+        if declared.admit is not None:
+            request = exchange.look = self._desk.request(call)
             self._judge(operation, params, request)
-            exchange.intake = admit(request, params)
-            check_length(http.head, exchange.intake)
+            exchange.intake = declared.admit(request, params)
+            check_length(head, exchange.intake)
 
     async def _receive(self, exchange: Exchange, intake: Intake, stream: BodyStream | None) -> Body:
         """The streamed body of a request, aside in a blob of its own."""
-        http = exchange.http
-        pieces = http.body if stream is None else stream
-        reader = self._identities.body(exchange.claim, http.head)
-        return await self._desk.bodies.receive(http.head, pieces, reader, intake)
+        http, bodies = exchange.http, self._desk.bodies
+        if stream is None and len(http.body) <= INLINE_BYTES and not is_framed(http.head):
+            return await bodies.keep(http.head, http.body, intake)
+        pieces = at_once(http.body) if stream is None else stream
+        return await bodies.receive(
+            http.head, pieces, self._identities.body(exchange.claim, http.head), intake
+        )
 
     def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Result | Answer | Several | Wait:
         operation, params = exchange.operation, exchange.params
@@ -231,18 +249,6 @@ class Gateway:
         self._done(exchange, fault)
         return exchange.operation.codec.refuse(fault, exchange.request_id)
 
-    def _call(self, exchange: Exchange, caller: Caller) -> Call:
-        http = exchange.http
-        return Call(
-            caller,
-            exchange.claim.region if exchange.claim else self._region,
-            exchange.request_id,
-            self._desk.clock,
-            address=http.peer,
-            base_url=base_url_of(http.head.headers.get(b"host", b"localhost"), http.secure),
-            path=http.head.path.decode("latin-1"),
-        )
-
     def _done(self, exchange: Exchange, fault: Fault | None, decided: Result | Answer | None = None) -> None:
         """Count the call, and record it unless nobody is known to have made it."""
         operation, route = exchange.operation, exchange.route
@@ -264,8 +270,8 @@ class Exchange:
     """One HTTP request with what has been found out about it."""
 
     __slots__ = (
-        "call", "claim", "http", "intake", "loaded", "operation", "params", "request_id", "route", "slices",
-        "started_ms",
+        "call", "claim", "http", "intake", "loaded", "look", "operation", "params", "request_id", "route",
+        "slices", "started_ms",
     )  # fmt: skip
 
     def __init__(
@@ -288,6 +294,7 @@ class Exchange:
         self.call: Call | None = None  # once it is known who is calling
         self.params: msgspec.Struct | None = None
         self.intake: Intake | None = None  # of an operation whose body is streamed
+        self.look: Request | None = None  # what admitted it has seen
         self.slices: Slices | None = None  # of a reply whose body is
 
 

@@ -29,7 +29,7 @@ from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.tuples import Tuple, pack
 from cloudlet.wire import sigv2
-from cloudlet.wire.aws_chunked import Chain, ChunkDecoder, PlainBody, body_of
+from cloudlet.wire.aws_chunked import Chain, ChunkDecoder, PlainBody, body_of, is_framed
 from cloudlet.wire.http1 import Head
 from cloudlet.wire.sigv4 import Claim
 from cloudlet.wire.sigv4_verify import PAYLOAD_WORDS, SigningKey, Verifier, body_mismatch
@@ -163,7 +163,7 @@ class Identities:
             if is_free:
                 return Caller(self._account, "", "anonymous", "", "Anonymous", root=False)
             raise MissingAuthenticationToken
-        known = self._known(claim.access_key)
+        known = self._known(claim.signing.access_key)
         if known is not None:
             self._check_token(claim, known)
             self._verify(claim, head, body, known.secret, bucket)
@@ -171,7 +171,7 @@ class Identities:
                 known.account,
                 known.arn,
                 known.user_id,
-                claim.access_key,
+                claim.signing.access_key,
                 known.principal_type,
                 root=known.principal_type == "Root",
                 is_temporary=bool(known.session_token),
@@ -181,21 +181,21 @@ class Identities:
             _check_body(claim, body)
         else:
             self._verify(claim, head, body, secret, bucket)
-        return root_of(account_of_key(claim.access_key) or self._account, claim.access_key)
+        return root_of(account_of_key(claim.signing.access_key) or self._account, claim.signing.access_key)
 
     def body(self, claim: Claim | None, head: Head) -> ChunkDecoder | PlainBody:
         """What reads the streamed body of a request whose claim `caller` has accepted with a body of None.
 
         It checks the body's hash, or each chunk's signature where the caller's was verified.
         """
-        key = None if claim is None else self.signing_key(claim)
+        key = None if claim is None or not is_framed(head) else self.signing_key(claim)
         if claim is None or key is None:
             return body_of(head, None)
         return body_of(head, Chain(key, claim.amz_date, claim.signing.scope, claim.signature))
 
     def signing_key(self, claim: Claim) -> SigningKey | None:
         """The key that the chunks of a streamed body are signed with; None if they are not verified."""
-        known = self._known(claim.access_key)
+        known = self._known(claim.signing.access_key)
         secret = known.secret if known is not None else self._secret(claim)
         return None if secret is None else self._verifier.key(claim, secret)
 
@@ -205,9 +205,9 @@ class Identities:
 
     def _secret(self, claim: Claim) -> str | None:
         """The secret of a key that nobody made; None if any will do."""
-        is_ours = claim.access_key == DEFAULT_KEY
+        is_ours = claim.signing.access_key == DEFAULT_KEY
         if self._is_strict:
-            if claim.session_token is not None or not (is_ours or account_of_key(claim.access_key)):
+            if claim.session_token is not None or not (is_ours or account_of_key(claim.signing.access_key)):
                 raise InvalidAccessKeyId if claim.signing.is_s3 else InvalidClientTokenId
             return DEFAULT_SECRET
         return DEFAULT_SECRET if is_ours else None

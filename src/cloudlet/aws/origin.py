@@ -31,6 +31,9 @@ OUR_SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com")
 sends through a proxy or a hosts file. Nobody but AWS gets a name below amazonaws.com to point elsewhere, and
 localhost.localstack.cloud resolves to 127.0.0.1 by its owner's promise."""
 
+MARKS = (b"origin", b"sec-fetch-site", b"referer")
+"""What a browser sends with a request that a page makes."""
+
 SAME_SITES = frozenset({b"same-origin", b"none"})  # none: typed, bookmarked
 
 PORT = re.compile(r":[0-9]*\Z")
@@ -64,11 +67,14 @@ class OriginGuard:
             return  # HTTP/1.0, which no browser speaks
         if host not in self._hosts:
             self._admit(host)
-        if b"origin" in headers or b"sec-fetch-site" in headers or b"referer" in headers:
+        if not headers.keys().isdisjoint(MARKS):
             self._check_page(head, host)
 
     def refusal(self, head: Head) -> Response | None:
         """The reply to such a request, None for one that may pass."""
+        headers = head.headers
+        if headers.get(b"host") in self._hosts and headers.keys().isdisjoint(MARKS):
+            return None  # as nearly always
         try:
             self.check(head)
         except Fault as fault:

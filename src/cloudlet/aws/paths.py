@@ -20,8 +20,10 @@ Theory of operation
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from cloudlet.wire.aws.percent import pairs, unquote
 from cloudlet.wire.aws.shapes import OperationModel, ServiceModel
@@ -33,7 +35,7 @@ Given = Mapping[str, str]
 NO_ARGUMENTS: Given = {}
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """An operation, its decoded labels, and how closely its template fits (more is closer)."""
 
     operation: str
@@ -57,7 +59,10 @@ class Place(NamedTuple):
 
     def is_met(self, given: Given, headers: Mapping[bytes, bytes]) -> bool:
         """Whether all that must be there is."""
-        return given.keys() >= self.needed_arguments and headers.keys() >= self.needed_headers
+        for argument in self.needed_arguments:
+            if argument not in given:
+                return False
+        return headers.keys() >= self.needed_headers
 
 
 class Template:
@@ -85,8 +90,8 @@ class Template:
 
     def choose(self, given: Given, headers: Mapping[bytes, bytes]) -> Place | None:
         """The operation that the arguments and headers mean."""
-        named = [place for name in given if name in self._by_argument for place in self._by_argument[name]]
-        if named:
+        if given:
+            named = [place for name in given for place in self._by_argument.get(name, ())]
             named = [place for place in named if place.suits(given)]
             if named:
                 most = min(named, key=lambda place: place.order).order[0]
@@ -104,18 +109,23 @@ def _fittest(places: Sequence[Place], given: Given, headers: Mapping[bytes, byte
     return places[-1] if places else None
 
 
+Choose = Callable[[Template], Place | None]
+
+
 class Node:
     """A segment's place in the tree of a method's templates."""
 
-    __slots__ = ("label", "literals", "template")
+    __slots__ = ("depth", "label", "literals", "template")
 
     def __init__(self) -> None:
+        self.depth = 0  # of the longest template that goes through here from the root
         self.literals: dict[str, Node] = {}
         self.label: Node | None = None
         self.template: Template | None = None
 
     def insert(self, template: Template) -> None:
         """Add a template of fixed length."""
+        self.depth = max(self.depth, len(template.segments))
         node = self
         for segment in template.segments:
             if LABEL.match(segment):
@@ -125,21 +135,23 @@ class Node:
                 node = node.literals.setdefault(segment, Node())
         node.template = template
 
-    def find(self, segments: Sequence[str], start: int, parts: list[str]) -> Iterator[Template]:
-        """The templates of these segments, the most literal first; `parts` holds the labels of the one at
-        hand."""
+    def find(
+        self, segments: Sequence[str], start: int, parts: list[str], choose: Choose
+    ) -> tuple[Template, Place] | None:
+        """The most literal template of these segments that has an operation to choose; `parts` holds its
+        labels then."""
         if start == len(segments):
-            if self.template is not None:
-                yield self.template
-            return
+            place = None if self.template is None else choose(self.template)
+            return None if self.template is None or place is None else (self.template, place)
         segment = segments[start]
         literal = self.literals.get(segment)
-        if literal is not None:
-            yield from literal.find(segments, start + 1, parts)
-        if self.label is not None and segment:
+        found = None if literal is None else literal.find(segments, start + 1, parts, choose)
+        if found is None and self.label is not None and segment:
             parts.append(segment)
-            yield from self.label.find(segments, start + 1, parts)
-            parts.pop()
+            found = self.label.find(segments, start + 1, parts, choose)
+            if found is None:
+                parts.pop()
+        return found
 
 
 class RestPaths:
@@ -168,19 +180,20 @@ class RestPaths:
     def match(self, head: Head, path: str, given: Given) -> Match | None:
         """The operation at a raw path, with these arguments. UnicodeDecodeError for labels that are not
         UTF-8."""
-        tree = self._trees.get(head.method)
-        if tree is not None:
+        headers, method = head.headers, head.method
+        stripped = path[1:-1] if path[-1:] == "/" else path[1:]
+        segments = stripped.split("/") if stripped else ()
+        tree = self._trees.get(method)
+        if tree is not None and len(segments) <= tree.depth:
             parts: list[str] = []
-            stripped = path[1:-1] if path[-1:] == "/" else path[1:]
-            for template in tree.find(stripped.split("/") if stripped else (), 0, parts):
-                place = template.choose(given, head.headers)
-                if place is not None:
-                    return _matched(place, template, parts)
-        for template in self._greedy.get(head.method, ()):
-            found = template.pattern.match(path)
-            place = template.choose(given, head.headers) if found else None
-            if found is not None and place is not None:
-                return _matched(place, template, found.groups())
+            found = tree.find(segments, 0, parts, lambda template: template.choose(given, headers))
+            if found is not None:
+                return _matched(found[1], found[0], path, parts)
+        for template in self._greedy.get(method, ()):
+            matched = template.pattern.match(path)
+            place = template.choose(given, headers) if matched else None
+            if matched is not None and place is not None:
+                return _matched(place, template, path, matched.groups())
         return None
 
 
@@ -189,9 +202,9 @@ def arguments_of(query: bytes) -> Given:
     return dict(pairs(query)) if query else NO_ARGUMENTS
 
 
-def _matched(place: Place, template: Template, parts: Sequence[str]) -> Match:
-    labels = {name: unquote(part) for name, part in zip(place.labels, parts, strict=True)}
-    return Match(place.operation, labels, template.closeness)
+def _matched(place: Place, template: Template, path: str, parts: Sequence[str]) -> Match:
+    values = map(unquote, parts) if "%" in path else parts
+    return Match(place.operation, dict(zip(place.labels, values)), template.closeness)  # noqa: B905
 
 
 def place_of(operation: OperationModel, path: str, query: str) -> Place:

@@ -95,8 +95,13 @@ class Request:
         self._desk = desk
         self._keys = desk.keys
         self._decoded = decoded
-        self._guards: list[Guard] = []
+        self._guards: dict[bytes, Guard] = {}  # by where their range starts: no key is a range's start
         self._commit: tuple[list[Put], list[Drop]] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the operation has only read."""
+        return self._commit is None and not self.appends and not self.dropped_logs
 
     @property
     def wall_ms(self) -> int:
@@ -126,8 +131,9 @@ class Request:
         """The record under a key; the commit is refused if it has changed meanwhile."""
         raw = packed(key)
         entry = self._keys.get(raw)
-        revision = 0 if entry is None else entry.mod_revision
-        self._guards.append(Guard(raw, Target.MOD, Compare.EQUAL, revision))
+        if raw not in self._guards:
+            revision = 0 if entry is None else entry.mod_revision
+            self._guards[raw] = Guard(raw, Target.MOD, Compare.EQUAL, revision)
         return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
 
     def peek(self, key: Key, kind: type[R]) -> R | None:
@@ -145,7 +151,8 @@ class Request:
         decision that rests on a record's presence `get`s it.
         """
         start, stop = prefix_range(prefix)
-        self._guards.append(Guard(start, Target.MOD, Compare.LESS, self._keys.head + 1, stop))
+        if start not in self._guards:
+            self._guards[start] = Guard(start, Target.MOD, Compare.LESS, self._keys.head + 1, stop)
         return self.glance(prefix, kind, after=after, limit=limit)
 
     def glance(
@@ -207,7 +214,7 @@ class Request:
         if self._commit is None:
             return None
         put, drop = self._commit
-        return Commit(self.call.author(), _distinct(self._guards), put, drop, durability)
+        return Commit(self.call.author(), list(self._guards.values()), put, drop, durability)
 
     # --- logs
 
@@ -240,10 +247,3 @@ class Prefix(NamedTuple):
     """All keys that begin with `parts` and go on, for `commit(drop=…)`."""
 
     parts: Key
-
-
-def _distinct(guards: list[Guard]) -> Sequence[Guard]:
-    """The guards, each once."""
-    return (
-        guards if len(guards) < 2 else list({(guard.start, guard.stop): guard for guard in guards}.values())
-    )

@@ -22,9 +22,9 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
-from typing import NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from cloudlet.aws.models import Models
@@ -49,7 +49,7 @@ S3_CONTROL_PATH = "/v20180820/"  # S3 Control shares S3's signing name; the host
 KNOWN_MAX = 10_000  # remembered targets and actions
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """Where a request goes. `labels` are the decoded parts of a REST path."""
 
     service: str

@@ -57,6 +57,22 @@ class DiskBlobs:
             left_over.unlink()
         return cls(folder, clock, ids)
 
+    async def put(self, body: bytes, durability: Durability = Durability.RELAXED) -> BlobId:
+        if len(body) > BODY_BYTES_MAX:
+            writer = DiskBlobWriter(self)
+            try:
+                await writer.write(body)
+                return await writer.finish(durability)
+            finally:
+                await writer.abandon()  # which does nothing to one that is finished
+        try:
+            blob = self.packs.put(body)
+            if durability:
+                await self.packs.sync(blob)
+        except OSError as error:
+            raise _refusal(error) from error
+        return blob
+
     def create(self) -> DiskBlobWriter:
         return DiskBlobWriter(self)
 
@@ -166,9 +182,7 @@ class DiskBlobWriter:
             if self._file >= 0:
                 await self._finish_file(durability)
             else:
-                self._blob = self._store.packs.put(parts[0] if len(parts) == 1 else b"".join(parts))
-                if durability is Durability.SYNC:
-                    await self._store.packs.sync(self._blob)
+                self._blob = await self._store.put(b"".join(parts), durability)
         except OSError as error:
             raise _refusal(error) from error
         self._let_go()

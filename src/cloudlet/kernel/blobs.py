@@ -67,6 +67,9 @@ class BlobReader(Protocol):
 class Blobs(Protocol):
     """The port."""
 
+    async def put(self, body: bytes, durability: Durability = Durability.RELAXED) -> BlobId:
+        """Keep a body that is whole; readable and as durable as asked when it returns. NoSpace."""
+
     def create(self) -> BlobWriter:
         """Begin a body."""
 

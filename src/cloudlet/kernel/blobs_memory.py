@@ -25,6 +25,11 @@ class MemoryBlobs:
         self._ids = BlobIds(clock, ids)
         self._bodies: dict[BlobId, bytes] = {}
 
+    async def put(self, body: bytes, durability: Durability = Durability.RELAXED) -> BlobId:
+        blob = self._ids.fresh()
+        self._bodies[blob] = body
+        return blob
+
     def create(self) -> MemoryBlobWriter:
         return MemoryBlobWriter(self._bodies, self._ids.fresh())
 

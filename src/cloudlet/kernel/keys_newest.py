@@ -40,6 +40,7 @@ from cloudlet.kernel.ordered_keys import OrderedKeys
 
 mod_revision = attrgetter("mod_revision")
 ABSENT = Revision(0)
+MOD, EQUAL = Target.MOD, Compare.EQUAL
 
 
 class Step(msgspec.Struct, gc=False):
@@ -109,14 +110,19 @@ class Newest:
         """What the commit would do, or None if nothing; InvalidCommit, Conflict, NoSuchLease."""
         puts = commit.put
         check_limits(commit)
+        find = self.entries.get
         for guard in commit.expect:
-            if not self._holds(guard):
+            if guard.stop is None and guard.target is MOD and guard.compare is EQUAL:  # what every `get` adds
+                found = find(guard.start)
+                holds = guard.operand == (0 if found is None else found.mod_revision)
+            else:
+                holds = self._holds(guard)
+            if not holds:
                 # The guard may have been broken by a drop, which leaves no trace at the key: the head has it.
                 raise Conflict(self.head)
         if not puts and not commit.drop:
             return None
         revision = Revision(self.head + 1)
-        find = self.entries.get
         dropped = self._dropped(commit.drop) if commit.drop else []
         entries: list[Entry] = []
         previous: list[Entry | None] = []

@@ -62,6 +62,9 @@ class Front:
         return self._guard.refusal(head) or Buffer(BODY_BYTES_MAX)
 
     def respond(self, request: Request) -> Response | Coroutine[object, object, Response]:
+        signed = request.head.headers.get(b"authorization")
+        if signed is not None and signed.startswith(SIGNED):
+            return self._gateway.respond(request)
         own = self._own_answer(request.head)
         if own is None:
             return self._gateway.respond(request)
@@ -70,7 +73,7 @@ class Front:
     def _own_answer(self, head: Head) -> Answer | None:
         """Who answers instead of the gateway, None for what is AWS's."""
         signed = head.headers.get(b"authorization")
-        if signed is not None and signed[:4] == SIGNED:
+        if signed is not None and signed.startswith(SIGNED):
             return None
         own = self._own.get((head.method, head.path))
         if own is not None and signed is None:

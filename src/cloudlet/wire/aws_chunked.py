@@ -287,6 +287,23 @@ class PlainBody:
                 raise fault
 
 
+STREAMING = b"STREAMING-"
+
+
+def is_framed(head: Head) -> bool:
+    """Whether a body comes in this coding."""
+    return head.headers.get(b"x-amz-content-sha256", b"").startswith(STREAMING)
+
+
+def check_whole(head: Head, body: bytes) -> None:
+    """A Fault unless a body without framing is the one that was hashed, if it was."""
+    claimed = head.headers.get(b"x-amz-content-sha256", b"")
+    if len(claimed) == 64:
+        fault = body_mismatch(claimed, sha256(body).hexdigest().encode())
+        if fault is not None:
+            raise fault
+
+
 def body_of(head: Head, chain: Chain | None) -> ChunkDecoder | PlainBody:
     """What reads the body that a head announces: in chunks, hashed, or neither.
 

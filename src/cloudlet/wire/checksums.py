@@ -8,7 +8,6 @@ Absent  MD5, XXHASH and SHA-512 as flexible checksums
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import importlib
@@ -137,6 +136,17 @@ def checksum(algorithm: str) -> Checksum:
     return hashlib.new(algorithm.lower(), usedforsecurity=False)
 
 
+def digest_of(algorithm: str, data: bytes) -> bytes:
+    """The sum of a body that is whole."""
+    if algorithm == "MD5":
+        return hashlib.md5(data, usedforsecurity=False).digest()
+    if algorithm == "CRC32":
+        return isal_zlib.crc32(data).to_bytes(4, "big")
+    summed = checksum(algorithm)
+    summed.update(data)
+    return summed.digest()
+
+
 def algorithm_of(header: bytes) -> str | None:
     """The algorithm that a header or trailer named x-amz-checksum-… gives the sum of."""
     return ALGORITHM_OF_HEADER.get(header)
@@ -145,31 +155,24 @@ def algorithm_of(header: bytes) -> str | None:
 class Promise:
     """A sum that a client promises: given in a header now, or in a trailer later."""
 
-    __slots__ = ("_given", "_sum", "algorithm", "header")
+    __slots__ = ("_given", "algorithm", "header")
 
     def __init__(self, header: bytes, algorithm: str, given: bytes | None) -> None:
         self.header = header
         self.algorithm = algorithm
         self._given = None if given is None else self._decoded(given)
-        self._sum = checksum(algorithm)
 
-    def update(self, data: Piece) -> None:
-        """The next piece of the body."""
-        self._sum.update(data)
-
-    def verify(self, trailers: Fields) -> bytes:
-        """The sum of the whole body; BadDigest or InvalidRequest when it is not as promised."""
+    def compare(self, computed: bytes, trailers: Fields) -> None:
+        """BadDigest or InvalidRequest when the sum of the whole body is not as promised."""
         given = self._given
         if given is None:
             given = self._decoded(trailers.get(self.header, b""))
-        computed = self._sum.digest()
         if not compare_digest(given, computed):
             raise BadDigest(f"The {self.algorithm} you specified did not match the calculated checksum.")
-        return computed
 
     def _decoded(self, given: bytes) -> bytes:
         try:
-            decoded = base64.b64decode(given, validate=True)
+            decoded = binascii.a2b_base64(given, strict_mode=True)
         except binascii.Error:
             decoded = b""
         if len(decoded) != DIGEST_BYTES[self.algorithm]:
@@ -179,23 +182,26 @@ class Promise:
 
 def promise_of(headers: Fields) -> Promise | None:
     """The sum that a request promises for its body; InvalidRequest for more than one."""
-    promised: list[tuple[bytes, bytes | None]] = [
-        (name, headers[name]) for name in ALGORITHM_OF_HEADER if name in headers
-    ]
+    found: Promise | None = None
+    for header, algorithm in ALGORITHM_OF_HEADER.items():
+        if header in headers:
+            if found is not None:
+                raise _several()
+            found = Promise(header, algorithm, headers[header])
     trailers = headers.get(b"x-amz-trailer")
     if trailers is not None:
         for part in trailers.split(b","):
             name = part.strip().lower()
-            if algorithm_of(name) is None:
+            promised = algorithm_of(name)
+            if promised is None:
                 raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
-            promised.append((name, None))
-    if not promised:
-        return None
-    if len(promised) > 1:
-        raise InvalidRequest(
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        )
-    header, given = promised[0]
-    algorithm = algorithm_of(header)
-    assert algorithm is not None
-    return Promise(header, algorithm, given)
+            if found is not None:
+                raise _several()
+            found = Promise(name, promised, None)
+    return found
+
+
+def _several() -> Fault:
+    return InvalidRequest(
+        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+    )

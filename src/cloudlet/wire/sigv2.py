@@ -46,7 +46,7 @@ def verify(claim: Claim, head: Head, secret: str, now_ms: int, bucket: str) -> F
         return None
     return SignatureDoesNotMatch(
         MISMATCH_S3,
-        AWSAccessKeyId=claim.access_key,
+        AWSAccessKeyId=claim.signing.access_key,
         StringToSign=text_of(text),
         SignatureProvided=text_of(claim.signature),
         StringToSignBytes=text.hex(" "),

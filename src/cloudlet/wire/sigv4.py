@@ -86,24 +86,19 @@ class Signing(msgspec.Struct, frozen=True, gc=False):
     is_s3: bool
     signs_host: bool
     day: bytes  # `date` again
+    signed: frozenset[bytes]  # `names` again
 
 
 class Claim(msgspec.Struct, gc=False):
     """A credential as a request shows it; nothing in it is verified."""
 
     form: Literal["header", "presigned", "presigned-v2"]
-    algorithm: str
-    access_key: str
-    date: str  # of the credential's scope: YYYYMMDD
-    region: str
-    service: str
-    signed_headers: tuple[bytes, ...]
+    signing: Signing
     signature: bytes  # hexadecimal
     amz_date: bytes  # YYYYMMDDTHHMMSSZ
     expires_s: int | None  # after amz_date; of Version 2: since 1970
     session_token: str | None
     payload_hash: bytes | None  # x-amz-content-sha256 as sent, which may be a word such as UNSIGNED-PAYLOAD
-    signing: Signing
 
 
 # Reading
@@ -138,18 +133,12 @@ def _claim_of_header(head: Head, signing: Signing, signature: bytes, authorizati
     token = headers.get(b"x-amz-security-token")
     return Claim(
         "header",
-        "AWS4-HMAC-SHA256",
-        signing.access_key,
-        signing.date,
-        signing.region,
-        signing.service,
-        signing.names,
+        signing,
         signature,
         amz_date,
         None,
         None if token is None else token.decode("latin-1"),
         headers.get(b"x-amz-content-sha256"),
-        signing,
     )
 
 
@@ -255,6 +244,7 @@ def _signing(credential: bytes, signed_headers: bytes, *, presigned: bool = Fals
         is_s3,
         b"host" in names or b":authority" in names,
         date.encode("latin-1"),
+        frozenset(names),
     )
 
 
@@ -299,18 +289,12 @@ def _read_query(head: Head) -> Claim | None:
     payload_hash = found.get(b"X-Amz-Content-Sha256") or head.headers.get(b"x-amz-content-sha256")
     return Claim(
         "presigned",
-        "AWS4-HMAC-SHA256",
-        signing.access_key,
-        signing.date,
-        signing.region,
-        signing.service,
-        signing.names,
+        signing,
         found[b"X-Amz-Signature"],
         amz_date,
         _expires_s(found.get(b"X-Amz-Expires")),
         None if token is None else text_of(unquote_to_bytes(token)),
         payload_hash,
-        signing,
     )
 
 
@@ -327,22 +311,27 @@ def _claim_version_2(found: dict[bytes, bytes]) -> Claim:
     signature = unquote_to_bytes(found[b"Signature"])
     access_key = text_of(unquote_to_bytes(found[b"AWSAccessKeyId"]))
     signing = Signing(
-        access_key, "", VERSION_2_REGION, "s3", b"", (), _no_values, b"", is_s3=True, signs_host=True, day=b""
-    )
-    return Claim(
-        "presigned-v2",
-        "HMAC-SHA1",
         access_key,
         "",
         VERSION_2_REGION,
         "s3",
+        b"",
         (),
+        _no_values,
+        b"",
+        is_s3=True,
+        signs_host=True,
+        day=b"",
+        signed=frozenset(),
+    )
+    return Claim(
+        "presigned-v2",
+        signing,
         signature,
         b"",
         int(expires),
         None if token is None else text_of(unquote_to_bytes(token)),
         None,
-        signing,
     )
 
 

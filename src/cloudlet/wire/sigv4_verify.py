@@ -19,6 +19,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,7 +57,7 @@ EMPTY_SHA256 = sha256(b"").hexdigest().encode()
 
 SKEW_MS = 15 * 60 * 1000
 SIGNING_KEYS_MAX = 4096
-HEX_DIGITS = frozenset(b"0123456789abcdef")
+HEX_DIGITS = b"0123456789abcdef"
 
 RequestTimeTooSkewed = Fault(
     "RequestTimeTooSkewed",
@@ -73,6 +74,8 @@ MISMATCH_S3 = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your key and signing method."
 )
+is_amazons = re.compile(b"x-amz-").match
+
 PAYLOAD_CHOICES = (
     "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
@@ -156,7 +159,7 @@ class Verifier:
         query = head.query
         if query:
             query = _query_sorted(query)
-        canonical = b"%b\n%b\n%b\n%b\n%b" % (head.method.encode(), path, query, block, payload)
+        canonical = b"\n".join((head.method.encode(), path, query, block, payload))
         key = self.key(claim, secret)
         if not compare_digest(key.sign(string_to_sign(claim, canonical)), claim.signature):
             for spelling in _spellings(head, signing, block, payload):
@@ -171,12 +174,8 @@ class Verifier:
 
 def string_to_sign(claim: Claim, canonical: bytes) -> bytes:
     """What is keyed: the algorithm, the time, the scope, and the hash of the canonical request."""
-    return b"%b\n%b\n%b\n%b" % (
-        ALGORITHM,
-        claim.amz_date,
-        claim.signing.scope,
-        sha256(canonical).hexdigest().encode(),
-    )
+    digest = sha256(canonical).hexdigest().encode()
+    return b"\n".join((ALGORITHM, claim.amz_date, claim.signing.scope, digest))
 
 
 def body_mismatch(claimed: bytes, computed: bytes) -> Fault | None:
@@ -223,7 +222,7 @@ def _payload(claim: Claim, body: bytes | None) -> bytes | Fault:
         return NotImplementedYet(
             f"{text_of(claimed)} is not implemented; sign the chunks with STREAMING-AWS4-HMAC-SHA256-PAYLOAD."
         )
-    if len(claimed) != 64 or not HEX_DIGITS.issuperset(claimed):
+    if len(claimed) != 64 or claimed.translate(None, HEX_DIGITS):
         return InvalidArgument(
             PAYLOAD_CHOICES, ArgumentName="x-amz-content-sha256", ArgumentValue=text_of(claimed)
         )
@@ -293,7 +292,7 @@ def _spellings(head: Head, signing: Signing, block: bytes, payload: bytes) -> It
     for path in paths:
         for query in queries:
             if not first:  # the first of both was tried before
-                yield b"%b\n%b\n%b\n%b\n%b" % (method, path, query, block, payload)
+                yield b"\n".join((method, path, query, block, payload))
             first = False
 
 
@@ -353,11 +352,10 @@ def _wrong_day(claim: Claim) -> Fault:
     if not claim.signing.is_s3:
         return SignatureDoesNotMatch(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            f"'{claim.date}' != '{given[:8]}', from '{given}'."
+            f"'{claim.signing.date}' != '{given[:8]}', from '{given}'."
         )
-    reason = (
-        f'Invalid credential date "{claim.date}". This date is not the same as X-Amz-Date: "{given[:8]}".'
-    )
+    date = claim.signing.date
+    reason = f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{given[:8]}".'
     if claim.form == "presigned":
         return AuthorizationQueryParametersError(reason)
     return AuthorizationHeaderMalformed(f"The authorization header is malformed; {reason}")
@@ -369,11 +367,10 @@ def _refuse_headers(claim: Claim, head: Head) -> Fault | None:
         return SignatureDoesNotMatch(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
-    unsigned = [
-        name
-        for name in head.headers
-        if name not in signing.names and (name == b"host" or name.startswith(b"x-amz-"))
-    ]
+    others = head.headers.keys() - signing.signed
+    if b"host" not in others and not any(map(is_amazons, others)):
+        return None
+    unsigned = [name for name in head.headers if name in others and (name == b"host" or is_amazons(name))]
     if not unsigned:
         return None
     return AccessDenied(
@@ -387,7 +384,7 @@ def _mismatch(claim: Claim, canonical: bytes) -> Fault:
     if claim.signing.is_s3:
         return SignatureDoesNotMatch(
             MISMATCH_S3,
-            AWSAccessKeyId=claim.access_key,
+            AWSAccessKeyId=claim.signing.access_key,
             StringToSign=text_of(text),
             SignatureProvided=text_of(claim.signature),
             StringToSignBytes=text.hex(" "),

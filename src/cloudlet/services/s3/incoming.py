@@ -14,7 +14,7 @@ import hashlib
 
 from cloudlet.services.s3.faults import BadDigest, InvalidDigest, InvalidRequest, invalid_argument, s3
 from cloudlet.wire.aws.rest import arguments
-from cloudlet.wire.checksums import promise_of
+from cloudlet.wire.checksums import digest_of, promise_of
 from cloudlet.wire.http1 import Head
 
 MD5_BYTES = 16
@@ -66,8 +66,7 @@ def check_body(operation: str, head: Head, body: bytes) -> None:
     if given is not None and md5_of(given) != hashlib.md5(body, usedforsecurity=False).digest():
         raise BadDigest
     if promise is not None:
-        promise.update(body)
-        promise.verify({})
+        promise.compare(digest_of(promise.algorithm, body), {})
     elif given is None and operation in SUMMED:
         raise InvalidRequest(MISSING)
 

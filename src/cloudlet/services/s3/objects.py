@@ -8,7 +8,7 @@ Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones;
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from cloudlet.aws.bodies import Intake, Slice, Slices
@@ -42,7 +42,7 @@ from cloudlet.services.s3.reading import (
     parts_of,
     span_asked,
 )
-from cloudlet.services.s3.state import ENABLED, STANDARD, Object, Piece
+from cloudlet.services.s3.state import ENABLED, NULL, STANDARD, Object, Piece
 from cloudlet.services.s3.versions import newest_of, placed, present, read_version
 
 if TYPE_CHECKING:
@@ -102,13 +102,13 @@ def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> shapes.Pu
     algorithm = body.promised or (DEFAULT_CHECKSUM if DEFAULT_CHECKSUM in body.digests else "")
     new = Object(
         ordinal=1,
-        version_id="",
+        version_id=NULL,
         modified_ms=rq.now_ms,
         size_bytes=body.size_bytes,
         etag=md5.hex(),
         pieces=() if body.blob is None else (Piece(body.blob, body.size_bytes),),
         checksum_algorithm=algorithm,
-        checksum=base64.b64encode(body.digests[algorithm]).decode() if algorithm else "",
+        checksum=b2a_base64(body.digests[algorithm], newline=False).decode() if algorithm else "",
         checksum_type=FULL_OBJECT if algorithm else "",
         content=content_of(p),
         metadata=metadata_of(p),

@@ -126,8 +126,10 @@ def placed(
     rq: Request, bucket: Bucket, key: str, new: Object, newest: Object | None
 ) -> tuple[Object, Change]:
     """A new object or marker in front of `newest`: its record with ordinal and version id, and the change."""
-    change = Change()
     name = bucket.name
+    if not bucket.versioning and (new.ordinal, new.version_id, new.null_ordinal) == (1, NULL, 0):
+        return new, Change({object_key(name, key): new})  # every object is the null version, the only one
+    change = Change()
     ordinal, version_id, null_ordinal = 1, NULL, 0
     is_replaced = newest is not None  # whether the new one takes the place of the newest
     if newest is not None:

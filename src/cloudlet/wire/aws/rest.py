@@ -58,7 +58,8 @@ class RequestBindings:
             if m.location == "header":
                 bound = self._headers.setdefault(m.wire_name.lower().encode(), [])
                 bound.append((m.name, _header_reader(m)))
-        self._prefixes = [(m.wire_name.lower().encode(), m.name) for m in members if m.location == "headers"]
+        self._maps = [(m.wire_name.lower().encode(), m.name) for m in members if m.location == "headers"]
+        self._prefixes = tuple(prefix for prefix, _ in self._maps)
 
     def read(self, head: Head, labels: Mapping[str, str], found: Found) -> None:
         for wire_name, name, read in self._labels:
@@ -66,17 +67,21 @@ class RequestBindings:
                 found[name] = read(labels[wire_name])
         if self._query and head.query:
             self._read_query(arguments(head.query), found)
+        bindings, prefixes = self._headers, self._prefixes
         for key, raw in head.headers.items():
-            for name, read_header in self._headers.get(key, ()):
-                found[name] = read_header(text_of(raw))
-        for prefix, name in self._prefixes:
-            several = {
-                key[len(prefix) :].decode("latin-1"): text_of(value)
-                for key, value in head.headers.items()
-                if key.startswith(prefix) and len(key) > len(prefix)
-            }
-            if several:
-                found[name] = several
+            bound = bindings.get(key)
+            if bound is not None:
+                text = text_of(raw)
+                for name, read_header in bound:
+                    found[name] = read_header(text)
+            if prefixes and key.startswith(prefixes):
+                self._read_prefixed(key, raw, found)
+
+    def _read_prefixed(self, key: bytes, raw: bytes, found: Found) -> None:
+        """Add a header to the members that take all headers of a prefix."""
+        for prefix, name in self._maps:
+            if key.startswith(prefix) and len(key) > len(prefix):
+                found.setdefault(name, {})[key[len(prefix) :].decode("latin-1")] = text_of(raw)
 
     def _read_query(self, given: dict[str, list[str]], found: Found) -> None:
         for member in self._query:
