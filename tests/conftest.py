@@ -15,6 +15,11 @@ def pytest_addoption(parser):
         "--kills", type=int, default=KILLS_DEFAULT, help="how often a kill loop kills its process"
     )
     parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write the traces of golden scripts anew, to be read in the diff",
+    )
+    parser.addoption(
         "--ledger",
         choices=("check", "write"),
         help="after a whole run, hold docs/ledger.json against it or write it",
