@@ -1,0 +1,311 @@
+"""Runs one partition of __consumer_offsets: loads its state, writes what is decided, wakes what is due.
+
+State   the partition's log; in memory its state (shard.py), and the deadlines of its groups
+Source  Apache Kafka 4.3, the coordinator runtime
+Absent  none
+
+Theory of operation
+    Decisions on a partition stand in line. One at a time decides on the state, has its records appended, and
+    replays them; nobody else sees the state in between. The state is always that of the log up to `applied`:
+    what others append there, which is the markers of transactions, is read and replayed before the next
+    decision.
+
+    A partition is loaded in slices, a loop turn each. Whoever asks meanwhile is told to come again, after a
+    short wait in which most loads are done.
+
+    Deadlines are a heap of (when, group) that is not tidied when a heartbeat moves one: the entry comes due,
+    the group is asked anew, and put back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from math import inf
+from typing import TypeVar
+
+from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.groups.classic import ClassicGroup
+from cloudlet.kafka.groups.classic_values import Answer
+from cloudlet.kafka.groups.consumer_values import Topics
+from cloudlet.kafka.groups.records import ClassicEntry, ConsumerEntry, Entry, OffsetEntry, decode_entry, encode_entry
+from cloudlet.kafka.groups.shard import Group, Settings, Shard
+from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.record_reader import read_records
+from cloudlet.kernel.batches import header
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import ProtocolError, StoreError
+from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.wire.kafka.records import CONTROL, NO_PRODUCER, TRANSACTIONAL, Producer, Record, decode
+
+log = logging.getLogger(__name__)
+
+SLICE_BYTES = 256 << 10  # about 5 ms of replay
+LOAD_WAIT_SECONDS = 0.1  # what a request waits for a load before it is sent away
+ENTRIES_MAX = 1000  # of one append: a batch has to stay below the topic's max.message.bytes
+RETRY_MS = 100.0  # after a write that failed, before what is due is tried again
+COMMIT_MARKER = 1
+
+T = TypeVar("T")
+
+# What a client is told where its group could not be written, for what the log said.
+_REFUSALS = {
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_ENOUGH_REPLICAS: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.REQUEST_TIMED_OUT: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER: ErrorCode.NOT_COORDINATOR,
+    ErrorCode.KAFKA_STORAGE_ERROR: ErrorCode.NOT_COORDINATOR,
+    ErrorCode.MESSAGE_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
+    ErrorCode.RECORD_LIST_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
+}
+
+
+class Runner:
+    """One partition at work."""
+
+    def __init__(self, partition: Partition, settings: Settings, topics: Topics, clock: Clock) -> None:
+        self.partition = partition
+        self.shard = Shard(settings, clock)
+        self.topics = topics
+        self.clock = clock
+        self.applied = partition.start_offset
+        self._is_loading = True
+        self._lock = asyncio.Lock()
+        self._due: list[tuple[float, str]] = []
+        self._scheduled: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = inf
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._load = self._spawn(self._load_all())
+
+    async def close(self) -> None:
+        """Stop, and tell who waits to look for another coordinator."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for group in self.shard.groups.values():
+            if isinstance(group, ClassicGroup):
+                group.bury()
+                self._answer(group)
+
+    # -- loading
+
+    async def ready(self) -> Shard:
+        """The state, once loaded; COORDINATOR_LOAD_IN_PROGRESS if that takes longer."""
+        if not self._load.done():
+            await asyncio.wait([self._load], timeout=LOAD_WAIT_SECONDS)
+            if not self._load.done():
+                raise KafkaFault(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "The coordinator is loading.")
+        if self._load.cancelled() or self._load.exception() is not None:
+            raise KafkaFault(ErrorCode.NOT_COORDINATOR)
+        if self.applied < self.partition.stop_offset and not self._lock.locked():
+            self._catch_up()
+        return self.shard
+
+    async def _load_all(self) -> None:
+        while self._replay_slice():
+            await asyncio.sleep(0)
+        self._is_loading = False
+        self.shard.loaded()
+        for group_id in self.shard.groups:
+            self.schedule(group_id)
+
+    def _catch_up(self) -> None:
+        while self._replay_slice():
+            pass
+
+    def _replay_slice(self) -> bool:
+        """Replay some of the log; False at its end."""
+        if self.applied >= self.partition.stop_offset:
+            return False
+        start = max(self.applied, self.partition.start_offset)
+        batches = self.partition.read(start, bytes_max=SLICE_BYTES, isolation=Isolation.LOG_END).records
+        position = 0
+        while position < len(batches):
+            found = header(batches, position)
+            batch = batches[position : position + found.size_bytes]
+            try:
+                if found.attributes & CONTROL:
+                    self._replay_marker(batch, found.producer_id)
+                else:
+                    is_pending = bool(found.attributes & TRANSACTIONAL)
+                    self._replay_batch(batch, found.producer_id if is_pending else -1)
+            except ProtocolError:
+                log.warning("%s: unreadable records at %d", self.partition.name, found.base_offset, exc_info=True)
+            self.applied = found.next_offset
+            position += found.size_bytes
+        return bool(batches)
+
+    def _replay_batch(self, batch: bytes, producer_id: int) -> None:
+        for offset, _, key, value in decode(batch):
+            entry = decode_entry(key or b"", value, offset)
+            if entry is not None:
+                self.shard.replay(entry, producer_id, is_loading=self._is_loading)
+
+    def _replay_marker(self, batch: bytes, producer_id: int) -> None:
+        for record in read_records(batch):
+            kind = int.from_bytes((record.key or b"")[2:4], "big")
+            self.shard.offsets.replay_marker(producer_id, is_commit=kind == COMMIT_MARKER)
+
+    # -- decisions
+
+    async def change(
+        self, decide: Callable[[Shard], tuple[T, Sequence[Entry]]], producer: Producer = NO_PRODUCER
+    ) -> T:
+        """Decide on the state, write what comes of it, and answer. With a producer the entries are part of
+        its transaction."""
+        async with self._lock:
+            shard = await self.ready()
+            answer, entries = decide(shard)
+            if entries:
+                await self._append(entries, producer)
+                for group_id in dict.fromkeys(entry.group for entry in entries):
+                    if group_id in shard.groups:
+                        self.schedule(group_id)
+            return answer
+
+    async def act(self, group_id: str, act: Callable[[ClassicGroup], T]) -> T:
+        """Let something happen to a classic group, which is there, and have its effects done."""
+        async with self._lock:
+            shard = await self.ready()
+            group = shard.groups.get(group_id)
+            if not isinstance(group, ClassicGroup):
+                raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID)
+            answer = act(group)
+            if group.effects:
+                await self._settle(group)
+                self.schedule(group_id)
+            elif group_id not in self._scheduled:
+                self.schedule(group_id)
+            return answer
+
+    async def _settle(self, group: ClassicGroup) -> None:
+        """Do what a group has asked for, in order."""
+        while effects := group.take():
+            for effect in effects:
+                if isinstance(effect, Answer):
+                    _resolve(effect)
+                    continue
+                error = ErrorCode.NONE
+                try:
+                    await self._append([ClassicEntry(group.id, effect.image)])
+                except KafkaFault as fault:
+                    error = fault.code
+                if effect.then is not None:
+                    effect.then(error, self.clock.monotonic_ms())
+
+    def _answer(self, group: ClassicGroup) -> None:
+        for effect in group.take():
+            if isinstance(effect, Answer):
+                _resolve(effect)
+
+    async def _append(self, entries: Sequence[Entry], producer: Producer = NO_PRODUCER) -> None:
+        """Write entries and replay them; KafkaFault where they cannot be written, and then none is there."""
+        attributes = TRANSACTIONAL if producer.id >= 0 else 0
+        for start in range(0, len(entries), ENTRIES_MAX):
+            some = entries[start : start + ENTRIES_MAX]
+            records = []
+            for entry in some:
+                key, value = encode_entry(entry)
+                records.append(Record(value, key))
+            try:
+                appended = await self.partition.append_records(
+                    records, producer=producer, attributes=attributes
+                )
+            except KafkaFault as fault:
+                raise KafkaFault(_REFUSALS.get(fault.code, fault.code), fault.message) from None
+            except StoreError as error:
+                log.warning("%s: %s", self.partition.name, error)
+                raise KafkaFault(ErrorCode.COORDINATOR_NOT_AVAILABLE, "The log cannot be written.") from None
+            if appended.base_offset != self.applied:
+                self._catch_up()  # a marker came in between
+                continue
+            for place, entry in enumerate(some):
+                self.shard.replay(_placed(entry, appended.base_offset + place), producer.id)
+            self.applied = appended.stop_offset
+
+    # -- deadlines
+
+    def schedule(self, group_id: str) -> None:
+        """See to it that a group is looked at when something of it is due."""
+        group = self.shard.groups.get(group_id)
+        if group is not None:
+            self._schedule_at(group_id, group.deadline_ms())
+
+    def _schedule_at(self, group_id: str, due_ms: float) -> None:
+        if due_ms < self._scheduled.get(group_id, inf):
+            self._scheduled[group_id] = due_ms
+            heappush(self._due, (due_ms, group_id))
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._due and self._due[0][0] < self._timer_ms:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_ms = self._due[0][0]
+            delay_ms = max(self._timer_ms - self.clock.monotonic_ms(), 0.0)
+            self._timer = asyncio.get_running_loop().call_later(delay_ms / 1000.0, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._timer_ms = None, inf
+        self._spawn(self._expire())
+
+    async def _expire(self) -> None:
+        async with self._lock:
+            now_ms = self.clock.monotonic_ms()
+            while self._due and self._due[0][0] <= now_ms:
+                due_ms, group_id = heappop(self._due)
+                if self._scheduled.get(group_id) != due_ms:
+                    continue
+                del self._scheduled[group_id]
+                group = self.shard.groups.get(group_id)
+                if group is None:
+                    continue
+                try:
+                    await self._tick(group, now_ms)
+                except KafkaFault as fault:
+                    log.warning("group %s: %s", group_id, fault)
+                    self._schedule_at(group_id, now_ms + RETRY_MS)
+                self.schedule(group_id)
+        self._arm()
+
+    async def _tick(self, group: Group, now_ms: float) -> None:
+        if isinstance(group, ClassicGroup):
+            group.tick(now_ms)
+            await self._settle(group)
+            return
+        gone = group.expired(now_ms)
+        if gone:
+            facts = group.fence(gone, self.topics, self.clock.cloud_ms())
+            await self._append([ConsumerEntry(group.id, fact) for fact in facts])
+
+    async def expire_offsets(self, retention_ms: int) -> None:
+        """Forget what has expired by cloud time."""
+        async with self._lock:
+            shard = await self.ready()
+            for entries in shard.expired(retention_ms):
+                await self._append(entries)
+
+    def _spawn(self, work: object) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _resolve(answer: Answer) -> None:
+    waiter = answer.waiter
+    assert isinstance(waiter, asyncio.Future)
+    if not waiter.done():
+        waiter.set_result(answer.value)
+
+
+def _placed(entry: Entry, record_offset: int) -> Entry:
+    """The entry as it is read back: an offset knows its record."""
+    if isinstance(entry, OffsetEntry) and entry.committed is not None:
+        return entry._replace(committed=entry.committed._replace(record_offset=record_offset))
+    return entry
