@@ -42,7 +42,29 @@ AMENDMENTS = [
         "    AuthorizedOperations",
         "      MemberType int8 1+ = -1\n    AuthorizedOperations",
     ),
+    (
+        "ConsumerGroupMetadataValue",
+        "  Epoch int32 0+",
+        "  Epoch int32 0+\n  MetadataHash int64 0+ tag 0 0+",
+    ),
+    (
+        "OffsetCommitValue",
+        "  expireTimestamp int64 1 = -1",
+        "  expireTimestamp int64 1 = -1\n  topicId uuid 4+ tag 0 4+",
+    ),
 ]
+
+# What it has added to them.
+ADDITIONS = """
+data ConsumerGroupRegularExpressionKey 16 flexible none
+  GroupId string 16
+  RegularExpression string 16
+
+data ConsumerGroupRegularExpressionValue 0 flexible 0+
+  Topics []string 0+
+  Version int64 0+
+  Timestamp int64 0+
+"""
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
@@ -101,6 +123,8 @@ def main(folders):
     TARGET.mkdir(exist_ok=True)
     for group, names in groups.items():
         text = "\n\n".join(amended(name, "\n".join(lines_of(name, found[name]))) for name in names)
+        if group == "records":
+            text += "\n" + ADDITIONS.rstrip()
         (TARGET / f"{group}.txt").write_text(text + "\n", encoding="utf-8")
 
 

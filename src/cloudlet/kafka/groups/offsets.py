@@ -111,7 +111,9 @@ class Offsets:
     def of_topic(self, topic: str) -> list[tuple[str, int]]:
         """The (group, partition) that have something in a topic."""
         groups = dict.fromkeys([*self._committed, *self._open])
-        return [(group, partition) for group in groups for name, partition in self.each(group) if name == topic]
+        return [
+            (group, partition) for group in groups for name, partition in self.each(group) if name == topic
+        ]
 
 
 def _each(topics: ByPartition) -> Iterator[tuple[str, int, Committed]]:

@@ -13,23 +13,31 @@ client's, or 4 with a topic id.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from struct import Struct
 from typing import Any, NamedTuple
 
 from cloudlet.kafka.groups.assignors import Assignment
 from cloudlet.kafka.groups.classic_values import GroupImage
 from cloudlet.kafka.groups.consumer_values import (
-    ConsumerMember, Current, CurrentFact, Fact, GroupFact, Matched, MemberFact, MemberState, RegexFact,
-    TargetEpochFact, TargetFact,
+    ConsumerMember,
+    Current,
+    CurrentFact,
+    Fact,
+    GroupFact,
+    Matched,
+    MemberFact,
+    MemberState,
+    RegexFact,
+    TargetEpochFact,
+    TargetFact,
 )  # fmt: skip
 from cloudlet.kafka.groups.offsets import Committed
 from cloudlet.kafka.groups.roster import MemberImage
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.kafka import messages
-from cloudlet.wire.kafka.codec import decode, encode
+from cloudlet.wire.kafka.codec import decode, decode_versioned, encode_versioned, version_of
 
-_VERSION = Struct(">h")
 NO_TOPIC_ID = bytes(16)
+VERSION_BYTES = 2
 
 
 class OffsetEntry(NamedTuple):
@@ -62,15 +70,11 @@ def encode_entry(entry: Entry) -> tuple[bytes, bytes | None]:
     """(key, value) of its record; a value of None is a tombstone."""
     if isinstance(entry, OffsetEntry):
         key = messages.OffsetCommitKey(group=entry.group, topic=entry.topic, partition=entry.partition)
-        return _versioned(key, 1), None if entry.committed is None else _offset(entry.committed)
+        return encode_versioned(key, 1), None if entry.committed is None else _offset(entry.committed)
     if isinstance(entry, ClassicEntry):
-        value = None if entry.image is None else _versioned(_group(entry.image), 3)
-        return _versioned(messages.GroupMetadataKey(group=entry.group), 2), value
+        value = None if entry.image is None else encode_versioned(_group(entry.image), 3)
+        return encode_versioned(messages.GroupMetadataKey(group=entry.group), 2), value
     return _consumer(entry.group, entry.fact)
-
-
-def _versioned(message: Any, version: int) -> bytes:
-    return _VERSION.pack(version) + encode(message, version)
 
 
 def _offset(committed: Committed) -> bytes:
@@ -82,11 +86,11 @@ def _offset(committed: Committed) -> bytes:
         expireTimestamp=committed.expire_ms,
     )
     if committed.expire_ms != -1:
-        return _versioned(value, 1)  # the only version that carries it
+        return encode_versioned(value, 1)  # the only version that carries it
     if committed.topic_id != NO_TOPIC_ID:
         value.topicId = committed.topic_id
-        return _versioned(value, 4)
-    return _versioned(value, 3)
+        return encode_versioned(value, 4)
+    return encode_versioned(value, 3)
 
 
 def _group(image: GroupImage) -> messages.GroupMetadataValue:
@@ -127,26 +131,29 @@ def _consumer(group: str, fact: Fact) -> tuple[bytes, bytes | None]:
         if fact.epoch is not None:
             value = messages.ConsumerGroupTargetAssignmentMetadataValue(AssignmentEpoch=fact.epoch)
     elif isinstance(fact, TargetFact):
-        version, key = 7, messages.ConsumerGroupTargetAssignmentMemberKey(
-            GroupId=group, MemberId=fact.member_id
+        version, key = (
+            7,
+            messages.ConsumerGroupTargetAssignmentMemberKey(GroupId=group, MemberId=fact.member_id),
         )
         if fact.target is not None:
             shape = messages.ConsumerGroupTargetAssignmentMemberValue
             value = shape(TopicPartitions=_partitions(shape.TopicPartition, fact.target))
     elif isinstance(fact, CurrentFact):
-        version, key = 8, messages.ConsumerGroupCurrentMemberAssignmentKey(
-            GroupId=group, MemberId=fact.member_id
+        version, key = (
+            8,
+            messages.ConsumerGroupCurrentMemberAssignmentKey(GroupId=group, MemberId=fact.member_id),
         )
         value = None if fact.current is None else _current(fact.current)
     else:
-        version, key = 16, messages.ConsumerGroupRegularExpressionKey(
-            GroupId=group, RegularExpression=fact.regex
+        version, key = (
+            16,
+            messages.ConsumerGroupRegularExpressionKey(GroupId=group, RegularExpression=fact.regex),
         )
         if fact.matched is not None:
             value = messages.ConsumerGroupRegularExpressionValue(
                 Topics=list(fact.matched.topics), Version=0, Timestamp=fact.matched.resolved_ms
             )
-    return _versioned(key, version), None if value is None else _versioned(value, 0)
+    return encode_versioned(key, version), None if value is None else encode_versioned(value, 0)
 
 
 def _member(member: ConsumerMember) -> messages.ConsumerGroupMemberMetadataValue:
@@ -174,45 +181,29 @@ def _current(current: Current) -> messages.ConsumerGroupCurrentMemberAssignmentV
 
 
 def _partitions(shape: Callable[..., Any], assignment: Assignment) -> list[Any]:
-    return [
-        shape(TopicId=topic, Partitions=sorted(partitions)) for topic, partitions in assignment.items()
-    ]
+    return [shape(TopicId=topic, Partitions=sorted(partitions)) for topic, partitions in assignment.items()]
 
 
 def decode_entry(key: bytes, value: bytes | None, record_offset: int = -1) -> Entry | None:
     """What a record states; None for one of a type that is not read. ProtocolError for one that is broken."""
-    version = _version_of(key)
+    version = version_of(key)
     if version in (0, 1):
-        found = _read(messages.OffsetCommitKey, key)
+        found = decode_versioned(messages.OffsetCommitKey, key)
         committed = None if value is None else _committed(value, record_offset)
         return OffsetEntry(found.group, found.topic, found.partition, committed)
     if version == 2:
-        group = _read(messages.GroupMetadataKey, key).group
+        group = decode_versioned(messages.GroupMetadataKey, key).group
         return ClassicEntry(group, None if value is None else _image(value))
     reader = _READERS.get(version)
     if reader is None:
         return None
     shape, read = reader
-    found = _read(shape, key)
+    found = decode_versioned(shape, key)
     return ConsumerEntry(found.GroupId, read(found, value))
 
 
-def _version_of(data: bytes) -> int:
-    if len(data) < _VERSION.size:
-        raise ProtocolError("a record of __consumer_offsets without a version")
-    version: int = _VERSION.unpack_from(data)[0]
-    return version
-
-
-def _read(shape: Any, data: bytes) -> Any:
-    value, stop = decode(shape, _version_of(data), data, _VERSION.size)
-    if stop != len(data):
-        raise ProtocolError(f"{len(data) - stop} bytes after a {shape.__name__}")
-    return value
-
-
 def _committed(data: bytes, record_offset: int) -> Committed:
-    value = _read(messages.OffsetCommitValue, data)
+    value = decode_versioned(messages.OffsetCommitValue, data)
     return Committed(
         value.offset,
         value.leaderEpoch,
@@ -225,7 +216,7 @@ def _committed(data: bytes, record_offset: int) -> Committed:
 
 
 def _image(data: bytes) -> GroupImage:
-    value = _read(messages.GroupMetadataValue, data)
+    value = decode_versioned(messages.GroupMetadataValue, data)
     return GroupImage(
         value.protocolType or None,
         value.generation,
@@ -251,14 +242,14 @@ def _image(data: bytes) -> GroupImage:
 def _read_group(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return GroupFact(None)
-    value = _read(messages.ConsumerGroupMetadataValue, data)
+    value = decode_versioned(messages.ConsumerGroupMetadataValue, data)
     return GroupFact(value.Epoch, value.MetadataHash)
 
 
 def _read_member(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return MemberFact(key.MemberId, None)
-    value = _read(messages.ConsumerGroupMemberMetadataValue, data)
+    value = decode_versioned(messages.ConsumerGroupMemberMetadataValue, data)
     member = ConsumerMember(
         key.MemberId,
         value.InstanceId,
@@ -276,20 +267,22 @@ def _read_member(key: Any, data: bytes | None) -> Fact:
 def _read_target_epoch(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return TargetEpochFact(None)
-    return TargetEpochFact(_read(messages.ConsumerGroupTargetAssignmentMetadataValue, data).AssignmentEpoch)
+    return TargetEpochFact(
+        decode_versioned(messages.ConsumerGroupTargetAssignmentMetadataValue, data).AssignmentEpoch
+    )
 
 
 def _read_target(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return TargetFact(key.MemberId, None)
-    value = _read(messages.ConsumerGroupTargetAssignmentMemberValue, data)
+    value = decode_versioned(messages.ConsumerGroupTargetAssignmentMemberValue, data)
     return TargetFact(key.MemberId, assignment_of(value.TopicPartitions))
 
 
 def _read_current(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return CurrentFact(key.MemberId, None)
-    value = _read(messages.ConsumerGroupCurrentMemberAssignmentValue, data)
+    value = decode_versioned(messages.ConsumerGroupCurrentMemberAssignmentValue, data)
     known = value.State in MemberState.__members__.values()
     current = Current(
         value.MemberEpoch,
@@ -304,7 +297,7 @@ def _read_current(key: Any, data: bytes | None) -> Fact:
 def _read_regex(key: Any, data: bytes | None) -> Fact:
     if data is None:
         return RegexFact(key.RegularExpression, None)
-    value = _read(messages.ConsumerGroupRegularExpressionValue, data)
+    value = decode_versioned(messages.ConsumerGroupRegularExpressionValue, data)
     return RegexFact(key.RegularExpression, Matched(tuple(value.Topics), value.Timestamp))
 
 
@@ -329,9 +322,9 @@ def subscribed_topics(metadata: Sequence[bytes]) -> frozenset[str] | None:
     names: set[str] = set()
     for each in metadata:
         try:
-            if _version_of(each) < 0:
+            if version_of(each) < 0:
                 return None
-            value, _ = decode(messages.ConsumerProtocolSubscription, 0, each, _VERSION.size)
+            value, _ = decode(messages.ConsumerProtocolSubscription, 0, each, VERSION_BYTES)
         except ProtocolError:
             return None
         names.update(value.Topics)

@@ -30,7 +30,14 @@ from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import Answer
 from cloudlet.kafka.groups.consumer_values import Topics
-from cloudlet.kafka.groups.records import ClassicEntry, ConsumerEntry, Entry, OffsetEntry, decode_entry, encode_entry
+from cloudlet.kafka.groups.records import (
+    ClassicEntry,
+    ConsumerEntry,
+    Entry,
+    OffsetEntry,
+    decode_entry,
+    encode_entry,
+)
 from cloudlet.kafka.groups.shard import Group, Settings, Shard
 from cloudlet.kafka.partition import Isolation, Partition
 from cloudlet.kafka.record_reader import read_records
@@ -102,7 +109,7 @@ class Runner:
                 raise KafkaFault(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "The coordinator is loading.")
         if self._load.cancelled() or self._load.exception() is not None:
             raise KafkaFault(ErrorCode.NOT_COORDINATOR)
-        if self.applied < self.partition.stop_offset and not self._lock.locked():
+        if not self._lock.locked():
             self._catch_up()
         return self.shard
 
@@ -113,6 +120,12 @@ class Runner:
         self.shard.loaded()
         for group_id in self.shard.groups:
             self.schedule(group_id)
+
+    async def _current(self) -> Shard:
+        """The state of the log's end, for whoever has the lock."""
+        shard = await self.ready()
+        self._catch_up()
+        return shard
 
     def _catch_up(self) -> None:
         while self._replay_slice():
@@ -135,7 +148,9 @@ class Runner:
                     is_pending = bool(found.attributes & TRANSACTIONAL)
                     self._replay_batch(batch, found.producer_id if is_pending else -1)
             except ProtocolError:
-                log.warning("%s: unreadable records at %d", self.partition.name, found.base_offset, exc_info=True)
+                log.warning(
+                    "%s: unreadable records at %d", self.partition.name, found.base_offset, exc_info=True
+                )
             self.applied = found.next_offset
             position += found.size_bytes
         return bool(batches)
@@ -159,7 +174,7 @@ class Runner:
         """Decide on the state, write what comes of it, and answer. With a producer the entries are part of
         its transaction."""
         async with self._lock:
-            shard = await self.ready()
+            shard = await self._current()
             answer, entries = decide(shard)
             if entries:
                 await self._append(entries, producer)
@@ -171,7 +186,7 @@ class Runner:
     async def act(self, group_id: str, act: Callable[[ClassicGroup], T]) -> T:
         """Let something happen to a classic group, which is there, and have its effects done."""
         async with self._lock:
-            shard = await self.ready()
+            shard = await self._current()
             group = shard.groups.get(group_id)
             if not isinstance(group, ClassicGroup):
                 raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID)
@@ -286,7 +301,7 @@ class Runner:
     async def expire_offsets(self, retention_ms: int) -> None:
         """Forget what has expired by cloud time."""
         async with self._lock:
-            shard = await self.ready()
+            shard = await self._current()
             for entries in shard.expired(retention_ms):
                 await self._append(entries)
 

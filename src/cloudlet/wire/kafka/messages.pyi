@@ -3668,10 +3668,12 @@ class ConsumerGroupMetadataKey(Message):
 
 class ConsumerGroupMetadataValue(Message):
     Epoch: int
+    MetadataHash: int
     def __init__(
         self,
         *,
         Epoch: int = ...,
+        MetadataHash: int = ...,
     ) -> None: ...
 
 class ConsumerGroupPartitionMetadataKey(Message):
@@ -3887,6 +3889,7 @@ class OffsetCommitValue(Message):
     metadata: str
     commitTimestamp: int
     expireTimestamp: int
+    topicId: bytes
     def __init__(
         self,
         *,
@@ -3895,6 +3898,7 @@ class OffsetCommitValue(Message):
         metadata: str = ...,
         commitTimestamp: int = ...,
         expireTimestamp: int = ...,
+        topicId: bytes = ...,
     ) -> None: ...
 
 class TransactionLogKey(Message):
@@ -3938,4 +3942,26 @@ class TransactionLogValue(Message):
         TransactionLastUpdateTimestampMs: int = ...,
         TransactionStartTimestampMs: int = ...,
         ClientTransactionVersion: int = ...,
+    ) -> None: ...
+
+class ConsumerGroupRegularExpressionKey(Message):
+    GroupId: str
+    RegularExpression: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        RegularExpression: str = ...,
+    ) -> None: ...
+
+class ConsumerGroupRegularExpressionValue(Message):
+    Topics: list[str]
+    Version: int
+    Timestamp: int
+    def __init__(
+        self,
+        *,
+        Topics: list[str] = ...,
+        Version: int = ...,
+        Timestamp: int = ...,
     ) -> None: ...
