@@ -1,6 +1,7 @@
 """The records of __consumer_offsets: to bytes as Kafka writes them, and back."""
 
 import pytest
+
 from cloudlet.kafka.groups.classic_values import GroupImage
 from cloudlet.kafka.groups.consumer_values import (
     ConsumerMember,
