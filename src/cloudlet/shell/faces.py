@@ -63,4 +63,12 @@ Maker = Callable[[Ground], Face]
 
 def makers() -> Mapping[str, Maker]:
     """How each face beside AWS's is made; a face's modules are imported when it is."""
-    return {}
+    return {"zookeeper": _zookeeper}
+
+
+def _zookeeper(ground: Ground) -> Face:
+    from cloudlet.shell.zookeeper_face import ZooKeeperFace
+
+    return ZooKeeperFace(
+        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names, metrics=ground.metrics
+    )

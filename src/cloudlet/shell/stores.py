@@ -19,7 +19,7 @@ from cloudlet.engines.disk_logs import FLUSH_INTERVAL_MS, DiskLogs
 from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
-from cloudlet.kernel.keys import Keys
+from cloudlet.kernel.keys import LocalKeys
 from cloudlet.kernel.logs import Logs
 
 UNSYNCED_S = 3_600.0
@@ -28,7 +28,7 @@ UNSYNCED_S = 3_600.0
 class Stores:
     """The open stores of one cloud."""
 
-    def __init__(self, keys: Keys, logs: Logs, blobs: Blobs) -> None:
+    def __init__(self, keys: LocalKeys, logs: Logs, blobs: Blobs) -> None:
         self.keys = keys
         self.logs = logs
         self.blobs = blobs

@@ -1,0 +1,1 @@
+"""ZooKeeper's znodes, sessions and watches, over the keys store."""

@@ -1,0 +1,419 @@
+"""The server: sessions, watches and the tree together, without sockets.
+
+State   see tree.py and sessions.py; in memory: the clients
+Source  ZooKeeper 3.9: ZooKeeperServer, FinalRequestProcessor, ContainerManager
+Absent  a quorum, and what only one has: reconfig, read-only mode, local sessions
+
+Theory of operation
+    A request is read, decided, committed and answered within one turn of the loop, so requests of a
+    connection are answered in their order, and all that one turn commits is one fdatasync. What an answer
+    shows may not be settled yet: the frames wait in the client's outbox (client.py).
+
+    Events are put into the outboxes in the turn in which the change is applied, before any answer that was
+    made later. So a client gets the event of a change before the answer that shows it, and events in the
+    order of revisions, whoever made the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from cloudlet.coord.faults import Faults
+from cloudlet.coord.local import commit_now
+from cloudlet.coord.zookeeper.acl import OPEN, Identity
+from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.paths import SPECIAL, ZNODES, ZNODES_STOP, key_of, parent_of, path_of
+from cloudlet.coord.zookeeper.quotas import Quotas
+from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
+from cloudlet.coord.zookeeper.transaction import Happened, Transaction
+from cloudlet.coord.zookeeper.tree import Tree
+from cloudlet.coord.zookeeper.watches import Watches
+from cloudlet.coord.zookeeper.znode import CONTAINER, HAS_TTL, Znode, read
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import Conflict, InvalidCommit, NoSpace, NoSuchLease, StoreError
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import (
+    LOCAL_LIMITS,
+    NO_LEASE,
+    Author,
+    Change,
+    Commit,
+    Drop,
+    Durability,
+    LeaseId,
+    LocalKeys,
+    Revision,
+)
+from cloudlet.wire.jute import INT, codec
+from cloudlet.wire.zookeeper import (
+    BUFFER_BYTES_MAX,
+    PASSWORD_BYTES,
+    Code,
+    ConnectRequest,
+    ConnectResponse,
+    EventType,
+)
+
+SWEEP_MS = 60_000
+SWEEP_NODES_MAX = 10_000  # znode.container.maxPerMinute
+
+_connect = codec(ConnectRequest)
+_connected = codec(ConnectResponse)
+
+
+class KeeperSettings(msgspec.Struct, frozen=True):
+    """What ZooKeeper reads from zoo.cfg and from Java's properties."""
+
+    tick_ms: int = 2_000
+    timeout_ms_min: int = 0  # 0: 2 ticks
+    timeout_ms_max: int = 0  # 0: 20 ticks
+    buffer_bytes_max: int = BUFFER_BYTES_MAX
+    super_digest: str = ""  # "super:" and the digest of "super:password"
+    sasl_users: Mapping[str, str] = {}
+    sasl_super: str = ""  # the SASL user who may do everything
+    requires_sasl: bool = False
+    enforces_quotas: bool = False
+    has_ttl_nodes: bool = True  # extendedTypesEnabled, which ZooKeeper leaves off
+    sweep_ms: int = SWEEP_MS
+
+    @property
+    def least_ms(self) -> int:
+        """The shortest session timeout."""
+        return self.timeout_ms_min or 2 * self.tick_ms
+
+    @property
+    def most_ms(self) -> int:
+        """The longest session timeout."""
+        return self.timeout_ms_max or 20 * self.tick_ms
+
+
+class Statistics(msgspec.Struct):
+    """What has been counted since the start, or since `srst`."""
+
+    received: int = 0
+    sent: int = 0
+    rejected: int = 0
+    batches: int = 0
+    latency_ms_sum: float = 0.0
+    latency_ms_min: float = 0.0
+    latency_ms_max: float = 0.0
+
+    @property
+    def average_ms(self) -> float:
+        return self.latency_ms_sum / self.batches if self.batches else 0.0
+
+    def note(self, latency_ms: float) -> None:
+        """What a client asked in one go has been answered."""
+        self.latency_ms_min = min(self.latency_ms_min, latency_ms) if self.batches else latency_ms
+        self.latency_ms_max = max(self.latency_ms_max, latency_ms)
+        self.latency_ms_sum += latency_ms
+        self.batches += 1
+
+    def reset(self) -> None:
+        fresh = Statistics()
+        for field in self.__struct_fields__:
+            setattr(self, field, getattr(fresh, field))
+
+
+class Keeper:
+    """One server over one store. `open` before anything else; `wake` is told of clients with frames to
+    send."""
+
+    def __init__(
+        self,
+        keys: LocalKeys,
+        clock: Clock,
+        ids: Ids,
+        settings: KeeperSettings = KeeperSettings(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.keys = keys
+        self.clock = clock
+        self.ids = ids
+        self.settings = settings
+        self.tree = Tree(keys)
+        self.watches = Watches()
+        self.sessions = Sessions(keys)
+        self.quotas = Quotas(self.tree)
+        self.faults = Faults()
+        self.statistics = Statistics()
+        self._began_ms = clock.monotonic_ms()
+        self.config = b""  # of /zookeeper/config, which a standalone server leaves empty
+        self.clients: dict[Client, None] = {}
+        self.unsent: dict[Client, None] = {}  # clients with frames to send, or to be closed
+        self.on_outside: Callable[[], None] = lambda: None
+        self._own = False  # the change being applied is ours
+        self._end_tap: Callable[[], None] = lambda: None
+        self._suspects: list[Session] = []  # whose lease may be gone
+        self._swept_ms = 0  # cloud time
+
+    def open(self) -> None:
+        """Take in what the store holds."""
+        self.tree.open()
+        self.quotas.open()
+        self.sessions.open(self.clock.monotonic_ms(), self.clock.cloud_ms())
+        self._swept_ms = self.clock.cloud_ms()
+        self._end_tap = self.keys.tap(ZNODES, ZNODES_STOP, self._applied)
+        self.repay()
+
+    def forget(self) -> None:
+        """Let go of everything that was derived from the store, and of every client."""
+        self._end_tap()
+        for client in list(self.clients):
+            client.close()
+            self.leave(client)
+        self.watches = Watches()
+        self.sessions = Sessions(self.keys)
+
+    # --- what is said of it
+
+    @property
+    def nodes_count(self) -> int:
+        """All znodes, with those that are there without an entry."""
+        return self.tree.nodes + sum(1 for path in SPECIAL if self.keys.get(key_of(path)) is None)
+
+    def data_bytes(self) -> int:
+        """The size of all paths and data. It walks the whole tree."""
+        return sum(
+            len(entry.value) + len(entry.key) - len(ZNODES) for entry in self.keys.scan(ZNODES, ZNODES_STOP)
+        )
+
+    def uptime_ms(self) -> int:
+        return int(self.clock.monotonic_ms() - self._began_ms)
+
+    def ephemerals_of(self, session: LeaseId) -> list[str]:
+        """The paths of a session's ephemerals."""
+        try:
+            keys = self.keys.lease_keys(session)
+        except NoSuchLease:
+            return []
+        return [path for key in keys if key.startswith(ZNODES) and (path := path_of(key)) is not None]
+
+    # --- clients
+
+    def join(
+        self, address: str, *, port: int = 0, is_secure: bool = False, subject: str | None = None
+    ) -> Client:
+        """A connection was made."""
+        client = Client(
+            self.keys, address, self._wake, port=port, is_secure=is_secure, subject=subject,
+            began_ms=self.clock.wall_ms(),
+        )  # fmt: skip
+        self.clients[client] = None
+        return client
+
+    def _wake(self, client: Client) -> None:
+        self.unsent[client] = None
+
+    def leave(self, client: Client) -> None:
+        """A connection has gone; its session may come back on another."""
+        client.is_gone = True
+        client.outbox.clear()
+        self.clients.pop(client, None)
+        self.watches.forget(client)
+        session = client.session
+        if session is not None and session.client is client:
+            session.client = None
+            session.heard_cloud_ms = self.clock.cloud_ms()
+
+    def connect(self, client: Client, frame: bytes) -> None:
+        """The first frame of a connection: a session begins, or goes on. Broken."""
+        asked, at = _connect.decode(frame, 0)
+        if asked.lastZxidSeen > self.keys.head:
+            client.close()  # it has seen more than we have: another server's client, or of wiped data
+            return
+        has_flag = len(frame) > at
+        least, most = self.settings.least_ms, self.settings.most_ms
+        timeout_ms = min(max(asked.timeOut, least), most)
+        if asked.sessionId:
+            session = self._returned(client, asked, timeout_ms)
+        else:
+            session = self._begun(client, timeout_ms)
+        if session is None:
+            answer = ConnectResponse(0, 0, 0, bytes(PASSWORD_BYTES))
+        else:
+            answer = ConnectResponse(0, timeout_ms, session.id, session.password)
+        body = _connected.encode(answer) + (b"\0" if has_flag else b"")
+        client.send(INT.pack(len(body)) + body)
+        if session is None:
+            client.close()
+
+    def _begun(self, client: Client, timeout_ms: int) -> Session:
+        session = Session(
+            self.sessions.next_id(self.clock.wall_ms()), self.ids.token(PASSWORD_BYTES), timeout_ms
+        )
+        self.keys.lease_begin(session.id, timeout_ms + BACKSTOP_MS)
+        self._attach(session, client)
+        put = [session.record()]
+        self.write(Commit(client.author, (), put, (), Durability.SYNC))
+        self.sessions.add(session, self.clock.monotonic_ms())
+        return session
+
+    def _returned(self, client: Client, asked: ConnectRequest, timeout_ms: int) -> Session | None:
+        session = self.sessions.by_id.get(self.sessions.as_id(asked.sessionId))
+        if session is None or not is_password(session, asked.passwd) or not self.renew(session):
+            return None
+        former = session.client
+        if former is not None:
+            self.leave(former)
+            former.close()
+        self._attach(session, client)
+        session.timeout_ms = timeout_ms
+        self.sessions.add(session, self.clock.monotonic_ms())
+        return session
+
+    def _attach(self, session: Session, client: Client) -> None:
+        session.client = client
+        client.session = session
+        client.author = Author("zookeeper", f"{session.id:#x}", client.author.address)
+
+    # --- sessions
+
+    def renew(self, session: Session) -> bool:
+        """The session was heard of; False where its lease has been revoked, which ends it."""
+        session.heard_ms = self.clock.monotonic_ms()
+        try:
+            self.keys.lease_keepalive(session.id)
+        except NoSuchLease:
+            self.end_session(session)
+            return False
+        return True
+
+    def end_session(self, session: Session) -> None:
+        """A session is over: it and all that hangs on it go in one commit, then its lease; its client is
+        closed."""
+        if self.sessions.by_id.get(session.id) is not session:
+            return
+        transaction = Transaction(self.tree, session.id, (), self.clock.cloud_ms())
+        drops = [Drop(session_key(session.id))]
+        try:
+            keys = self.keys.lease_keys(session.id)
+        except NoSuchLease:
+            keys = ()
+        for key in keys:
+            path = path_of(key) if key.startswith(ZNODES) else None
+            znode = transaction.find(path) if path is not None else None
+            if znode is None:
+                drops.append(Drop(key))  # hung on the session's lease by another face
+            else:
+                transaction.remove(znode, transaction.find(parent_of(znode.path)))
+        self.apply(transaction, session.author, drops)
+        self.sessions.remove(session)
+        if session.client is not None:
+            session.client.close()
+        try:
+            self.keys.lease_end(session.id)
+        except NoSuchLease:
+            pass
+
+    def tick(self) -> None:
+        """Time has passed: sessions may be over, znodes may have lived long enough."""
+        for session in self.sessions.due(self.clock.monotonic_ms()):
+            self.end_session(session)
+        for session in self.sessions.to_renew():
+            try:
+                self.keys.lease_keepalive(session.id)
+            except NoSuchLease:
+                self.end_session(session)
+        if self.clock.cloud_ms() - self._swept_ms >= self.settings.sweep_ms:
+            self.sweep()
+
+    def clock_moved(self) -> None:
+        """Cloud time has made a step."""
+        for session in self.sessions.jumped(self.clock.cloud_ms()):
+            self.end_session(session)
+        self.tick()
+
+    def sweep(self) -> None:
+        """Delete containers that are empty again, and empty znodes whose TTL is over."""
+        now_ms = self._swept_ms = self.clock.cloud_ms()
+        for path in list(self.tree.timed)[:SWEEP_NODES_MAX]:
+            znode = self.tree.find(path)
+            side = self.tree.side(path)
+            if znode is None or side.children > 0:
+                continue
+            is_over = znode.flags & CONTAINER and side.creates > 0
+            if is_over or (znode.flags & HAS_TTL and now_ms - znode.mtime > znode.ttl):
+                transaction = Transaction(self.tree, NO_LEASE, (), now_ms)
+                transaction.remove(znode, transaction.find(parent_of(path)))
+                self.apply(transaction, Author("zookeeper", "container manager"))
+
+    # --- writing
+
+    def begin(self, client: Client) -> Transaction:
+        """A transaction of the client's session."""
+        assert client.session is not None
+        identities: Sequence[Identity] = client.identities
+        return Transaction(self.tree, client.session.id, identities, self.clock.cloud_ms())
+
+    def apply(self, transaction: Transaction, author: Author, drops: Sequence[Drop] = ()) -> None:
+        """Commit what is staged and tell who watches; KeeperFault with nothing changed."""
+        commit = transaction.commit(author, drops)
+        if commit is None:
+            return
+        revision = self.write(commit)
+        assert revision == transaction.zxid
+        self.tree.take(transaction.sides, transaction.kinds, transaction.more_nodes)
+        if not self.quotas.is_idle:
+            self.quotas.follow(transaction.nodes)
+        if not self.watches.is_idle:
+            for happened in transaction.events:
+                self.watches.tell(happened, revision)
+
+    def write(self, commit: Commit) -> Revision:
+        """Commit in this turn; KeeperFault with nothing changed."""
+        if commit.limits is not LOCAL_LIMITS:
+            commit = msgspec.structs.replace(commit, limits=LOCAL_LIMITS)
+        self._own = True
+        try:
+            return commit_now(self.keys, commit)
+        except NoSuchLease:
+            raise KeeperFault(Code.SESSIONEXPIRED) from None
+        except (NoSpace, InvalidCommit, Conflict) as error:
+            raise KeeperFault(Code.SYSTEMERROR, str(error)) from None
+        finally:
+            self._own = False
+
+    # --- other faces' changes
+
+    def _applied(self, change: Change) -> None:
+        if self._own:
+            return
+        for path, entry, before in self.tree.follow(change):
+            now = read(path, entry) if entry is not None else None
+            was = read(path, before) if before is not None else None
+            if not self.quotas.is_idle:
+                self.quotas.follow({path: now})
+            if not self.watches.is_idle:
+                self._tell_outside(path, now, was, change.revision)
+            if was is not None and was.owner in self.sessions.by_id:
+                self._suspects.append(self.sessions.by_id[was.owner])
+        self.on_outside()
+
+    def _tell_outside(self, path: str, now: Znode | None, was: Znode | None, revision: int) -> None:
+        parent = self.tree.find(parent_of(path))
+        parent_acl = self.tree.acl(parent) if parent is not None else OPEN
+        if now is None:
+            kind = EventType.NodeDeleted
+            acl = was.acl if was is not None else OPEN
+        else:
+            kind = EventType.NodeCreated if was is None else EventType.NodeDataChanged
+            acl = self.tree.acl(now)
+        self.watches.tell(Happened(kind, path, acl, parent_acl), revision)
+
+    def repay(self) -> None:
+        """Commit what other faces' changes owe, and end sessions whose lease was revoked; in a turn after
+        such a change."""
+        while self.tree.owed:
+            puts, drops = self.tree.repayment()
+            self.write(Commit(Author("zookeeper", "tree"), (), puts, drops, Durability.SYNC))
+        suspects, self._suspects = self._suspects, []
+        for session in suspects:
+            try:
+                self.keys.lease_keys(session.id)
+            except NoSuchLease:
+                self.end_session(session)
+            except StoreError:
+                return

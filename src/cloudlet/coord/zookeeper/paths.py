@@ -1,0 +1,95 @@
+"""Paths of znodes: which are valid, and the keys they are kept under.
+
+State   ETCD + "/zk/" + depth + path: the key of a znode, its data the value
+Source  ZooKeeper 3.9, PathUtils.validatePath, Quotas, DataTree.isSpecialPath
+Absent  none
+
+The depth in front makes the children of a znode one range, without its grandchildren:
+
+    /        e/zk/0/             the children of /      [e/zk/1/,   e/zk/10)
+    /a       e/zk/1/a            the children of /a     [e/zk/2/a/, e/zk/2/a0)
+    /a/b     e/zk/2/a/b
+"""
+
+from __future__ import annotations
+
+import re
+
+from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.kernel.spaces import ETCD
+from cloudlet.wire.zookeeper import Code
+
+ZNODES = ETCD + b"/zk/"
+ZNODES_STOP = ETCD + b"/zk0"
+"""The range of all znodes; "0" is the character behind "/"."""
+
+ROOT = "/"
+ROOT_KEY = ZNODES + b"0/"
+ZOOKEEPER = "/zookeeper"
+CONFIG = "/zookeeper/config"
+QUOTA = "/zookeeper/quota"
+SPECIAL = frozenset((ROOT, ZOOKEEPER, CONFIG, QUOTA))
+"""Znodes that are always there and cannot be deleted."""
+
+LIMITS_NAME = "zookeeper_limits"
+STATS_NAME = "zookeeper_stats"
+
+DEPTH_DIGITS_MAX = 6  # a path of a mebibyte has fewer slashes than seven digits can count
+_INVALID = re.compile("//|/[.]{1,2}(?=/|\\Z)|[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]")
+
+
+def is_valid(path: str) -> bool:
+    """Whether a znode may have this path."""
+    if path == ROOT:
+        return True
+    return path[:1] == ROOT and path[-1] != "/" and _INVALID.search(path) is None
+
+
+def check_path(path: str) -> None:
+    """BADARGUMENTS for what is no path of a znode."""
+    if not is_valid(path):
+        raise KeeperFault(Code.BADARGUMENTS, path)
+
+
+def key_of(path: str) -> bytes:
+    """Where a znode is kept."""
+    if path == ROOT:
+        return ROOT_KEY
+    return b"%b%d%b" % (ZNODES, path.count("/"), path.encode())
+
+
+def path_of(key: bytes) -> str | None:
+    """The path of the znode that is kept under a key; None for a key that no znode has."""
+    at = key.find(b"/", len(ZNODES))
+    digits = key[len(ZNODES) : at]
+    if not (0 < len(digits) <= DEPTH_DIGITS_MAX and digits.isdigit()) or at < 0:
+        return None
+    try:
+        path = key[at:].decode()
+    except UnicodeDecodeError:
+        return None
+    return path if is_valid(path) and key_of(path) == key else None
+
+
+def parent_of(path: str) -> str:
+    """The path one step up; of the root, the root."""
+    return path[: path.rfind("/")] or ROOT
+
+
+def below(path: str) -> str:
+    """What the path of every descendant begins with."""
+    return ROOT if path == ROOT else path + "/"
+
+
+def children_range(path: str) -> tuple[bytes, bytes]:
+    """The keys of a znode's children: (start, stop)."""
+    if path == ROOT:
+        return ZNODES + b"1/", ZNODES + b"10"
+    stem = b"%b%d%b" % (ZNODES, path.count("/") + 1, path.encode())
+    return stem + b"/", stem + b"0"
+
+
+def descendants_range(path: str, depth: int) -> tuple[bytes, bytes]:
+    """The keys of a znode's descendants at one depth of the tree: (start, stop)."""
+    stem = b"%b%d%b" % (ZNODES, depth, b"" if path == ROOT else path.encode())
+    return stem + b"/", stem + b"0"

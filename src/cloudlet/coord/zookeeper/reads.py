@@ -1,0 +1,173 @@
+"""The reads of ZooKeeper's clients.
+
+State   none
+Source  ZooKeeper 3.9, FinalRequestProcessor
+Absent  none
+
+Each is a function of (keeper, client, frame, where the request begins): see requests.py.
+"""
+
+from __future__ import annotations
+
+from cloudlet.coord.zookeeper import acl as acls
+from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.paths import CONFIG, QUOTA, ROOT
+from cloudlet.coord.zookeeper.watches import STANDARD
+from cloudlet.wire.jute import Broken, codec
+from cloudlet.wire.zookeeper import (
+    MULTI_END,
+    ClientInfo,
+    Code,
+    GetACLResponse,
+    GetChildren2Response,
+    GetChildrenResponse,
+    GetDataResponse,
+    MultiHeader,
+    NumberResponse,
+    OpCode,
+    PathRequest,
+    PathResponse,
+    PathWatchRequest,
+    Perms,
+    StatResponse,
+    WhoAmIResponse,
+)
+
+_path = codec(PathRequest)
+_path_watch = codec(PathWatchRequest)
+_stat_reply = codec(StatResponse)
+_data_reply = codec(GetDataResponse)
+_path_reply = codec(PathResponse)
+_number_reply = codec(NumberResponse)
+_names_reply = codec(GetChildrenResponse)
+_multi_header = codec(MultiHeader)
+
+
+def exists(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_watch.decode(frame, at)
+    path = asked.path
+    if "\0" in path:
+        raise KeeperFault(Code.BADARGUMENTS, path)
+    znode = keeper.tree.find(path)
+    if znode is not None:
+        acls.check(keeper.tree.acl(znode), Perms.READ, client.identities)
+    if asked.watch:
+        keeper.watches.data.add(path, client, STANDARD)
+    if znode is None:
+        raise KeeperFault(Code.NONODE, path)
+    return _stat_reply.encode(StatResponse(keeper.tree.stat(znode)))
+
+
+def data(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_watch.decode(frame, at)
+    reply = read_data(keeper, client, asked.path)
+    if asked.watch:
+        keeper.watches.data.add(asked.path, client, STANDARD)
+    return _data_reply.encode(reply)
+
+
+def read_data(keeper: Keeper, client: Client, path: str) -> GetDataResponse:
+    """A znode's data and Stat."""
+    tree = keeper.tree
+    znode = tree.need(path)
+    acl = tree.acl(znode)
+    if acl:
+        acls.check(acl, Perms.READ, client.identities)
+    stat = tree.stat(znode)
+    found = znode.data
+    if path.startswith(QUOTA):
+        counted = keeper.quotas.stats(path)
+        if counted is not None:
+            found, stat.dataLength = counted, len(counted)
+    elif path == CONFIG and not found:
+        found = keeper.config
+        stat.dataLength = len(found)
+    return GetDataResponse(found, stat)
+
+
+def children(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_watch.decode(frame, at)
+    names = read_children(keeper, client, asked.path)
+    if asked.watch:
+        keeper.watches.children.add(asked.path, client, STANDARD)
+    return _names_reply.encode(GetChildrenResponse(names))
+
+
+def children2(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_watch.decode(frame, at)
+    names = read_children(keeper, client, asked.path)
+    if asked.watch:
+        keeper.watches.children.add(asked.path, client, STANDARD)
+    stat = keeper.tree.stat(keeper.tree.need(asked.path))
+    return codec(GetChildren2Response).encode(GetChildren2Response(names, stat))
+
+
+def read_children(keeper: Keeper, client: Client, path: str) -> list[str]:
+    """The names of a znode's children."""
+    acls.check(keeper.tree.acl(keeper.tree.need(path)), Perms.READ, client.identities)
+    return keeper.tree.children(path)
+
+
+def acl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path.decode(frame, at)
+    znode = keeper.tree.need(asked.path)
+    kept = keeper.tree.acl(znode)
+    acls.check(kept, Perms.READ | Perms.ADMIN, client.identities)
+    may_see = acls.allows(kept, Perms.ADMIN, client.identities)
+    seen = acls.listed(kept) if may_see else acls.masked(kept)
+    return codec(GetACLResponse).encode(GetACLResponse(seen, keeper.tree.stat(znode)))
+
+
+def ephemerals(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path.decode(frame, at)
+    assert client.session is not None
+    prefix = asked.path.strip()
+    paths = keeper.ephemerals_of(client.session.id)
+    found = [path for path in paths if prefix in ("", ROOT) or path.startswith(prefix)]
+    return _names_reply.encode(GetChildrenResponse(found))
+
+
+def all_children_number(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path.decode(frame, at)
+    acls.check(keeper.tree.acl(keeper.tree.need(asked.path)), Perms.READ, client.identities)
+    return _number_reply.encode(NumberResponse(keeper.tree.descendants_count(asked.path)))
+
+
+def sync(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    # Every reply waits until all that it could show is settled, so there is nothing to catch up with.
+    asked, _ = _path.decode(frame, at)
+    return _path_reply.encode(PathResponse(asked.path))
+
+
+def ping(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    assert client.session is not None
+    keeper.renew(client.session)
+    return b""
+
+
+def who_am_i(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    infos = [ClientInfo(who[0], acls.user_of(who)) for who in client.identities]
+    return codec(WhoAmIResponse).encode(WhoAmIResponse(infos))
+
+
+def multi_read(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    """Several reads, each with its own outcome."""
+    results: list[bytes] = []
+    while True:
+        header, at = _multi_header.decode(frame, at)
+        if header.done:
+            return b"".join([*results, MULTI_END])
+        asked, at = _path_watch.decode(frame, at)
+        try:
+            if header.type == OpCode.getData:
+                body = _data_reply.encode(read_data(keeper, client, asked.path))
+            elif header.type == OpCode.getChildren:
+                body = _names_reply.encode(GetChildrenResponse(read_children(keeper, client, asked.path)))
+            else:
+                raise Broken(f"operation {header.type} in a multiRead")
+            results.append(_multi_header.encode(MultiHeader(header.type, False, 0)) + body)  # noqa: FBT003
+        except KeeperFault as fault:
+            failed = MultiHeader(OpCode.error, False, fault.error)  # noqa: FBT003
+            results.append(_multi_header.encode(failed) + _number_reply.encode(NumberResponse(fault.error)))

@@ -1,0 +1,256 @@
+"""The operations of ZooKeeper's clients: from a request's frame to its reply.
+
+State   none
+Source  ZooKeeper 3.9: FinalRequestProcessor (reads), PrepRequestProcessor (writes), ZooKeeperServer
+Absent  none
+
+Each operation is a function of (keeper, client, frame, where the request begins) that returns the body of the
+reply, or raises KeeperFault. It runs in one turn, and a write is committed when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cloudlet.coord.faults import Fate
+from cloudlet.coord.zookeeper import acl as acls
+from cloudlet.coord.zookeeper import reads, writes
+from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.sasl import DigestServer, Failed
+from cloudlet.coord.zookeeper.watches import PERSISTENT, RECURSIVE, STANDARD
+from cloudlet.kernel.fault import Fault
+from cloudlet.wire.jute import Broken, codec
+from cloudlet.wire.zookeeper import (
+    HEADER,
+    AuthPacket,
+    Code,
+    EventType,
+    NumberResponse,
+    OpCode,
+    PathModeRequest,
+    SaslToken,
+    SetWatches,
+    SetWatches2,
+    event_frame,
+    reply_frame,
+)
+
+Operation = Callable[[Keeper, Client, bytes, int], bytes]
+
+_path_mode = codec(PathModeRequest)
+_number_reply = codec(NumberResponse)
+
+
+def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
+    """Carry out one request of a client that has a session, and send its reply. Broken for no request."""
+    if len(frame) < HEADER.size:
+        raise Broken("a request without its header")
+    xid, kind = HEADER.unpack_from(frame)
+    session = client.session
+    assert session is not None
+    session.heard_ms = keeper.clock.monotonic_ms()
+    client.received += 1
+    client.last_xid = xid
+    if not keeper.faults.is_idle:
+        fate = keeper.faults.of_request()
+        if fate is not Fate.SERVED:
+            _spoil(keeper, client, frame, fate)
+            return
+    operation = OPERATIONS.get(kind)
+    if operation is None:
+        client.send(reply_frame(xid, keeper.keys.head, Code.UNIMPLEMENTED))
+        client.close()
+        return
+    if keeper.settings.requires_sasl and kind not in BEFORE_SASL and not has_sasl(client):
+        client.send(reply_frame(xid, keeper.keys.head, Code.SESSIONCLOSEDREQUIRESASLAUTH))
+        client.close()
+        return
+    try:
+        body, error = operation(keeper, client, frame, HEADER.size), 0
+    except KeeperFault as fault:
+        body, error = b"", fault.error
+    except Broken:
+        body, error = b"", Code.MARSHALLINGERROR
+    client.last_zxid = keeper.keys.head
+    client.send(reply_frame(xid, client.last_zxid, error, body))
+    if error == Code.AUTHFAILED:
+        client.close()
+
+
+def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
+    """A request under a fault."""
+    xid, kind = HEADER.unpack_from(frame)
+    if fate is Fate.FAILED:
+        client.send(reply_frame(xid, keeper.keys.head, Code.OPERATIONTIMEOUT))
+        return
+    operation = OPERATIONS.get(kind)
+    try:
+        if operation is not None:
+            operation(keeper, client, frame, HEADER.size)
+    except (KeeperFault, Broken):
+        pass  # nobody is told of the outcome
+
+
+def has_sasl(client: Client) -> bool:
+    """Whether the client has proven who it is by SASL."""
+    return any(scheme == "sasl" for scheme, _ in client.identities)
+
+
+def reconfig(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    raise KeeperFault(Code.UNIMPLEMENTED)  # as a standalone server: there is no ensemble to change
+
+
+def close_session(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    assert client.session is not None
+    keeper.end_session(client.session)  # closes the client behind the reply
+    return b""
+
+
+# --- watches
+
+
+def add_watch(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_mode.decode(frame, at)
+    if asked.mode not in (0, 1):
+        raise KeeperFault(Code.MARSHALLINGERROR, asked.path)
+    keeper.watches.add(asked.path, client, RECURSIVE if asked.mode else PERSISTENT)
+    return _number_reply.encode(NumberResponse(0))
+
+
+def check_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_mode.decode(frame, at)
+    if not keeper.watches.has(asked.path, client, asked.mode):
+        raise KeeperFault(Code.NOWATCHER, asked.path)
+    return b""
+
+
+def remove_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = _path_mode.decode(frame, at)
+    if not keeper.watches.remove(asked.path, client, asked.mode):
+        raise KeeperFault(Code.NOWATCHER, asked.path)
+    return b""
+
+
+def set_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = codec(SetWatches).decode(frame, at)
+    _set_watches(keeper, client, asked)
+    return b""
+
+
+def set_watches2(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = codec(SetWatches2).decode(frame, at)
+    _set_watches(keeper, client, asked)
+    for path in asked.persistentWatches:
+        keeper.watches.add(path, client, PERSISTENT)
+    for path in asked.persistentRecursiveWatches:
+        keeper.watches.add(path, client, RECURSIVE)
+    return b""
+
+
+def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2) -> None:
+    """The watches of a client that comes back, and at once the events that it has missed."""
+    tree, watches, since = keeper.tree, keeper.watches, asked.relativeZxid
+
+    def tell(kind: EventType, path: str) -> None:
+        client.send(event_frame(kind, path, keeper.keys.head))
+
+    for path in asked.dataWatches:
+        znode = tree.find(path)
+        if znode is None:
+            tell(EventType.NodeDeleted, path)
+        elif znode.mzxid > since:
+            tell(EventType.NodeDataChanged, path)
+        else:
+            watches.data.add(path, client, STANDARD)
+    for path in asked.existWatches:
+        if tree.find(path) is not None:
+            tell(EventType.NodeCreated, path)
+        else:
+            watches.data.add(path, client, STANDARD)
+    for path in asked.childWatches:
+        znode = tree.find(path)
+        if znode is None:
+            tell(EventType.NodeDeleted, path)
+        elif tree.stat(znode).pzxid > since:
+            tell(EventType.NodeChildrenChanged, path)
+        else:
+            watches.children.add(path, client, STANDARD)
+
+
+# --- proving who one is
+
+
+def auth(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = codec(AuthPacket).decode(frame, at)
+    if asked.scheme == "digest":
+        digest = acls.digest_of(asked.auth or b"")
+        if keeper.settings.super_digest and digest == keeper.settings.super_digest:
+            client.be(acls.SUPER)
+        client.be(("digest", digest))
+        return b""
+    if asked.scheme == "ip":
+        return b""  # what every connection is from the start
+    if asked.scheme == "x509" and any(scheme == "x509" for scheme, _ in client.identities):
+        return b""
+    raise KeeperFault(Code.AUTHFAILED)
+
+
+def sasl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
+    asked, _ = codec(SaslToken).decode(frame, at)
+    if not keeper.settings.sasl_users:
+        return codec(SaslToken).encode(SaslToken(None))  # as a server without a JAAS configuration
+    if client.sasl is None or client.sasl.user is not None:
+        client.sasl = DigestServer(keeper.settings.sasl_users, keeper.ids.token(24).hex())
+    try:
+        said = client.sasl.step(asked.token or b"")
+    except Fault as fault:
+        client.sasl = None
+        if fault.code != Failed.code:
+            raise
+        raise KeeperFault(Code.AUTHFAILED) from None
+    if client.sasl.user is not None:
+        client.be(("sasl", client.sasl.user))
+        if client.sasl.user == keeper.settings.sasl_super:
+            client.be(acls.SUPER)
+    return codec(SaslToken).encode(SaslToken(said))
+
+
+OPERATIONS: Mapping[int, Operation] = MappingProxyType(
+    {
+        OpCode.create: writes.create,
+        OpCode.delete: writes.delete,
+        OpCode.exists: reads.exists,
+        OpCode.getData: reads.data,
+        OpCode.setData: writes.set_data,
+        OpCode.getACL: reads.acl,
+        OpCode.setACL: writes.set_acl,
+        OpCode.getChildren: reads.children,
+        OpCode.sync: reads.sync,
+        OpCode.ping: reads.ping,
+        OpCode.getChildren2: reads.children2,
+        OpCode.check: writes.check,
+        OpCode.multi: writes.multi,
+        OpCode.create2: writes.create2,
+        OpCode.reconfig: reconfig,
+        OpCode.checkWatches: check_watches,
+        OpCode.removeWatches: remove_watches,
+        OpCode.createContainer: writes.create2,
+        OpCode.createTTL: writes.create_ttl,
+        OpCode.multiRead: reads.multi_read,
+        OpCode.auth: auth,
+        OpCode.setWatches: set_watches,
+        OpCode.sasl: sasl,
+        OpCode.getEphemerals: reads.ephemerals,
+        OpCode.getAllChildrenNumber: reads.all_children_number,
+        OpCode.setWatches2: set_watches2,
+        OpCode.addWatch: add_watch,
+        OpCode.whoAmI: reads.who_am_i,
+        OpCode.closeSession: close_session,
+    }
+)
+
+BEFORE_SASL = frozenset((OpCode.sasl, OpCode.auth, OpCode.ping, OpCode.closeSession))
+"""What a client may ask before it has proven who it is, where SASL is required."""

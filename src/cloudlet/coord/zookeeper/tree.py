@@ -1,0 +1,304 @@
+"""The tree of znodes: reading it, and what is known of it beside the store.
+
+State   ("zk", "stat", path) -> SideRecord: see znode.py; the znodes themselves, see paths.py
+        in memory: the side of every znode that has one, how many children each has, and the paths of
+        containers and of znodes with a TTL
+Source  ZooKeeper 3.9, DataTree
+Absent  none
+
+Theory of operation
+    The store has the truth; this keeps what it could only tell by walking. `change` follows every change of
+    the znodes' range in the turn in which it is applied, whoever made it: our own commits, which tell by a
+    Transaction what they meant, and those of other faces, of which there is nothing but the keys.
+
+    Other faces know nothing of sides. So when one makes or deletes a znode, its parent's side changes here at
+    once, and is *owed*: the next `repayment` commits it. A crash before that costs the parent that count; the
+    children that it has are counted at every start.
+
+    A znode whose parent is not there (an etcd client may make one) is an *orphan*: it is read and set by its
+    path as any other, is nobody's child until somebody makes its parent, and harms nothing.
+
+    The four special znodes are there without an entry, until they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from cloudlet.coord.zookeeper.acl import OPEN, READ_ONLY
+from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.paths import (
+    CONFIG,
+    QUOTA,
+    ROOT,
+    SPECIAL,
+    ZNODES,
+    ZNODES_STOP,
+    ZOOKEEPER,
+    children_range,
+    descendants_range,
+    key_of,
+    parent_of,
+    path_of,
+)
+from cloudlet.coord.zookeeper.znode import (
+    EPHEMERAL_KINDS,
+    Side,
+    SideRecord,
+    Znode,
+    decode_side,
+    encode_side,
+    read,
+)
+from cloudlet.kernel.keys import NO_LEASE, Change, Drop, Entry, LocalKeys, Put
+from cloudlet.kernel.tuples import pack, prefix_range, unpack
+from cloudlet.wire.zookeeper import Code, Stat
+
+PAGE_KEYS = 2000
+REPAYMENT_MAX = 60  # sides written by one commit
+
+NO_SIDE = Side()
+"""The side of a znode that has none; never changed."""
+
+SPECIAL_CHILDREN: Mapping[str, tuple[str, ...]] = {ROOT: ("zookeeper",), ZOOKEEPER: ("config", "quota")}
+SPECIAL_ACLS: Mapping[str, bytes] = {ROOT: OPEN, ZOOKEEPER: OPEN, CONFIG: READ_ONLY, QUOTA: OPEN}
+
+
+def side_key(path: str) -> bytes:
+    """Where a side is kept."""
+    return pack(("zk", "stat", path))
+
+
+class Tree:
+    """The znodes at head."""
+
+    def __init__(self, keys: LocalKeys) -> None:
+        self.keys = keys
+        self.sides: dict[str, Side] = {}
+        self.timed: set[str] = set()  # containers, and znodes with a TTL
+        self.owed: dict[str, None] = {}  # paths whose sides are to be written, or dropped
+        self.nodes = 0  # with an entry
+
+    # --- reading
+
+    def find(self, path: str) -> Znode | None:
+        """The znode, None where there is none. The empty path is the root, as in ZooKeeper."""
+        entry = self.keys.get(key_of(path or ROOT))
+        if entry is not None:
+            return read(path, entry)
+        if path in SPECIAL or not path:
+            return Znode(path, b"", 0, 0, 0, 0, 0, NO_LEASE, 0, 0, SPECIAL_ACLS[path or ROOT])
+        return None
+
+    def need(self, path: str) -> Znode:
+        """The znode; NONODE."""
+        found = self.find(path)
+        if found is None:
+            raise KeeperFault(Code.NONODE, path)
+        return found
+
+    def side(self, path: str) -> Side:
+        """What is kept beside the znode; not to be changed."""
+        return self.sides.get(path or ROOT, NO_SIDE)
+
+    def acl(self, znode: Znode) -> bytes:
+        """The list in force."""
+        set_anew = self.side(znode.path).acl
+        return znode.acl if set_anew is None else set_anew
+
+    def children(self, path: str) -> list[str]:
+        """The names of a znode's children, in the order of their bytes."""
+        start, stop = children_range(path or ROOT)
+        at = len(start)
+        names = [
+            name
+            for entry in self.keys.scan(start, stop)
+            if (name := _name(entry.key[at:])) is not None and path_of(entry.key) is not None
+        ]
+        missing = [name for name in SPECIAL_CHILDREN.get(path or ROOT, ()) if name not in names]
+        return sorted([*names, *missing]) if missing else names
+
+    def descendants(self, path: str) -> Iterator[tuple[str, Entry]]:
+        """Every znode below one that has an entry, level by level."""
+        depth = 1 if path == ROOT else path.count("/") + 1
+        while True:
+            start, stop = descendants_range(path, depth)
+            found = self.keys.scan(start, stop)
+            if not found:
+                return
+            for entry in found:
+                below = path_of(entry.key)
+                if below is not None:
+                    yield below, entry
+            depth += 1
+
+    def descendants_count(self, path: str) -> int:
+        """How many znodes are below one, with those that have no entry."""
+        count = sum(1 for _ in self.descendants(path))
+        for special in SPECIAL:
+            is_below = special != path and (path in ("", ROOT) or special.startswith(path + "/"))
+            if is_below and self.keys.get(key_of(special)) is None:
+                count += 1
+        return count
+
+    def stat(self, znode: Znode) -> Stat:
+        """What a client is told."""
+        return stat_of(znode, self.side(znode.path))
+
+    # --- following
+
+    def open(self) -> None:
+        """Take in what the store holds."""
+        self.sides, self.timed, self.owed, self.nodes = {}, set(), {}, 0
+        for special in SPECIAL:
+            if special != ROOT:
+                self._side(parent_of(special)).children += 1
+        for entry in _pages(self.keys, *prefix_range(("zk", "stat"))):
+            self._open_side(entry)
+        for entry in _pages(self.keys, ZNODES, ZNODES_STOP):
+            path = path_of(entry.key)
+            if path is not None:
+                self._came(path, entry)
+
+    def _open_side(self, entry: Entry) -> None:
+        path = unpack(entry.key)[2]
+        assert isinstance(path, str)
+        kept = decode_side(entry.value)
+        side = self._side(path)
+        side.creates, side.pzxid, side.aversion = kept.creates, kept.pzxid, kept.aversion
+        side.acl, side.is_kept = kept.acl, True
+        if self.find(path) is None:
+            self.owed[path] = None
+
+    def _side(self, path: str) -> Side:
+        """The side, to be changed."""
+        side = self.sides.get(path)
+        if side is None:
+            side = self.sides[path] = Side()
+        return side
+
+    def _came(self, path: str, entry: Entry) -> None:
+        self.nodes += 1
+        if path not in SPECIAL:
+            self._side(parent_of(path)).children += 1
+        if entry.meta and entry.meta[0] & EPHEMERAL_KINDS:
+            self.timed.add(path)
+
+    def _went(self, path: str) -> None:
+        self.nodes -= 1
+        self.timed.discard(path)
+        if path not in SPECIAL:
+            parent = parent_of(path)
+            self._side(parent).children -= 1
+            self._tidy(parent)
+
+    def _tidy(self, path: str) -> None:
+        """Forget a side that tells nothing."""
+        if self.sides.get(path) == NO_SIDE:
+            del self.sides[path]
+
+    def follow(self, change: Change) -> list[tuple[str, Entry | None, Entry | None]]:
+        """Another face's change: the znodes it touched, as (path, entry, entry before)."""
+        touched: list[tuple[str, Entry | None, Entry | None]] = []
+        for event in change.events:
+            key = event.entry.key
+            path = path_of(key) if key.startswith(ZNODES) else None
+            if path is None:
+                continue
+            entry = None if event.dropped else event.entry
+            before = event.previous
+            touched.append((path, entry, before))
+            if entry is not None and before is None:
+                self._came(path, entry)
+                self._changed_children(path, change.revision, creates=1)
+            elif entry is None:
+                self._went(path)
+                self._changed_children(path, change.revision, creates=0)
+                self._bury(path)
+            elif not entry.meta or not entry.meta[0] & EPHEMERAL_KINDS:
+                self.timed.discard(path)
+        return touched
+
+    def _changed_children(self, path: str, revision: int, *, creates: int) -> None:
+        parent = parent_of(path)
+        if path in SPECIAL or self.find(parent) is None:
+            return
+        side = self._side(parent)
+        side.creates += creates
+        side.pzxid = revision
+        self.owed[parent] = None
+
+    def _bury(self, path: str) -> None:
+        """A znode is gone: nothing beside it outlives it but the count of orphans."""
+        side = self.sides.get(path)
+        if side is None or path in SPECIAL:
+            return
+        if side.is_kept:
+            self.owed[path] = None
+        self.sides[path] = Side(children=side.children, is_kept=side.is_kept)
+        self._tidy(path)
+
+    def take(self, sides: Mapping[str, Side], kinds: Mapping[str, int | None], more_nodes: int) -> None:
+        """Our own commit: the sides as it has written them, the flags of every znode written (None: deleted),
+        and how many more there are. The children are counted in the sides already."""
+        self.nodes += more_nodes
+        for path, flags in kinds.items():
+            if flags:
+                self.timed.add(path)
+            else:
+                self.timed.discard(path)
+        for path, side in sides.items():
+            self.sides[path] = side
+            self.owed.pop(path, None)
+            self._tidy(path)
+
+    def repayment(self) -> tuple[list[Put], list[Drop]]:
+        """The puts and drops of some of the sides that are owed; they are not owed any more."""
+        puts: list[Put] = []
+        drops: list[Drop] = []
+        for path in list(self.owed)[:REPAYMENT_MAX]:
+            del self.owed[path]
+            side = self.sides.get(path)
+            if self.find(path) is not None and side is not None:
+                side.is_kept = True
+                puts.append(Put(side_key(path), side_value(side)))
+            else:
+                if side is not None:
+                    self.sides[path] = Side(children=side.children)
+                    self._tidy(path)
+                drops.append(Drop(side_key(path)))
+        return puts, drops
+
+
+def stat_of(znode: Znode, side: Side) -> Stat:
+    """The Stat of a znode with this side."""
+    data = znode.data
+    children = side.children
+    return Stat(
+        znode.czxid, znode.mzxid, znode.ctime, znode.mtime, znode.version,
+        2 * side.creates - children,  # "the count of the creates to the count of the changes"
+        side.aversion, znode.ephemeral_owner, 0 if data is None else len(data), children,
+        side.pzxid or znode.czxid,
+    )  # fmt: skip
+
+
+def side_value(side: Side) -> bytes:
+    """A side as it is kept."""
+    return encode_side(SideRecord(side.creates, side.pzxid, side.aversion, side.acl))
+
+
+def _name(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _pages(keys: LocalKeys, start: bytes, stop: bytes) -> Iterator[Entry]:
+    """All entries of a range, in slices."""
+    while True:
+        page = keys.scan(start, stop, limit=PAGE_KEYS)
+        yield from page
+        if len(page) < PAGE_KEYS:
+            return
+        start = page[-1].key + b"\0"

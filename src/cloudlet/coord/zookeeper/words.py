@@ -1,0 +1,230 @@
+"""The four-letter words, and the figures that they and the admin server tell.
+
+State   none
+Source  ZooKeeper 3.9: server.command, ServerStats, ServerCnxn.dumpConnectionInfo, WatchManager.dumpWatches
+Absent  latencies by percentile; gtmk and stmk, whose trace masks only Java's logging knows, answer
+        a mask of 0
+
+All of them are on: a loopback port needs no list of those allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cloudlet import __version__
+from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.watches import Table
+
+ZOOKEEPER_VERSION = "3.9.3"
+"""The version whose behaviour this is: clients ask for it before they use what is new."""
+
+VERSION_LINE = f"{ZOOKEEPER_VERSION}-cloudlet-{__version__}, built on 1970-01-01 00:00 UTC"
+
+
+def said(keeper: Keeper, word: str, address: str, client: Client) -> str:
+    """What a word is answered; the asking client counts itself not."""
+    return ANSWERS[word](keeper, address, client)
+
+
+def figures(keeper: Keeper) -> dict[str, object]:
+    """What monitoring asks for, by mntr's names without their prefix."""
+    statistics = keeper.statistics
+    return {
+        "version": VERSION_LINE,
+        "server_state": "standalone",
+        "peer_state": "leading - broadcast",
+        "avg_latency": round(statistics.average_ms, 4),
+        "max_latency": round(statistics.latency_ms_max),
+        "min_latency": round(statistics.latency_ms_min),
+        "packets_received": statistics.received,
+        "packets_sent": statistics.sent,
+        "num_alive_connections": connected(keeper),
+        "outstanding_requests": sum(len(client.outbox) for client in keeper.clients),
+        "znode_count": keeper.nodes_count,
+        "watch_count": keeper.watches.data.count() + keeper.watches.children.count(),
+        "ephemerals_count": sum(map(len, ephemerals(keeper).values())),
+        "approximate_data_size": keeper.data_bytes(),
+        "global_sessions": len(keeper.sessions.by_id),
+        "uptime": keeper.uptime_ms(),
+        "connection_rejected": statistics.rejected,
+    }
+
+
+def connected(keeper: Keeper) -> int:
+    """Clients that have a session."""
+    return sum(1 for client in keeper.clients if client.session is not None)
+
+
+def ephemerals(keeper: Keeper) -> dict[int, list[str]]:
+    """The paths of each session's ephemerals, of sessions that have some."""
+    found = {session: keeper.ephemerals_of(session) for session in keeper.sessions.by_id}
+    return {session: paths for session, paths in found.items() if paths}
+
+
+def configuration(keeper: Keeper, address: str) -> dict[str, object]:
+    """What conf tells."""
+    settings = keeper.settings
+    return {
+        "clientPort": int(address.rpartition(":")[2] or 0),
+        "secureClientPort": -1,
+        "dataDir": "keys",
+        "dataDirSize": keeper.data_bytes(),
+        "dataLogDir": "keys",
+        "dataLogSize": 0,
+        "tickTime": settings.tick_ms,
+        "maxClientCnxns": 0,
+        "minSessionTimeout": settings.least_ms,
+        "maxSessionTimeout": settings.most_ms,
+        "clientPortListenBacklog": -1,
+        "serverId": 1,
+    }
+
+
+def environment() -> dict[str, str]:
+    """What envi tells."""
+    return {"zookeeper.version": VERSION_LINE, "host.name": "localhost", "java.vendor": "none: cloudlet"}
+
+
+def client_line(client: Client, *, is_brief: bool) -> str:
+    """What cons (and, briefly, stat) tells of a connection."""
+    queued, session = len(client.outbox), client.session
+    line = f" /{client.address}[1](queued={queued},recved={client.received},sent={client.sent}"
+    if not is_brief and session is not None:
+        line += (
+            f",sid={session.id:#x},lop={client.last_op},est={client.began_ms},to={session.timeout_ms}"
+            f",lcxid={client.last_xid:#x},lzxid={client.last_zxid:#x}"
+        )
+    return line + ")\n"
+
+
+def summary(keeper: Keeper) -> str:
+    """What srvr tells, and stat behind its clients."""
+    rows = figures(keeper)
+    return (
+        f"Latency min/avg/max: {rows['min_latency']}/{rows['avg_latency']}/{rows['max_latency']}\n"
+        f"Received: {rows['packets_received']}\nSent: {rows['packets_sent']}\n"
+        f"Connections: {rows['num_alive_connections']}\nOutstanding: {rows['outstanding_requests']}\n"
+        f"Zxid: {keeper.keys.head:#x}\nMode: standalone\nNode count: {rows['znode_count']}\n"
+    )
+
+
+def watched(table: Table, *, by_path: bool) -> list[tuple[str, list[str]]]:
+    """Session ids and paths, grouped either way."""
+    groups: dict[str, list[str]] = {}
+    for path, watchers in table.by_path.items():
+        for watcher in watchers:
+            name = watcher.name
+            groups.setdefault(path if by_path else name, []).append(name if by_path else path)
+    return list(groups.items())
+
+
+def _tables(keeper: Keeper) -> tuple[Table, Table]:
+    return keeper.watches.data, keeper.watches.children
+
+
+def _conf(keeper: Keeper, address: str, client: Client) -> str:
+    return "".join(f"{name}={value}\n" for name, value in configuration(keeper, address).items())
+
+
+def _cons(keeper: Keeper, address: str, client: Client) -> str:
+    return "".join(client_line(each, is_brief=False) for each in keeper.clients) + "\n"
+
+
+def _crst(keeper: Keeper, address: str, client: Client) -> str:
+    for each in keeper.clients:
+        each.received = each.sent = 0
+    return "Connection stats reset.\n"
+
+
+def _dirs(keeper: Keeper, address: str, client: Client) -> str:
+    return f"datadir_size: {keeper.data_bytes()}\nlogdir_size: 0\n"
+
+
+def _dump(keeper: Keeper, address: str, client: Client) -> str:
+    sessions = keeper.sessions.by_id.values()
+    over = sorted((session.heard_ms + session.timeout_ms, session.id) for session in sessions)
+    now_ms = keeper.clock.monotonic_ms()
+    lines = [f"Session Sets ({len(over)})/({len(over)}):"]
+    lines += [f"1 expire in {int(ends_ms - now_ms)}ms:\n\t{session:#x}" for ends_ms, session in over]
+    held = ephemerals(keeper)
+    lines.append(f"ephemeral nodes dump:\nSessions with Ephemerals ({len(held)}):")
+    for session, paths in held.items():
+        lines.append(f"{session:#x}:")
+        lines += [f"\t{path}" for path in paths]
+    lines.append(f"Connections dump:\nConnections Sets ({connected(keeper)})/({connected(keeper)}):")
+    return "\n".join(lines) + "\n"
+
+
+def _envi(keeper: Keeper, address: str, client: Client) -> str:
+    return "Environment:\n" + "".join(f"{name}={value}\n" for name, value in environment().items())
+
+
+def _mask(keeper: Keeper, address: str, client: Client) -> str:
+    return "0"
+
+
+def _ruok(keeper: Keeper, address: str, client: Client) -> str:
+    return "imok"
+
+
+def _srvr(keeper: Keeper, address: str, client: Client) -> str:
+    return f"Zookeeper version: {VERSION_LINE}\n{summary(keeper)}"
+
+
+def _stat(keeper: Keeper, address: str, client: Client) -> str:
+    clients = "".join(client_line(each, is_brief=True) for each in keeper.clients)
+    return f"Zookeeper version: {VERSION_LINE}\nClients:\n{clients}\n{summary(keeper)}"
+
+
+def _srst(keeper: Keeper, address: str, client: Client) -> str:
+    keeper.statistics.reset()
+    return "Server stats reset.\n"
+
+
+def _wchs(keeper: Keeper, address: str, client: Client) -> str:
+    tables = _tables(keeper)
+    watchers = {watcher for table in tables for watcher in table.by_watcher}
+    paths = sum(len(table.by_path) for table in tables)
+    total = sum(table.count() for table in tables)
+    return f"{len(watchers)} connections watching {paths} paths\nTotal watches:{total}\n"
+
+
+def _wchc(keeper: Keeper, address: str, client: Client) -> str:
+    return _watch_dump(keeper, by_path=False)
+
+
+def _wchp(keeper: Keeper, address: str, client: Client) -> str:
+    return _watch_dump(keeper, by_path=True)
+
+
+def _watch_dump(keeper: Keeper, *, by_path: bool) -> str:
+    rows = [row for table in _tables(keeper) for row in watched(table, by_path=by_path)]
+    return "".join(f"{name}\n" + "".join(f"\t{other}\n" for other in others) for name, others in rows)
+
+
+def _mntr(keeper: Keeper, address: str, client: Client) -> str:
+    return "".join(f"zk_{name}\t{value}\n" for name, value in figures(keeper).items())
+
+
+def _isro(keeper: Keeper, address: str, client: Client) -> str:
+    return "rw"
+
+
+def _hash(keeper: Keeper, address: str, client: Client) -> str:
+    return ""  # digests of the tree are compared among servers of a quorum
+
+
+Answer = Callable[[Keeper, str, Client], str]
+
+ANSWERS: Mapping[str, Answer] = MappingProxyType(
+    {
+        "conf": _conf, "cons": _cons, "crst": _crst, "dirs": _dirs, "dump": _dump, "envi": _envi,
+        "gtmk": _mask, "hash": _hash, "isro": _isro, "mntr": _mntr, "ruok": _ruok, "srst": _srst,
+        "srvr": _srvr, "stat": _stat, "stmk": _mask, "wchc": _wchc, "wchp": _wchp, "wchs": _wchs,
+    }
+)  # fmt: skip
+
+WORDS = frozenset(word.encode() for word in ANSWERS)

@@ -1,0 +1,259 @@
+"""ZooKeeper's admin server: what it tells and does, over HTTP on the ZooKeeper port.
+
+State   none
+Source  ZooKeeper 3.9: server.admin.Commands, JettyAdminServer
+Absent  snapshot and restore, whose files are ZooKeeper's own: `cloudlet checkpoint` saves and restores; the
+        commands of a quorum (leader, observers, voting_view, zabstate, quorum_…) tell of a standalone server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Protocol
+
+from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.words import (
+    VERSION_LINE,
+    ZOOKEEPER_VERSION,
+    configuration,
+    connected,
+    environment,
+    ephemerals,
+    figures,
+    watched,
+)
+from cloudlet.shell.control import BODY_BYTES_MAX, json_reply
+from cloudlet.wire.http1 import Buffer, Head, Request, Response, Stream
+
+PREFIX = b"/commands"
+
+Facts = dict[str, object]
+Command = Callable[[Keeper, str], Facts]
+
+
+class Judge(Protocol):
+    """What may refuse a request for where it comes from."""
+
+    def refusal(self, head: Head) -> Response | None: ...
+
+
+class AdminServer:
+    """The App of HTTP requests on the ZooKeeper port."""
+
+    def __init__(self, keeper: Keeper, guard: Judge, address: str) -> None:
+        self._keeper = keeper
+        self._guard = guard
+        self._address = address
+
+    def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
+        return self._guard.refusal(head) or Buffer(BODY_BYTES_MAX)
+
+    def respond(self, request: Request) -> Response | Coroutine[object, object, Response]:
+        head = request.head
+        refusal = self._guard.refusal(head)
+        if refusal is not None:
+            return refusal
+        path = head.path.rstrip(b"/")
+        if path == PREFIX:
+            names = sorted(COMMANDS)
+            links = "".join(f'<a href="/commands/{name}">{name}</a><br/>\n' for name in names)
+            return Response(200, [(b"content-type", b"text/html;charset=utf-8")], links.encode())
+        if not path.startswith(PREFIX + b"/"):
+            return json_reply({"error": "the admin server's commands are under /commands"}, 404)
+        name = path[len(PREFIX) + 1 :].decode("latin-1")
+        command = COMMANDS.get(NAMES.get(name, name))
+        if command is None:
+            return json_reply({"command": name, "error": "unknown command"}, 404)
+        name = NAMES.get(name, name)
+        return json_reply({**command(self._keeper, self._address), "command": name, "error": None})
+
+
+def _connections(keeper: Keeper, address: str) -> Facts:
+    rows = [
+        {
+            "remote_socket_address": client.address,
+            "outstanding_requests": len(client.outbox),
+            "packets_received": client.received,
+            "packets_sent": client.sent,
+            "session_id": client.session.id,
+            "session_timeout": client.session.timeout_ms,
+            "established": client.began_ms,
+            "last_operation": client.last_op,
+            "last_cxid": client.last_xid,
+            "last_zxid": client.last_zxid,
+        }
+        for client in keeper.clients
+        if client.session is not None
+    ]
+    secure = {client.address for client in keeper.clients if client.is_secure}
+    return {
+        "connections": [row for row in rows if row["remote_socket_address"] not in secure],
+        "secure_connections": [row for row in rows if row["remote_socket_address"] in secure],
+    }
+
+
+def _reset_connections(keeper: Keeper, address: str) -> Facts:
+    for client in keeper.clients:
+        client.received = client.sent = 0
+    return {}
+
+
+def _reset_statistics(keeper: Keeper, address: str) -> Facts:
+    keeper.statistics.reset()
+    return {}
+
+
+def _dump(keeper: Keeper, address: str) -> Facts:
+    now_ms = keeper.clock.monotonic_ms()
+    sessions = keeper.sessions.by_id.values()
+    return {
+        "expiry_time_to_session_ids": {
+            str(int(session.heard_ms + session.timeout_ms - now_ms)): [session.id] for session in sessions
+        },
+        "session_id_to_ephemeral_paths": {
+            str(session): paths for session, paths in ephemerals(keeper).items()
+        },
+    }
+
+
+def _server(keeper: Keeper, address: str) -> Facts:
+    rows = figures(keeper)
+    return {
+        "version": VERSION_LINE,
+        "read_only": False,
+        "server_stats": {
+            "packets_sent": rows["packets_sent"],
+            "packets_received": rows["packets_received"],
+            "max_latency": rows["max_latency"],
+            "min_latency": rows["min_latency"],
+            "avg_latency": rows["avg_latency"],
+            "outstanding_requests": rows["outstanding_requests"],
+            "server_state": rows["server_state"],
+            "last_processed_zxid": keeper.keys.head,
+            "num_alive_client_connections": connected(keeper),
+            "provider_null": False,
+            "uptime": rows["uptime"],
+        },
+        "node_count": rows["znode_count"],
+    }
+
+
+def _ruok(keeper: Keeper, address: str) -> Facts:
+    return {}
+
+
+def _is_read_only(keeper: Keeper, address: str) -> Facts:
+    return {"read_only": False}
+
+
+def _last_snapshot(keeper: Keeper, address: str) -> Facts:
+    return {"zxid": hex(keeper.keys.head), "timestamp": keeper.clock.wall_ms() // 1000}
+
+
+def _monitor(keeper: Keeper, address: str) -> Facts:
+    return figures(keeper)
+
+
+def _configuration(keeper: Keeper, address: str) -> Facts:
+    names = {"clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_log_dir",
+             "tickTime": "tick_time", "maxClientCnxns": "max_client_cnxns",
+             "minSessionTimeout": "min_session_timeout", "maxSessionTimeout": "max_session_timeout",
+             "serverId": "server_id"}  # fmt: skip
+    return {names.get(name, name): value for name, value in configuration(keeper, address).items()}
+
+
+def _directories(keeper: Keeper, address: str) -> Facts:
+    return {"datadir_size": keeper.data_bytes(), "logdir_size": 0}
+
+
+def _environment(keeper: Keeper, address: str) -> Facts:
+    return {**environment()}
+
+
+def _hash(keeper: Keeper, address: str) -> Facts:
+    return {"digests": []}
+
+
+def _watches(keeper: Keeper, address: str) -> Facts:
+    return {"session_id_to_watched_paths": _grouped(keeper, by_path=False)}
+
+
+def _watches_by_path(keeper: Keeper, address: str) -> Facts:
+    return {"path_to_session_ids": _grouped(keeper, by_path=True)}
+
+
+def _grouped(keeper: Keeper, *, by_path: bool) -> Facts:
+    found: dict[str, list[str]] = {}
+    for table in (keeper.watches.data, keeper.watches.children):
+        for name, others in watched(table, by_path=by_path):
+            found[name] = sorted({*found.get(name, ()), *others})
+    return {**found}
+
+
+def _watch_summary(keeper: Keeper, address: str) -> Facts:
+    tables = (keeper.watches.data, keeper.watches.children)
+    return {
+        "num_connections": len({watcher for table in tables for watcher in table.by_watcher}),
+        "num_paths": sum(len(table.by_path) for table in tables),
+        "num_total_watches": sum(table.count() for table in tables),
+    }
+
+
+def _system_properties(keeper: Keeper, address: str) -> Facts:
+    return {"zookeeper.version": ZOOKEEPER_VERSION}
+
+
+def _initial_configuration(keeper: Keeper, address: str) -> Facts:
+    return {"initial_configuration": ""}
+
+
+def _leader(keeper: Keeper, address: str) -> Facts:
+    return {"is_leader": True, "leader_id": 1, "leader_ip": address.rpartition(":")[0]}
+
+
+def _observers(keeper: Keeper, address: str) -> Facts:
+    return {"synced_observers": 0, "observers": []}
+
+
+def _voting_view(keeper: Keeper, address: str) -> Facts:
+    return {"current_config": {}}
+
+
+def _zab_state(keeper: Keeper, address: str) -> Facts:
+    return {"voting": False, "zabstate": ""}
+
+
+COMMANDS: Mapping[str, Command] = {
+    "configuration": _configuration,
+    "connection_stat_reset": _reset_connections,
+    "connections": _connections,
+    "dirs": _directories,
+    "dump": _dump,
+    "environment": _environment,
+    "hash": _hash,
+    "initial_configuration": _initial_configuration,
+    "is_read_only": _is_read_only,
+    "last_snapshot": _last_snapshot,
+    "leader": _leader,
+    "monitor": _monitor,
+    "observers": _observers,
+    "ruok": _ruok,
+    "server_stats": _server,
+    "stat_reset": _reset_statistics,
+    "stats": lambda keeper, address: {**_server(keeper, address), **_connections(keeper, address)},
+    "system_properties": _system_properties,
+    "voting_view": _voting_view,
+    "watch_summary": _watch_summary,
+    "watches": _watches,
+    "watches_by_path": _watches_by_path,
+    "zabstate": _zab_state,
+}
+
+NAMES: Mapping[str, str] = {
+    "conf": "configuration", "config": "configuration", "cons": "connections",
+    "crst": "connection_stat_reset", "env": "environment", "envi": "environment", "icfg":
+    "initial_configuration", "isro": "is_read_only", "lead": "leader", "lsnp": "last_snapshot",
+    "mntr": "monitor", "obsr": "observers", "srvr": "server_stats", "srst": "stat_reset", "stat": "stats",
+    "sysp": "system_properties", "wchc": "watches", "wchp": "watches_by_path", "wchs": "watch_summary",
+}  # fmt: skip
+"""The short names of commands."""

@@ -1,0 +1,173 @@
+"""One connection of the ZooKeeper face: bytes to frames, frames to bytes.
+
+State   the bytes of a frame that is not whole yet
+Source  ZooKeeper 3.9, NIOServerCnxn
+Absent  none
+
+The first four bytes tell what a connection is: the length of a frame, one of the four-letter words, or the
+beginning of an HTTP request, which is the admin server's. No length is so large that it could be taken for
+text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.requests import answer
+from cloudlet.coord.zookeeper.words import WORDS
+from cloudlet.wire.jute import INT, Broken
+
+if TYPE_CHECKING:
+    from cloudlet.shell.zookeeper_face import ZooKeeperFace
+
+log = logging.getLogger(__name__)
+
+OUTSTANDING_MAX = 1000  # replies that wait to be settled, or delayed, before nothing more is read
+HTTP = (b"GET ", b"HEAD", b"POST", b"OPTI", b"PUT ", b"DELE")
+WRITE_HIGH_BYTES = 1 << 20
+TAKES_MAX_BYTES = 64 << 20  # what a client that reads nothing may be owed
+
+
+class Connection(asyncio.Protocol):
+    """A client of the face."""
+
+    __slots__ = ("_delayed", "_face", "_is_begun", "_is_held", "_rest", "_transport", "client")
+
+    def __init__(self, face: ZooKeeperFace) -> None:
+        self._face = face
+        self._rest = b""
+        self._is_begun = False  # the first four bytes have been looked at
+        self._is_held = False  # nothing is read: too much is owed
+        self._delayed = 0  # writes that a fault keeps back
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.client: Client = None  # type: ignore[assignment]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)  # type: ignore[attr-defined]
+        self.client = self._face.joined(self, transport)
+        if self._face.is_silent:
+            self.hold()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._face.left(self)
+
+    # --- reading
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        if self._is_held:
+            self._rest = data
+            return
+        if not self._is_begun:
+            if len(data) < 4:
+                self._rest = data
+                return
+            self._is_begun = True
+            if data[:4] in WORDS or data[:4] in HTTP:
+                self._begin_text(data)
+                return
+        self._frames(data)
+        self._face.flush()
+
+    def _begin_text(self, data: bytes) -> None:
+        if data[:4] in WORDS:
+            self._transport.write(self._face.word(data[:4].decode(), data[4:], self.client))
+            self._transport.close()
+        else:
+            self._face.hand_to_http(self, self._transport, data)
+
+    def _frames(self, data: bytes) -> None:
+        """Serve every whole frame."""
+        at, size = 0, len(data)
+        client = self.client
+        try:
+            while at + 4 <= size and not client.is_closing and not client.is_gone:
+                (length,) = INT.unpack_from(data, at)
+                if not 0 <= length <= self._face.keeper.settings.buffer_bytes_max:
+                    log.info("%s sends a frame of %d bytes", client.address, length)
+                    self._transport.close()
+                    return
+                stop = at + 4 + length
+                if stop > size:
+                    break
+                frame = data[at + 4 : stop]
+                at = stop
+                if client.session is None:
+                    self._face.keeper.connect(client, frame)
+                else:
+                    answer(self._face.keeper, client, frame)
+                if len(client.outbox) > OUTSTANDING_MAX:
+                    self.hold()
+                    break
+        except Broken as error:
+            log.info("%s breaks the protocol: %s", client.address, error)
+            self._transport.close()
+            return
+        except Exception:
+            log.exception("a request of %s failed", client.address)
+            self._transport.abort()
+            return
+        self._rest = data[at:] if at else data
+
+    def hold(self) -> None:
+        """Read nothing for now."""
+        if not self._is_held:
+            self._is_held = True
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Read on."""
+        if self._is_held and not self._face.is_silent:
+            self._is_held = False
+            self._transport.resume_reading()
+            data, self._rest = self._rest, b""
+            if data:
+                self.data_received(data)
+
+    # --- writing
+
+    def flush(self, settled: int) -> bool:
+        """Send what may be sent; whether nothing waits any more."""
+        client = self.client
+        data = client.take(settled)
+        delay_ms = self._face.keeper.faults.delay_ms
+        if data:
+            if delay_ms or self._delayed:
+                self._delayed += 1
+                asyncio.get_running_loop().call_later(delay_ms / 1000, self._write_delayed, data)
+            else:
+                self._transport.write(data)
+            if client.is_overfull or self._transport.get_write_buffer_size() > TAKES_MAX_BYTES:
+                log.warning("%s does not read what it is told: cut off", client.address)
+                self._transport.abort()
+        if client.outbox:
+            return False
+        if client.is_closing and not self._delayed:
+            self._transport.close()
+        elif self._is_held and not self._delayed:
+            asyncio.get_running_loop().call_soon(self.release)
+        return True
+
+    def _write_delayed(self, data: bytes) -> None:
+        self._delayed -= 1
+        self._transport.write(data)
+        if not self._delayed and not self.client.outbox:
+            if self.client.is_closing:
+                self._transport.close()
+            else:
+                self.release()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close behind what was written."""
+        self._transport.close()
