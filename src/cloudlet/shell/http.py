@@ -143,6 +143,10 @@ class Server:
         """Open connections."""
         return len(self._shared.connections)
 
+    def connect(self) -> Connection:
+        """The protocol of a connection that somebody else has accepted."""
+        return Connection(self._shared)
+
     def hold(self) -> None:
         """Let the requests of connections that come from now on wait for `release`."""
         assert not isinstance(self._shared.app, Held), "the server holds already"

@@ -1,0 +1,342 @@
+"""One HTTP/2 connection of a server: the socket's side of it, and which stream is served by whom.
+
+State   the calls that are being answered, what is to be written, the deadlines of the client
+Source  RFC 9113; gRPC, "PROTOCOL-HTTP2.md"
+Absent  none
+
+What is read in one turn of the loop is answered in one write. What becomes ready at another time (a commit is
+on the disk, a watch has events) marks the connection, and the server writes all the marked ones once at the
+end of the turn. While the client does not read, nothing of it is read, and nothing more is taken out of the
+streams' queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from cloudlet.shell.grpc_call import CLOSING, UNKNOWN_METHOD, ServerCall, refuse
+from cloudlet.shell.http2_web import WebCall
+from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, failure_block, terms
+from cloudlet.wire.http2 import Http2
+from cloudlet.wire.http2_fields import Head
+from cloudlet.wire.http2_frames import ErrorCode
+from cloudlet.wire.http2_sending import Stream
+from cloudlet.wire.http2_streams import Data, Ended, Event, Failed, Opened, Ponged, Reset
+
+if TYPE_CHECKING:
+    from cloudlet.shell.http2_server import Shared
+
+WRITE_BUFFER_BYTES = 256 << 10
+HELD_BYTES_MAX = 64 << 20  # of messages that are not whole, over all streams of a connection
+NEVER = 1 << 62
+PING = b"cloudlet"
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """What a head means; kept with the head, because a client sends the same one again and again."""
+
+    method: Method | None
+    terms: Terms
+
+
+class Http2Connection(asyncio.Protocol):
+    """See the module."""
+
+    __slots__ = (
+        "_calls",
+        "_fileno",
+        "_held",
+        "_is_closing",
+        "_is_receiving",
+        "_is_scheduled",
+        "_pinged",
+        "_transport",
+        "_unsent",
+        "common_name",
+        "http2",
+        "peer",
+        "read_deadline",
+        "shared",
+        "slow",
+        "write_deadline",
+    )
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self.http2 = Http2(shared.limits.http2)
+        self.slow: set[ServerCall] = set()
+        self._calls: set[ServerCall | WebCall] = set()  # that are not answered yet
+        self._held = 0
+        self._is_receiving = False
+        self._is_scheduled = False
+        self._is_closing = False
+        self._pinged = False
+        self._unsent = 0
+        self.peer = ""
+        self.common_name = ""
+        self.read_deadline = NEVER
+        self.write_deadline = NEVER
+
+    # --- the socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        name = transport.get_extra_info("peername")
+        if isinstance(name, tuple):
+            host = f"[{name[0]}]" if ":" in name[0] else name[0]
+            self.peer = f"{host}:{name[1]}"
+        tls = transport.get_extra_info("ssl_object")
+        self._fileno = -1 if tls is not None else transport.get_extra_info("socket").fileno()
+        if tls is not None:
+            self.common_name = common_name(tls.getpeercert())
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        shared = self.shared
+        shared.connections.add(self)
+        self.read_deadline = shared.tick + shared.handshake_ticks
+        self.schedule()
+        if shared.is_closing:
+            self.drain()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.read_deadline = self.write_deadline = NEVER
+        self._is_closing = True
+        for call in list(self._calls):
+            call.cancel()
+        self.slow.clear()
+        self.shared.forget(self)
+
+    def eof_received(self) -> bool:
+        return False  # a client without its half cannot open windows, nor cancel
+
+    def data_received(self, data: bytes) -> None:
+        http2 = self.http2
+        self._is_receiving = True
+        try:
+            for event in http2.receive(data):
+                kind = type(event)
+                if kind is Data:
+                    assert isinstance(event, Data)
+                    user: Any = event.stream.user
+                    if user is not None:
+                        user.take(event.data, event.flow_bytes, ends=event.ends)
+                elif kind is Opened:
+                    assert isinstance(event, Opened)
+                    self._open(event.stream, ends=event.ends)
+                else:
+                    self._take(event)
+        finally:
+            self._is_receiving = False
+        if http2.sender.out:
+            self._write_now()
+        if self.slow:
+            self._wake_slow()
+        if http2.is_greeted:
+            shared = self.shared
+            self.read_deadline = shared.tick + shared.idle_ticks
+            self._pinged = False
+        if self._is_closing:
+            self._close_when_done()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Ended):
+            user: Any = event.stream.user
+            if user is not None:
+                user.ended()
+        elif isinstance(event, Reset):
+            user = event.stream.user
+            if user is not None:
+                user.cancel()
+        elif isinstance(event, Ponged):
+            pass  # that anything came is what was asked for
+        elif isinstance(event, Failed):
+            self.shared.note_failure(self.peer, event.code, event.message)
+            self._is_closing = True
+            for call in list(self._calls):
+                call.cancel()
+
+    def _open(self, stream: Stream, *, ends: bool) -> None:
+        head = stream.head
+        assert head is not None
+        route = head.note
+        if route is None:
+            route = head.note = self._route(head)
+        assert isinstance(route, Route)
+        method = route.method
+        if route.terms.status != 200:
+            if self.shared.app is None:
+                refuse(self, stream, route.terms.status)
+                return
+            web = stream.user = WebCall(self, stream, self.shared.app)
+            self._calls.add(web)
+            web.begin(ends=ends)
+            return
+        if method is None:
+            path = head.path.decode("latin-1")
+            status = GrpcStatus(Code.UNIMPLEMENTED, UNKNOWN_METHOD.format(path))
+            self.http2.sender.headers(stream, failure_block(status, is_begun=False), ends=True)
+            self.stop_client(stream)
+            return
+        call = stream.user = ServerCall(self, stream, method, route.terms)
+        call.begin()
+        if ends:
+            call.ended()
+
+    def _route(self, head: Head) -> Route:
+        return Route(self.shared.methods.get(head.path.decode("latin-1")), terms(head))
+
+    # --- what calls ask for
+
+    def await_answer(self, call: ServerCall) -> None:
+        """The call is not answered in this turn."""
+        if not call.is_cancelled:
+            self._calls.add(call)
+            if call.deadline_ms is not None:
+                self.shared.time(call)
+
+    def forget(self, call: ServerCall | WebCall, code: Code) -> None:
+        """The call is over."""
+        self._calls.discard(call)
+        if call.held_bytes:
+            self.hold(-call.held_bytes)
+        if isinstance(call, ServerCall):
+            self.shared.count(call.method.path, code)
+            if call.deadline_ms is not None:
+                self.shared.timed.discard(call)
+        if not self._is_receiving:
+            self.schedule()
+
+    def stop_client(self, stream: Stream) -> None:
+        """The reply is out before the client has ended its side: it need not go on (RFC 9113 8.1)."""
+        if not stream.is_remote_closed and not stream.queue:
+            self.http2.reset(stream, ErrorCode.NO_ERROR)
+
+    def hold(self, moved_bytes: int) -> None:
+        """Messages that are not whole have grown; RESOURCE_EXHAUSTED beyond what a connection may have."""
+        self._held += moved_bytes
+        if self._held > HELD_BYTES_MAX and moved_bytes > 0:
+            raise GrpcStatus(Code.RESOURCE_EXHAUSTED, "too many unfinished messages on one connection")
+
+    # --- writing
+
+    def schedule(self) -> None:
+        """Write at the end of this turn of the loop."""
+        if not self._is_scheduled and not self._is_receiving:
+            self._is_scheduled = True
+            self.shared.schedule(self)
+
+    def flush(self) -> None:
+        """The turn is over."""
+        self._is_scheduled = False
+        sender = self.http2.sender
+        if sender.out:
+            self._transport.write(sender.take())
+            if sender.closed:
+                self.http2.tidy()
+        if self._is_closing:
+            self._close_when_done()
+
+    def _write_now(self) -> None:
+        """Write past the transport, which costs less; only inside of data_received, where the descriptor is
+        surely ours."""
+        sender = self.http2.sender
+        data = sender.take()
+        if sender.closed:
+            self.http2.tidy()
+        transport = self._transport
+        if self._fileno < 0 or transport.get_write_buffer_size():
+            transport.write(data)
+            return
+        try:
+            sent = os.write(self._fileno, data)
+        except OSError:  # full, or broken: the transport knows what to do
+            sent = 0
+        if sent != len(data):
+            transport.write(data[sent:])
+
+    def pause_writing(self) -> None:
+        self.http2.sender.is_congested = True
+        self._transport.pause_reading()
+        self._watch_writes()
+
+    def resume_writing(self) -> None:
+        self.write_deadline = NEVER
+        self.http2.sender.is_congested = False
+        self.shared.loop.call_soon(self._resume)  # see Line.resume_writing
+
+    def _resume(self) -> None:
+        if self.http2.sender.is_congested or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        self.http2.sender.pump()
+        self.schedule()
+        self._wake_slow()
+
+    def _wake_slow(self) -> None:
+        for call in list(self.slow):
+            if call.wake():
+                self.slow.discard(call)
+
+    def _watch_writes(self) -> None:
+        self._unsent = self._transport.get_write_buffer_size()
+        self.write_deadline = self.shared.tick + self.shared.write_ticks
+
+    # --- time
+
+    def tick(self) -> None:
+        """The server's sweep: every second or so."""
+        self.http2.tick()
+        tick = self.shared.tick
+        if self.read_deadline <= tick:
+            self._expire()
+        if self.write_deadline <= tick:
+            if self._transport.get_write_buffer_size() < self._unsent:
+                self._watch_writes()
+            else:
+                self._transport.abort()
+
+    def _expire(self) -> None:
+        """Nothing has come for long: ask whether the client lives, then let go."""
+        shared = self.shared
+        if self.http2.is_greeted and not self._pinged:
+            self._pinged = True
+            self.http2.ping(PING)
+            self.schedule()
+            self.read_deadline = shared.tick + shared.ping_ticks
+        else:
+            self._transport.abort()
+
+    # --- the end
+
+    def drain(self) -> None:
+        """Take no more calls, and close when those at hand are answered; streams are ended."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        if self.http2.is_greeted:
+            self.http2.leave(is_final=True)
+        for call in list(self._calls):
+            if isinstance(call, ServerCall) and call.is_stream:
+                call.cancel(CLOSING)
+        self.schedule()
+
+    def _close_when_done(self) -> None:
+        if not self._calls and not self.http2.sender.out and not self._transport.is_closing():
+            self._transport.close()
+            self._watch_writes()
+
+    def abort(self) -> None:
+        """Close without flushing."""
+        self._transport.abort()
+
+
+def common_name(certificate: Any) -> str:
+    """The common name of a verified certificate, as ssl tells it."""
+    for part in (certificate or {}).get("subject", ()):
+        for name, value in part:
+            if name == "commonName":
+                return str(value)
+    return ""

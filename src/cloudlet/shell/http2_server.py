@@ -1,0 +1,334 @@
+"""A port that speaks gRPC and HTTP: HTTP/2 for calls, HTTP/1.1 (and HTTP/2) for pages.
+
+State   the open connections
+Source  RFC 9113 section 3 (prior knowledge, ALPN); RFC 7301; docs/decisions/0004-http-server.md
+Absent  the upgrade from HTTP/1.1 (h2c), which RFC 9113 has given up
+
+    server = await serve(methods, app=pages, sockets=bound)
+
+The first bytes tell which protocol a client speaks: the preface of HTTP/2 begins like no request of HTTP/1.1
+does. Under TLS the handshake may have told already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+import msgspec
+
+from cloudlet.kernel.clock import Clock, SystemClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.shell import http
+from cloudlet.shell.grpc_call import ServerCall
+from cloudlet.shell.http2_connection import NEVER, Http2Connection
+from cloudlet.wire.grpc import Code, Method
+from cloudlet.wire.http1 import App, Head, Request, Response
+from cloudlet.wire.http2_frames import PREFACE, ErrorCode
+from cloudlet.wire.http2_streams import Http2Limits
+
+LOG = logging.getLogger(__name__)
+
+BACKLOG = 1024
+REQUEST_LINE = re.compile(rb"[^\n]* HTTP/1\.[0-9]\r?\n")
+TICK_MS = 1000
+DEADLINE_MS = 50  # how late a call may learn that its deadline has passed
+ABORT_MS = 1000
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What clients may take of the server."""
+
+    connections_max: int = 16_384
+    handshake_ms: int = 30_000  # from the connection to the client's first SETTINGS, or its first request
+    idle_ms: int = 7_200_000  # without a byte from the client: then it is pinged (etcd's default)
+    ping_ms: int = 20_000  # for its answer
+    write_ms: int = 60_000  # without the client taking anything
+    http2: Http2Limits = Http2Limits()
+
+
+class Connection(Protocol):
+    """What the sweep looks at."""
+
+    def tick(self) -> None: ...
+    def drain(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Shared:
+    """What the connections of a server have in common; `tick` counts its sweeps."""
+
+    def __init__(
+        self, methods: Mapping[str, Method], app: App | None, web: http.Server, limits: Limits, clock: Clock
+    ) -> None:
+        self.methods = methods
+        self.app = app
+        self.web = web
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self.is_closing = False
+        self.is_held = False
+        self.handled: Counter[tuple[str, Code]] = Counter()
+        self.timed: set[ServerCall] = set()  # calls with a deadline that are being answered
+        self.emptied: asyncio.Future[None] | None = None
+        self.date_field: list[tuple[bytes, bytes]] = []
+        self.tick = 0
+        self._clock = clock
+        self._marked: list[Http2Connection] = []
+        self._deadlines: asyncio.TimerHandle | None = None
+        shortest = min(limits.handshake_ms, limits.ping_ms, limits.write_ms, limits.idle_ms)
+        self._tick_ms = max(1, min(TICK_MS, shortest // 4))
+        self.handshake_ticks = self._ticks(limits.handshake_ms)
+        self.idle_ticks = self._ticks(limits.idle_ms)
+        self.ping_ticks = self._ticks(limits.ping_ms)
+        self.write_ticks = self._ticks(limits.write_ms)
+        self._sweep()
+
+    def _ticks(self, time_ms: int) -> int:
+        return time_ms // self._tick_ms + 1
+
+    def _sweep(self) -> None:
+        self.tick += 1
+        self.date_field = [(b"date", http.http_date(self._clock.wall_ms()).encode())]
+        self._timer = self.loop.call_later(self._tick_ms / 1000, self._sweep)
+        for connection in list(self.connections):
+            connection.tick()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._deadlines is not None:
+            self._deadlines.cancel()
+
+    # --- writing
+
+    def schedule(self, connection: Http2Connection) -> None:
+        """Write the connection's frames at the end of this turn."""
+        if not self._marked:
+            self.loop.call_soon(self._flush)
+        self._marked.append(connection)
+
+    def _flush(self) -> None:
+        marked, self._marked = self._marked, []
+        for connection in marked:
+            connection.flush()
+
+    # --- calls
+
+    def count(self, path: str, code: Code) -> None:
+        self.handled[path, code] += 1
+
+    def time(self, call: ServerCall) -> None:
+        """Watch a call's deadline."""
+        self.timed.add(call)
+        if self._deadlines is None:
+            self._deadlines = self.loop.call_later(DEADLINE_MS / 1000, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        now_ms = self.loop.time() * 1000
+        for call in list(self.timed):
+            if call.deadline_ms is not None and call.deadline_ms <= now_ms:
+                call.expire()
+        self._deadlines = None
+        if self.timed:
+            self._deadlines = self.loop.call_later(DEADLINE_MS / 1000, self._look_at_deadlines)
+
+    # --- connections
+
+    def forget(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        if self.emptied is not None and not self.connections and not self.emptied.done():
+            self.emptied.set_result(None)
+
+    def note_failure(self, peer: str, code: ErrorCode, message: str) -> None:
+        LOG.debug("%s broke HTTP/2: %s, %s", peer, code.name, message)
+
+    async def wait_emptied(self, time_ms: float) -> None:
+        if self.connections:
+            self.emptied = self.loop.create_future()
+            await asyncio.wait([self.emptied], timeout=time_ms / 1000)
+
+
+class Greeting(asyncio.Protocol):
+    """A connection whose protocol is not known yet."""
+
+    __slots__ = ("_data", "_deadline", "_shared", "_transport", "is_eof")
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._data = b""
+        self._deadline = NEVER
+        self.is_eof = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        shared = self._shared
+        self._transport = cast(asyncio.Transport, transport)
+        if len(shared.connections) >= shared.limits.connections_max or shared.is_closing:
+            self._transport.abort()
+            return
+        shared.connections.add(self)
+        self._deadline = shared.tick + shared.handshake_ticks
+        if shared.is_held:
+            self._transport.pause_reading()
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2" and not shared.is_held:
+            self._become(Http2Connection(shared))
+
+    def data_received(self, data: bytes) -> None:
+        self._data = data = self._data + data
+        if data.startswith(PREFACE[: len(data)]) and len(data) < len(PREFACE):
+            return
+        if data.startswith(PREFACE):
+            self._become(Http2Connection(self._shared))
+        elif b"\n" in data and not REQUEST_LINE.match(data):
+            self._transport.abort()  # neither protocol: an answer in one would only confuse
+        else:
+            self._become(self._shared.web.connect())
+
+    def _become(self, protocol: asyncio.Protocol) -> None:
+        self._deadline = NEVER
+        data, self._data = self._data, b""
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        self._shared.forget(self)
+        if data:
+            protocol.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline = NEVER
+        self._shared.forget(self)
+
+    def tick(self) -> None:
+        if self._deadline <= self._shared.tick:
+            self._transport.abort()
+
+    def release(self) -> None:
+        """The server serves again."""
+        self._deadline = self._shared.tick + self._shared.handshake_ticks
+        self._transport.resume_reading()
+
+    def drain(self) -> None:
+        self._transport.abort()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+class Server:
+    """A listening server; made by `serve`."""
+
+    def __init__(self, shared: Shared, listeners: Sequence[asyncio.Server]) -> None:
+        self._shared = shared
+        self._listeners = listeners
+        self.ports = [
+            name[1]
+            for listener in listeners
+            for sock in listener.sockets
+            if isinstance(name := sock.getsockname(), tuple)
+        ]
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._shared.connections) + self._shared.web.connections
+
+    @property
+    def handled(self) -> Mapping[tuple[str, Code], int]:
+        """How many calls have ended, by path and status."""
+        return self._shared.handled
+
+    async def silence(self) -> None:
+        """Break every connection off; clients that come now wait for `release`."""
+        self._shared.is_held = True
+        for connection in list(self._shared.connections):
+            connection.abort()
+        self._shared.web.shed()
+        await self._shared.wait_emptied(ABORT_MS)
+
+    def release(self) -> None:
+        """Serve again."""
+        self._shared.is_held = False
+        for connection in list(self._shared.connections):
+            if isinstance(connection, Greeting):
+                connection.release()
+
+    async def close(self, grace_ms: float = 2_000) -> None:
+        """Stop accepting; answer the unary calls at hand, end the streams, close."""
+        shared = self._shared
+        shared.is_closing = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(shared.connections):
+            connection.drain()
+        await shared.web.close(grace_ms)
+        await shared.wait_emptied(grace_ms)
+        for connection in list(shared.connections):
+            connection.abort()
+        await shared.wait_emptied(ABORT_MS)
+        shared.stop()
+
+
+class Nothing:
+    """The pages of a server that has none."""
+
+    def admit(self, head: Head, peer: str) -> Response:
+        return Response(404, [(b"content-type", b"text/plain")], b"there is only gRPC here\n")
+
+    def respond(self, request: Request) -> Response:
+        return self.admit(request.head, request.peer)
+
+
+async def serve(
+    methods: Mapping[str, Method],
+    *,
+    app: App | None = None,
+    sockets: Sequence[socket.socket] = (),
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    tls: ssl.SSLContext | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+) -> Server:
+    """Serve gRPC methods by path, and pages, on bound sockets (TCP or Unix)."""
+    clock = clock or SystemClock()
+    web = await http.serve(app or Nothing(), clock=clock, ids=ids)
+    shared = Shared(methods, app, web, limits, clock)
+    handshake_s = limits.handshake_ms / 1000 if tls is not None else None
+    listeners: list[asyncio.Server] = []
+
+    def connect() -> Greeting:
+        return Greeting(shared)
+
+    try:
+        for sock in sockets:
+            loop = shared.loop
+            create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+            listeners.append(
+                await create(connect, sock=sock, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s)
+            )
+    except BaseException:
+        shared.stop()
+        await web.close(0)
+        for listener in listeners:
+            listener.close()
+        raise
+    return Server(shared, listeners)
+
+
+def tls_context(certificate: Path, key: Path, client_authority: Path | None = None) -> ssl.SSLContext:
+    """A context that offers h2 and HTTP/1.1; with `client_authority` every client needs a certificate that it
+    has signed."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    if client_authority is not None:
+        context.load_verify_locations(client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
