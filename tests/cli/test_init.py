@@ -143,4 +143,4 @@ def test_a_port_can_be_named(tmp_path):
     port = free.stdout.strip()
     done = cloudlet_command("run", "--ports", f"aws={port}", "--", "python3", "-c", script)
     assert done.stdout.strip() == f"http://127.0.0.1:{port}"
-    assert cloudlet_command("run", "--ports", "kafka=1", "--", "true").returncode == 2
+    assert cloudlet_command("run", "--ports", "consul=1", "--", "true").returncode == 2

@@ -44,7 +44,7 @@ INIT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 F = TypeVar("F", bound=Callable[..., object])
 
 NOT_YET = {
-    "brokers": "--brokers", "kafka": "--kafka", "kafka_security": "--kafka-security", "keys": "--keys",
+    "brokers": "--brokers", "kafka_security": "--kafka-security", "keys": "--keys",
     "logs": "--logs", "blobs": "--blobs",
 }  # fmt: skip
 """Flags of faces and engines that are still to come: known, and refused by name."""
@@ -84,6 +84,10 @@ def start_options(command: F) -> F:
         click.option(
             "--init", default=None, metavar="FILE", type=INIT_FILE,
             help="What is to be there at start: queues and buckets, in TOML.",
+        ),
+        click.option(
+            "--kafka", multiple=True, metavar="NAME=VALUE",
+            help="A property of the Kafka broker, as in server.properties; may be repeated.",
         ),
         *(click.option(flag, hidden=True, is_flag=flag in BARE, default=None) for flag in NOT_YET.values()),
     ):  # fmt: skip

@@ -47,7 +47,24 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
     flags["ports"] = flags["ports"] or "default"
     check_ports(str(flags["ports"]), only)
+    flags["kafka"] = broker_properties(flags.pop("kafka", None))
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
+
+
+def broker_properties(given: object) -> tuple[tuple[str, str], ...]:
+    """What --kafka says, each NAME=VALUE; a usage error for what is no property, or not a value of it."""
+    pairs = [str(part).partition("=") for part in given] if isinstance(given, list | tuple) else []
+    if pairs:
+        from cloudlet.kafka.configs import InvalidConfig, check_given
+
+        for name, equals, value in pairs:
+            if not equals:
+                raise click.UsageError(f"--kafka {name}: this is NAME=VALUE.")
+            try:
+                check_given({name: value})
+            except InvalidConfig as error:
+                raise click.UsageError(f"--kafka {name}={value}: {error}.") from None
+    return tuple((name, value) for name, _, value in pairs)
 
 
 def check_ports(said: str, only: Sequence[str]) -> None:
@@ -190,6 +207,8 @@ def arguments(chosen: Settings) -> Sequence[str]:
         ("--init", chosen.init),
     ):
         words += [flag, value] if value else []
+    for name, text in chosen.kafka:
+        words += ["--kafka", f"{name}={text}"]
     for flag, is_set in (
         ("--ephemeral", chosen.ephemeral),
         ("--strict", chosen.strict),

@@ -21,7 +21,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from cloudlet.kafka.broker import Broker
@@ -30,6 +30,13 @@ ANONYMOUS = "User:ANONYMOUS"
 """The principal of a client that has not authenticated."""
 
 Cancel = Callable[[], None]
+
+
+class Encoded(NamedTuple):
+    """A response's body that is encoded already, in the version of the request, whole or in parts."""
+
+    body: bytes
+    more: tuple[bytes | memoryview, ...] = ()
 
 
 class Peer:

@@ -13,9 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cloudlet.kafka import (
+    admin_configs,
+    api_versions,
+    create_topics,
+    fetch,
+    list_offsets,
+    metadata,
+    produce,
+)
 from cloudlet.kafka.call import Handler, Part
 
-TABLES: tuple[Mapping[int, Handler], ...] = ()
+TABLES: tuple[Mapping[int, Handler], ...] = (
+    admin_configs.HANDLERS,
+    api_versions.HANDLERS,
+    create_topics.HANDLERS,
+    fetch.HANDLERS,
+    list_offsets.HANDLERS,
+    metadata.HANDLERS,
+    produce.HANDLERS,
+)
 
 PARTS: tuple[type[Part], ...] = ()
 

@@ -2,8 +2,8 @@
 
 State   none
 Source  docs/cli.md
-Absent  --brokers, --kafka, --kafka-security, --keys, --logs and --blobs come with the faces and engines that
-        they configure, and are refused by name until then
+Absent  --brokers, --kafka-security, --keys, --logs and --blobs come with the faces and engines that they
+        configure, and are refused by name until then
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from types import MappingProxyType
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType(
     {"aws": 4566, "kafka": 9092, "etcd": 2379, "zookeeper": 2181}
 )
-FACES = ("aws", "zookeeper")
+FACES = ("aws", "kafka", "zookeeper")
 """What can be asked for with --only today; all of it is started without."""
 
-FACES_TO_COME = ("kafka", "etcd", "consul", "dns")
+FACES_TO_COME = ("etcd", "consul", "dns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Settings:
     data_events: bool = False
     no_cooldowns: bool = False
     init: str | None = None  # a file that says what is to be there at start
+    kafka: tuple[tuple[str, str], ...] = ()  # properties of the broker
 
     def port_of(self, face: str, kept: int = 0) -> int:
         """The port of a face: as named, its default, or what was picked at an earlier start (0: any)."""

@@ -63,7 +63,22 @@ Maker = Callable[[Ground], Face]
 
 def makers() -> Mapping[str, Maker]:
     """How each face beside AWS's is made; a face's modules are imported when it is."""
-    return {"zookeeper": _zookeeper}
+    return {"kafka": _kafka, "zookeeper": _zookeeper}
+
+
+def _kafka(ground: Ground) -> Face:
+    from cloudlet.shell.kafka_face import KafkaFace
+
+    stores, settings = ground.stores, ground.settings
+    return KafkaFace(
+        stores.keys,
+        stores.logs,
+        ground.clock,
+        ground.ids,
+        properties=dict(settings.kafka),
+        is_advertised=settings.advertise is not None,
+        metrics=ground.metrics,
+    )
 
 
 def _zookeeper(ground: Ground) -> Face:

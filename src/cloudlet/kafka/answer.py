@@ -1,0 +1,128 @@
+"""From a frame to its answer: header, version, body, handler, response.
+
+State   none
+Source  Apache Kafka 4.3: KafkaApis, RequestChannel, SocketServer; KIP-511 (unknown versions), KIP-219
+Absent  none
+
+A request is begun at once, without a task, and most are answered in the same turn of the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+from cloudlet.aws.drive import Rest, begin
+from cloudlet.kafka.api_versions import API_VERSIONS, unsupported_version
+from cloudlet.kafka.broker import Broker
+from cloudlet.kafka.call import Call, Encoded, Handler, Peer
+from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kernel.fault import ProtocolError, StoreError
+from cloudlet.wire.kafka.apis import Api, apis
+from cloudlet.wire.kafka.classes import Message
+from cloudlet.wire.kafka.codec import decode
+from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.wire.kafka.frames import read_front, read_header, response_parts
+
+log = logging.getLogger(__name__)
+
+FRONT = Struct(">ii")
+
+
+class Answer(NamedTuple):
+    """What goes out for a request: nothing, or the parts of a whole frame. Nothing more is read for
+    `mute_ms`."""
+
+    parts: Sequence[bytes | memoryview]
+    mute_ms: int = 0
+
+
+class Route(NamedTuple):
+    """How one version of one API is answered."""
+
+    api: Api
+    handler: Handler
+    request: type[Message]
+    is_flexible: bool
+
+
+class Answering:
+    """Answers frames for one broker."""
+
+    def __init__(self, broker: Broker, handlers: Mapping[int, Handler]) -> None:
+        self._broker = broker
+        self._handlers = handlers
+        self._apis = apis()
+        self._routes: dict[tuple[int, int], Route] = {}
+        broker.served = frozenset(handlers)
+
+    def answer(self, frame: memoryview, peer: Peer) -> Answer | Rest[Answer]:
+        """The answer to a frame (without its length), or the rest of the work on it. ProtocolError: the
+        connection is to be closed."""
+        key, version, correlation_id = read_front(frame)
+        route = self._routes.get((key, version))
+        if route is None:
+            found = self._route(key, version)
+            if found is None:
+                api = self._apis[API_VERSIONS]
+                return Answer(
+                    response_parts(api, 0, correlation_id, unsupported_version(self._broker.served))
+                )
+            route = self._routes[key, version] = found
+        header = read_header(frame, is_flexible=route.is_flexible)
+        request, _ = decode(route.request, version, frame, header.stop)
+        call = Call(self._broker, peer, key, version, correlation_id, header.client_id)
+        try:
+            result = route.handler(call, request)
+            if isinstance(result, Coroutine):
+                return begin(self._later(call, route.api, result))
+        except (KafkaFault, StoreError) as error:
+            result = _fault_response(route.api, error)
+        return self._finish(call, route.api, result)
+
+    async def _later(self, call: Call, api: Api, work: Coroutine[object, None, object]) -> Answer:
+        try:
+            result = await work
+        except (KafkaFault, StoreError) as error:
+            result = _fault_response(api, error)
+        return self._finish(call, api, result)
+
+    def _route(self, key: int, version: int) -> Route | None:
+        """How a version is answered; None for a version of ApiVersions that is not known. ProtocolError."""
+        api = self._apis.get(key)
+        handler = self._handlers.get(key)
+        if api is None or handler is None:
+            raise ProtocolError(f"API {key} is not served")
+        if version not in api.versions:
+            if key == API_VERSIONS:
+                return None
+            raise ProtocolError(f"version {version} of {api.name} is not served")
+        return Route(api, handler, api.request, api.is_flexible(version))
+
+    def _finish(self, call: Call, api: Api, result: object) -> Answer:
+        if result is None:
+            return Answer((), call.mute_ms)
+        if isinstance(result, Encoded):
+            head = b"\0" if api.response_header(call.api_version) else b""
+            size = 4 + len(head) + len(result.body)
+            return Answer((FRONT.pack(size, call.correlation_id) + head + result.body,), call.mute_ms)
+        assert isinstance(result, Message)
+        parts = response_parts(api, call.api_version, call.correlation_id, result)
+        return Answer(parts, call.mute_ms)
+
+
+def _fault_response(api: Api, error: KafkaFault | StoreError) -> Message:
+    """A response that is an error as a whole. ProtocolError for an API that has no place to say so."""
+    if isinstance(error, StoreError):
+        log.error("%s failed: %s", api.name, error)
+        error = KafkaFault(ErrorCode.KAFKA_STORAGE_ERROR, str(error))
+    response = api.response()
+    fields = response.FIELDS
+    if "ErrorCode" not in fields:
+        raise ProtocolError(f"{api.name} failed: {error.code.name} {error.message}")
+    response.ErrorCode = error.code  # type: ignore[attr-defined]  # one of its fields
+    if "ErrorMessage" in fields:
+        response.ErrorMessage = error.message or None  # type: ignore[attr-defined]
+    return response

@@ -1,0 +1,292 @@
+"""One connection of a Kafka client: frames in, one request at a time at work, replies out in order.
+
+State   the buffer, and the request at work
+Source  Apache Kafka 4.3: SocketServer, KafkaChannel (one request of a channel at work), KIP-219 (muting)
+Absent  none
+
+Theory of operation
+    Bytes are received straight into a buffer of the connection's own, and a request is a view of it: the
+    record batches of a Produce are copied once, into the log. What a request looks at must stay where it is
+    until it is answered, so the buffer is tidied up only between two requests:
+
+        0          start     frame             stop            size
+        | answered | at work | next requests … |  room to read |
+
+    With no room left, nothing is read until the request at work is answered. An idle connection holds the
+    least buffer; one that a larger frame came by gets a larger one, and gives it back when it has been idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from struct import Struct
+from typing import cast
+
+from cloudlet.aws.drive import Rest, finish
+from cloudlet.kafka.answer import Answer
+from cloudlet.kafka.call import Peer
+from cloudlet.kernel.fault import ProtocolError
+
+log = logging.getLogger(__name__)
+
+SIZE = Struct(">i")
+SIZE_BYTES = 4
+HEADER_BYTES_MIN = 8  # API key, version, correlation id
+BUFFER_BYTES_MIN = 16 << 10
+BUFFER_BYTES_BUSY = 4 << 20  # once a frame was larger than the least: room for the next while one is at work
+WRITE_BYTES_HIGH = 1 << 20  # to be sent before the next request is begun
+TURN_REQUESTS_MAX = 32  # of one connection in one turn of the loop
+IDLE_SWEEPS_MAX = 2  # looks without a request before a large buffer is given back
+
+
+Answering = Callable[[memoryview, Peer], "Answer | Rest[Answer]"]
+"""Takes a frame without its length. ProtocolError: the connection is to be closed."""
+
+
+class Shared:
+    """What the connections of a face have in common."""
+
+    def __init__(self, answer: Answering, *, frame_bytes_max: int, connections_max: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.answer = answer
+        self.frame_bytes_max = frame_bytes_max
+        self.connections_max = connections_max
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[Answer]] = set()
+        self.is_held = False  # new clients wait: the stores are being brought elsewhere
+        self.is_closing = False
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Frames of one client."""
+
+    __slots__ = (
+        "_at_work",
+        "_buffer",
+        "_listener",
+        "_reading",
+        "_shared",
+        "_start",
+        "_stop",
+        "_transport",
+        "_view",
+        "_writable",
+        "idle_since_ms",
+        "peer",
+        "requests",
+        "seen",
+    )
+
+    def __init__(self, shared: Shared, listener: str) -> None:
+        self._shared = shared
+        self._listener = listener
+        self._buffer = bytearray(BUFFER_BYTES_MIN)
+        self._view = memoryview(self._buffer)
+        self._start = self._stop = 0
+        self._at_work = False
+        self._reading = True
+        self._writable = True
+        self._transport: asyncio.Transport | None = None
+        self.requests = 0
+        self.seen = 0  # of the requests, at the last look
+        self.idle_since_ms = 0.0
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        self._transport = transport
+        shared = self._shared
+        if shared.is_closing or len(shared.connections) >= shared.connections_max:
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(WRITE_BYTES_HIGH)
+        self.peer = Peer(
+            f"/{_host(transport.get_extra_info('peername'))}",
+            _address(transport.get_extra_info("sockname")),
+            self._listener,
+        )
+        shared.connections.add(self)
+        if shared.is_held:
+            self._pause()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._shared.connections.discard(self)
+        self._transport = None
+        if hasattr(self, "peer"):
+            self.peer.leave()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        if not self._at_work:
+            self._go_on()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view[self._stop :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._stop += nbytes
+        if not self._at_work and self._writable:
+            self._go_on()
+        elif self._stop == len(self._buffer):
+            self._pause()
+
+    # What it does with the frames
+
+    def _go_on(self) -> None:
+        """Answer the requests that are whole, and make room for the one that is not."""
+        turns = TURN_REQUESTS_MAX
+        transport = self._transport
+        while not self._at_work and self._writable and transport is not None and not transport.is_closing():
+            start, have = self._start, self._stop - self._start
+            size = SIZE_BYTES
+            if have >= SIZE_BYTES:
+                (size,) = SIZE.unpack_from(self._buffer, start)
+                if not HEADER_BYTES_MIN <= size <= self._shared.frame_bytes_max:
+                    self._break_off(f"a frame of {size} bytes")
+                    return
+                size += SIZE_BYTES
+            if have < size or have < SIZE_BYTES:
+                self._make_room(size)
+                return
+            if turns == 0:
+                self._shared.loop.call_soon(self._go_on)
+                self._pause()
+                return
+            turns -= 1
+            self._start = start + size
+            self._begin(self._view[start + SIZE_BYTES : start + size])
+
+    def _make_room(self, size: int) -> None:
+        """Let a frame of `size` bytes fit behind `start`, and read on; no request is at work."""
+        start, stop = self._start, self._stop
+        buffer = self._buffer
+        if start == stop:
+            self._start = self._stop = start = stop = 0
+            if size <= BUFFER_BYTES_BUSY < len(buffer):  # one huge frame is no reason to keep so much
+                self._replace(bytearray(BUFFER_BYTES_BUSY), 0)
+                buffer = self._buffer
+        if size > len(buffer):
+            larger = bytearray(max(size, BUFFER_BYTES_BUSY))
+            larger[: stop - start] = self._view[start:stop]
+            self._replace(larger, stop - start)
+        elif start + size > len(buffer) or stop == len(buffer):
+            # A view of it may still be held by a reply on its way out, so it is moved only within itself.
+            self._view[: stop - start] = bytes(self._view[start:stop])
+            self._start, self._stop = 0, stop - start
+        self._resume()
+
+    def _replace(self, buffer: bytearray, stop: int) -> None:
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._start, self._stop = 0, stop
+
+    def _begin(self, frame: memoryview) -> None:
+        self.requests += 1
+        self._at_work = True
+        try:
+            answer = self._shared.answer(frame, self.peer)
+        except ProtocolError as error:
+            self._break_off(str(error))
+            return
+        except Exception:
+            log.exception("a request of %s failed", self.peer.address)
+            self._break_off("an error of ours")
+            return
+        if isinstance(answer, Rest):
+            task = self._shared.loop.create_task(finish(answer))
+            self._shared.tasks.add(task)
+            task.add_done_callback(self._finished)
+        else:
+            self._reply(answer)
+
+    def _finished(self, task: asyncio.Task[Answer]) -> None:
+        self._shared.tasks.discard(task)
+        if task.cancelled():
+            self._break_off("the broker stops")
+            return
+        error = task.exception()
+        if error is None:
+            self._reply(task.result())
+            self._go_on()
+            return
+        if not isinstance(error, ProtocolError):
+            log.error("a request of %s failed", self.peer.address, exc_info=error)
+        self._break_off(str(error))
+
+    def _reply(self, answer: Answer) -> None:
+        transport = self._transport
+        if transport is not None:
+            if len(answer.parts) == 1:
+                transport.write(answer.parts[0])
+            elif answer.parts:
+                transport.writelines(answer.parts)
+        if answer.mute_ms:
+            self._pause()
+            self._shared.loop.call_later(answer.mute_ms / 1000, self._unmute)
+        else:
+            self._at_work = False
+
+    def _unmute(self) -> None:
+        self._at_work = False
+        self._go_on()
+
+    def _break_off(self, why: str) -> None:
+        """Close the connection, as Kafka does for whoever breaks the protocol; what is written goes out."""
+        if self._transport is not None:
+            log.debug("connection of %s closed: %s", self.peer.address, why)
+            self._transport.close()
+
+    def _pause(self) -> None:
+        if self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if not self._reading and self._transport is not None and not self._shared.is_held:
+            self._reading = True
+            self._transport.resume_reading()
+
+    # What the face calls
+
+    def look(self, now_ms: float, idle_ms_max: float) -> None:
+        """Now and then: close a connection that has been idle, take back a large buffer."""
+        if self.requests != self.seen or self._at_work:
+            self.seen = self.requests
+            self.idle_since_ms = now_ms
+            return
+        if 0 <= idle_ms_max <= now_ms - self.idle_since_ms and self._transport is not None:
+            self._transport.close()
+        elif self._start == self._stop and len(self._buffer) > BUFFER_BYTES_MIN:
+            self._replace(bytearray(BUFFER_BYTES_MIN), 0)
+
+    def begin(self) -> None:
+        """Read, after the clients were held."""
+        self._resume()
+        if not self._at_work:
+            self._go_on()
+
+    def close(self) -> None:
+        """Close at once; what is at work goes on without us."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _host(name: object) -> str:
+    return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
+
+
+def _address(name: object) -> str:
+    """HOST:PORT of a socket's name."""
+    if not isinstance(name, tuple):
+        return ""
+    host = str(name[0])
+    return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"

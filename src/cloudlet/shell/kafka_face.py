@@ -1,0 +1,169 @@
+"""The Kafka face: a broker over the stores, its listeners, and its upkeep.
+
+State   see kafka/broker.py
+Source  docs/architecture.md, "Faces"; Apache Kafka 4.3, SocketServer (connections.max.idle.ms)
+Absent  further brokers
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from cloudlet.aws.metrics import Metrics
+from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.engines.disk_partitions import DiskPartitions
+from cloudlet.kafka.answer import Answering
+from cloudlet.kafka.broker import NODE_ID, Broker
+from cloudlet.kafka.dispatch import PARTS, handlers
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Keys
+from cloudlet.kernel.logs import Logs
+from cloudlet.kernel.partition_logs import PartitionLogs
+from cloudlet.shell.control import Verbs
+from cloudlet.shell.kafka_connection import Connection, Shared
+from cloudlet.shell.kafka_identity import identity
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+LOOK_MS = 5_000  # between two looks at all connections
+LOOK_SLICE = 1_000  # connections looked at in one turn of the loop
+CLOSE_S = 2.0  # how long requests at work may take to end
+LISTENER = "PLAINTEXT"
+
+
+class KafkaFace:
+    """One broker that listens."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        logs: Logs,
+        clock: Clock,
+        ids: Ids,
+        *,
+        properties: Mapping[str, str] | None = None,
+        is_advertised: bool = False,
+        metrics: Metrics | None = None,
+    ) -> None:
+        assert isinstance(logs, DiskLogs), "partitions lie in a store of our own"
+        partitions = cast(PartitionLogs, DiskPartitions(logs))
+        self.identity = identity(logs.root, NODE_ID, ids)
+        self.broker = Broker(
+            keys, logs, partitions, clock, ids, cluster_id=self.identity.cluster_id, properties=properties
+        )
+        self.broker.is_advertised = is_advertised
+        self._advertised = advertised_address(properties or {})
+        self._clock = clock
+        self._metrics = metrics
+        self._servers: list[asyncio.Server] = []
+        self._shared: Shared | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the cloud asks of a face
+
+    async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
+        loop = asyncio.get_running_loop()
+        broker = self.broker
+        broker.address = self._advertised or address
+        broker.is_advertised = broker.is_advertised or self._advertised is not None
+        answering = Answering(broker, handlers())
+        broker.go_on(PARTS)
+        shared = self._shared = Shared(
+            answering.answer,
+            frame_bytes_max=broker.configs.number("socket.request.max.bytes"),
+            connections_max=broker.configs.number("max.connections"),
+        )
+        for each in sockets:
+            server = await loop.create_server(
+                lambda: Connection(shared, LISTENER), sock=each, backlog=BACKLOG
+            )
+            self._servers.append(server)
+        self._timer = loop.call_later(LOOK_MS / 1000, self._look)
+        if self._metrics is not None:
+            self._offer(self._metrics)
+
+    async def silence(self) -> None:
+        shared = self._shared
+        if shared is not None:
+            shared.is_held = True
+            await self._end_requests(shared)
+        await self.broker.silence()
+
+    def go_on(self) -> None:
+        self.broker.go_on(PARTS)
+        shared = self._shared
+        if shared is not None:
+            shared.is_held = False
+            for connection in list(shared.connections):
+                connection.begin()
+
+    def clock_moved(self) -> None:
+        """Retention and expiry look at cloud time when they run."""
+
+    def verbs(self) -> Verbs:
+        return {}
+
+    async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shared is not None:
+            self._shared.is_closing = True
+            await self._end_requests(self._shared)
+        await self.broker.silence()
+
+    # Connections
+
+    async def _end_requests(self, shared: Shared) -> None:
+        """Close every connection; what is at work gets a moment, and is then cancelled."""
+        for connection in list(shared.connections):
+            connection.close()
+        await asyncio.sleep(0)  # the transports tell of their end
+        tasks = list(shared.tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CLOSE_S)
+
+    def _look(self) -> None:
+        shared = self._shared
+        assert shared is not None
+        self._timer = shared.loop.call_later(LOOK_MS / 1000, self._look)
+        self._look_at(list(shared.connections))
+
+    def _look_at(self, connections: list[Connection]) -> None:
+        now_ms = self._clock.monotonic_ms()
+        idle_ms_max = self.broker.configs.number("connections.max.idle.ms")
+        for connection in connections[-LOOK_SLICE:]:
+            connection.look(now_ms, idle_ms_max)
+        del connections[-LOOK_SLICE:]
+        if connections:
+            asyncio.get_running_loop().call_soon(self._look_at, connections)
+
+    def _offer(self, metrics: Metrics) -> None:
+        shared = self._shared
+        assert shared is not None
+        metrics.gauge(
+            "cloudlet_kafka_connections",
+            "Open connections of Kafka clients.",
+            lambda: len(shared.connections),
+        )
+        metrics.gauge(
+            "cloudlet_kafka_partitions", "Partitions of all topics.", lambda: self.broker.topics.partitions
+        )
+
+
+def advertised_address(properties: Mapping[str, str]) -> str | None:
+    """HOST:PORT of the first listener that `advertised.listeners` names, "PLAINTEXT://HOST:PORT"."""
+    first = properties.get("advertised.listeners", "").partition(",")[0]
+    _, found, address = first.partition("://")
+    return address.strip() if found and address.rpartition(":")[2].strip().isdigit() else None
