@@ -102,6 +102,9 @@ class Http2(Streams):
         try:
             if self._awaits_preface:
                 at = self._preface(data)
+                if not at:
+                    self._rest = data
+                    return events
             unpack = HEAD.unpack_from
             while size - at >= HEAD_BYTES:
                 high, low, kind, flags, number = unpack(data, at)
@@ -125,6 +128,7 @@ class Http2(Streams):
         return events
 
     def _preface(self, data: bytes) -> int:
+        """Where the first frame begins; 0 while that has not come."""
         size = len(PREFACE)
         if data[:size] != PREFACE[: len(data)]:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "no connection preface")
@@ -134,8 +138,6 @@ class Http2(Streams):
         return size
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        if self._awaits_preface:
-            return
         if self._block is not None and kind != CONTINUATION:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a frame within a block of fields")
         if kind == DATA:
