@@ -132,6 +132,8 @@ class Http2Connection(asyncio.Protocol):
             self._is_receiving = False
         if http2.sender.out:
             self._write_now()
+            if http2.sender.is_unfinished:
+                self._go_on()
         if self.slow:
             self._wake_slow()
         if http2.is_greeted:
@@ -236,8 +238,15 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(sender.take())
             if sender.closed:
                 self.http2.tidy()
+            if sender.is_unfinished:
+                self._go_on()
         if self._is_closing:
             self._close_when_done()
+
+    def _go_on(self) -> None:
+        """More may be taken from the queues, after what was is written."""
+        self.http2.sender.pump()
+        self.schedule()
 
     def _write_now(self) -> None:
         """Write past the transport, which costs less; only inside of data_received, where the descriptor is

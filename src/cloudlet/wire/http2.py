@@ -329,9 +329,10 @@ class Http2(Streams):
         if len(payload) % SETTING.size:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of an odd length")
         self.is_greeted = True
+        # Before what the settings let go: h2spec loses a frame that stands before the acknowledgement.
+        self.sender.out.append(frame(SETTINGS, ACK, 0))
         for name, value in SETTING.iter_unpack(payload):
             self._setting(name, value)
-        self.sender.out.append(frame(SETTINGS, ACK, 0))
 
     def _setting(self, name: int, value: int) -> None:
         sender = self.sender

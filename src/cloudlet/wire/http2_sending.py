@@ -5,8 +5,9 @@ Source  RFC 9113 sections 5.2 and 6.9
 Absent  priorities (RFC 9113 5.3.2 deprecates them): streams that wait take turns, a frame each
 
 A body goes out at once while the windows of the stream and the connection allow it. What they do not allow
-waits in the stream's queue; `pump` goes on when a window opens. The owner takes `out` and writes it. While
-the socket is full the owner sets `is_congested`, and nothing of a queue is moved.
+waits in the stream's queue; `pump` goes on when a window opens. The owner takes `out` and writes it, and
+pumps again while `is_unfinished`. While the socket is full the owner sets `is_congested`, and nothing of a
+queue is moved.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class Sender:
         self.window_start = WINDOW_START  # of new streams
         self.frame_bytes_max = FRAME_BYTES
         self.is_congested = False
+        self.is_unfinished = False  # the last `pump` moved as much as is good at a time
         self.closed: list[Stream] = []  # whose queue has gone out to its end, for the owner to take note
         self._waiting: deque[Stream] = deque()
 
@@ -229,6 +231,7 @@ class Sender:
         """Move what waits into the windows, the streams in turns."""
         waiting = self._waiting
         budget = PUMP_BYTES_MAX
+        self.is_unfinished = False
         while waiting and not self.is_congested and budget > 0:
             stream = waiting.popleft()
             stream.is_waiting = False
@@ -245,6 +248,7 @@ class Sender:
             budget -= self._send_piece(stream, queue, size)
             if queue:
                 self._wait(stream)
+        self.is_unfinished = budget <= 0
 
     def _send_piece(self, stream: Stream, queue: deque[bytes], size: int) -> int:
         data = queue.popleft()
