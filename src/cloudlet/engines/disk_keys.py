@@ -167,6 +167,9 @@ class DiskKeys:
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
         return self._feed.watch(start, stop, since)
 
+    def count(self, start: bytes, stop: bytes) -> int:
+        return self._newest.order.count(start, stop)
+
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
         return self._feed.tap(start, stop, applied)
 

@@ -274,6 +274,9 @@ class LocalKeys(Keys, Protocol):
         head: before `commit` returns, and before it is settled, so it may not be shown yet. It must not
         commit, nor raise. Returns what ends it."""
 
+    def count(self, start: bytes, stop: bytes) -> int:
+        """How many keys [start, stop) has at head, without looking at them."""
+
     def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
         """`lease_grant` in this turn: as durable as the next sync commit. LeaseExists."""
 

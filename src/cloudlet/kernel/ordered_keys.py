@@ -95,6 +95,18 @@ class OrderedKeys:
                 break
         return found
 
+    def count(self, start: bytes, stop: bytes) -> int:
+        """How many keys [start, stop) has: two bisections, and a look at each run in between."""
+        runs, lasts = self._runs, self._lasts
+        if start >= stop:
+            return 0
+        first, last = bisect_left(lasts, start), bisect_left(lasts, stop)
+        if first == len(runs):
+            return 0
+        below = bisect_left(runs[first], start)
+        above = bisect_left(runs[last], stop) if last < len(runs) else 0
+        return sum(map(len, runs[first:last])) - below + above
+
     def slice_reverse(self, start: bytes, stop: bytes, limit: int | None = None) -> list[bytes]:
         """The last `limit` keys of [start, stop), from the greatest down."""
         runs = self._runs

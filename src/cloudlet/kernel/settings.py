@@ -15,10 +15,10 @@ from types import MappingProxyType
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType(
     {"aws": 4566, "kafka": 9092, "etcd": 2379, "zookeeper": 2181}
 )
-FACES = ("aws", "kafka", "zookeeper")
+FACES = ("aws", "kafka", "etcd", "zookeeper")
 """What can be asked for with --only today; all of it is started without."""
 
-FACES_TO_COME = ("etcd", "consul", "dns")
+FACES_TO_COME = ("consul", "dns")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ Maker = Callable[[Ground], Face]
 
 def makers() -> Mapping[str, Maker]:
     """How each face beside AWS's is made; a face's modules are imported when it is."""
-    return {"kafka": _kafka, "zookeeper": _zookeeper}
+    return {"kafka": _kafka, "etcd": _etcd, "zookeeper": _zookeeper}
 
 
 def _kafka(ground: Ground) -> Face:
@@ -78,6 +78,14 @@ def _kafka(ground: Ground) -> Face:
         properties=dict(settings.kafka),
         is_advertised=settings.advertise is not None,
         metrics=ground.metrics,
+    )
+
+
+def _etcd(ground: Ground) -> Face:
+    from cloudlet.shell.etcd_face import EtcdFace
+
+    return EtcdFace(
+        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names, metrics=ground.metrics
     )
 
 

@@ -1,0 +1,1 @@
+"""etcd: the v3 API over the keys store."""

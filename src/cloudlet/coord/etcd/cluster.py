@@ -1,0 +1,231 @@
+"""etcd's Cluster and Maintenance services, for a cluster of one member.
+
+State   ("etcd", "alarm", kind) -> nothing: an alarm that is raised
+Source  etcd 3.6, v3rpc/member and v3rpc/maintenance
+Absent  members beside this one (refused by name), downgrades; a snapshot is our own format and no bbolt file,
+        so etcdutl's offline verbs refuse it: `cloudlet checkpoint` brings a cloud back
+
+A client that asks for the members is told the address by which it came, so it never moves on to an address
+that it cannot reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from struct import Struct
+
+from cloudlet.coord.etcd.faults import of_store, refused
+from cloudlet.coord.etcd.replies import MEMBER_ID, RAFT_TERM, Replies
+from cloudlet.coord.local import commit_now
+from cloudlet.kernel.fault import Compacted, FutureRevision
+from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Entry, LocalKeys, Put, Revision
+from cloudlet.kernel.spaces import ETCD, ETCD_STOP
+from cloudlet.kernel.tuples import pack, prefix_range, unpack
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Call, Code, GrpcStatus
+from cloudlet.wire.protobuf import encode
+
+VERSION = "3.6.0"
+STORAGE_VERSION = "3.6.0"
+CLUSTER_VERSION = "3.6.0"
+NAME = "cloudlet"
+PEER_URL = "http://localhost:2380"
+QUOTA_BYTES = 2 << 30
+SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
+PIECE_BYTES = 1 << 20
+PAGE_BYTES = 512
+ROWS_PER_TURN = 2_000
+ENTRY_OVERHEAD_BYTES = 64
+
+GET, ACTIVATE, DEACTIVATE = range(3)
+NO_ALARM, NOSPACE = 0, 1
+
+_ROW = Struct(">QQQQIII")
+_COUNTS = Struct(">QQ")  # revision, keys
+
+
+class Cluster:
+    """Both services over one store."""
+
+    def __init__(self, keys: LocalKeys, replies: Replies, *, quota_bytes: int = QUOTA_BYTES) -> None:
+        self._keys = keys
+        self._replies = replies
+        self.quota_bytes = quota_bytes
+
+    # --- members
+
+    def members(self, call: Call) -> list[pb.Member]:
+        scheme = "https" if call.common_name else "http"
+        return [
+            pb.Member(
+                ID=MEMBER_ID, name=NAME, peerURLs=[PEER_URL], clientURLs=[f"{scheme}://{call.authority}"]
+            )
+        ]
+
+    async def member_list(self, call: Call, request: pb.MemberListRequest) -> bytes:
+        reply = pb.MemberListResponse(members=self.members(call))
+        return await self._replies.settled(reply, self._keys.head)
+
+    async def member_add(self, call: Call, request: pb.MemberAddRequest) -> bytes:
+        if (
+            not all(re.fullmatch(r"https?://[^/]+:\d+", url) for url in request.peerURLs)
+            or not request.peerURLs
+        ):
+            raise refused("MemberBadURLs")
+        raise GrpcStatus(Code.UNIMPLEMENTED, "cloudlet: this cluster has one member, and none can be added")
+
+    async def member_remove(self, call: Call, request: pb.MemberRemoveRequest) -> bytes:
+        raise refused("MemberNotEnoughStarted" if request.ID == MEMBER_ID else "MemberNotFound")
+
+    async def member_update(self, call: Call, request: pb.MemberUpdateRequest) -> bytes:
+        if request.ID != MEMBER_ID:
+            raise refused("MemberNotFound")
+        raise GrpcStatus(Code.UNIMPLEMENTED, "cloudlet: this member has no peers, so no peer URLs to change")
+
+    async def member_promote(self, call: Call, request: pb.MemberPromoteRequest) -> bytes:
+        raise refused("MemberNotLearner" if request.ID == MEMBER_ID else "MemberNotFound")
+
+    # --- alarms
+
+    def alarms(self) -> list[pb.AlarmMember]:
+        """What is raised."""
+        found = []
+        for entry in self._keys.scan(*prefix_range(("etcd", "alarm"))):
+            kind = unpack(entry.key)[2]
+            assert isinstance(kind, int)
+            found.append(pb.AlarmMember(memberID=MEMBER_ID, alarm=kind))
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        """Whether writes are refused until the alarm is disarmed."""
+        return self._keys.get(pack(("etcd", "alarm", NOSPACE))) is not None
+
+    def raise_alarm(self, kind: int, author: Author) -> None:
+        key = pack(("etcd", "alarm", kind))
+        if self._keys.get(key) is None:
+            commit_now(self._keys, Commit(author, (), [Put(key, b"")], (), Durability.SYNC))
+
+    async def alarm(self, request: pb.AlarmRequest, author: Author) -> bytes:
+        before = self.alarms()
+        if request.action == GET:
+            found = [each for each in before if request.alarm in (NO_ALARM, each.alarm)]
+        elif request.action == ACTIVATE:
+            if request.alarm != NO_ALARM:
+                self.raise_alarm(request.alarm, author)
+            found = [each for each in self.alarms() if each.alarm == request.alarm]
+        else:
+            found = [each for each in before if request.alarm in (NO_ALARM, each.alarm)]
+            drops = [Drop(pack(("etcd", "alarm", each.alarm))) for each in found]
+            if drops:
+                commit_now(self._keys, Commit(author, (), (), drops, Durability.SYNC))
+        return await self._replies.settled(pb.AlarmResponse(alarms=found), self._keys.head)
+
+    # --- how it is
+
+    def size_bytes(self) -> int:
+        """About what the newest versions of etcd's keys take."""
+        return self._keys.count(ETCD, ETCD_STOP) * ENTRY_OVERHEAD_BYTES
+
+    async def status(self, request: pb.StatusRequest) -> bytes:
+        head = self._keys.head
+        size = self.size_bytes()
+        reply = pb.StatusResponse(
+            version=VERSION,
+            dbSize=size,
+            leader=MEMBER_ID,
+            raftIndex=head,
+            raftTerm=RAFT_TERM,
+            raftAppliedIndex=head,
+            dbSizeInUse=size,
+            storageVersion=STORAGE_VERSION,
+            dbSizeQuota=self.quota_bytes,
+            errors=[f"memberID:{each.memberID} alarm:NOSPACE " for each in self.alarms()],
+        )
+        return await self._replies.settled(reply, head)
+
+    async def defragment(self, request: pb.DefragmentRequest) -> bytes:
+        """Nothing is fragmented: the history gives its space back by whole segments."""
+        return await self._replies.settled(pb.DefragmentResponse(), self._keys.head)
+
+    async def hash(self, request: pb.HashRequest) -> bytes:
+        found, _ = await self._hash(self._keys.head)
+        return await self._replies.settled(pb.HashResponse(hash=found), self._keys.head)
+
+    async def hash_kv(self, request: pb.HashKVRequest) -> bytes:
+        revision = Revision(request.revision or self._keys.head)
+        try:
+            found, _ = await self._hash(revision)
+        except (Compacted, FutureRevision) as error:
+            raise of_store(error) from None
+        reply = pb.HashKVResponse(hash=found, compact_revision=-1, hash_revision=revision)
+        return await self._replies.settled(reply, self._keys.head)
+
+    async def _hash(self, revision: Revision) -> tuple[int, int]:
+        """A checksum over every key of etcd's at a revision, and their number."""
+        entries = await self._keys.scan_at(revision, ETCD, ETCD_STOP)
+        found = 0
+        for number, entry in enumerate(entries, 1):
+            found = zlib.crc32(row_of(entry), found)
+            if number % ROWS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return found, len(entries)
+
+    async def snapshot(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        """Every key at one revision, filled up to whole pages, and then a SHA-256 of all before: etcdctl takes
+        a file for a snapshot if it is 32 bytes longer than whole pages."""
+        async for _ in incoming:
+            pass
+        await self._keys.settle(self._keys.head)
+        revision = self._keys.settled
+        entries = await self._keys.scan_at(revision, ETCD, ETCD_STOP)
+        header = self._replies.header(revision)
+        digest = sha256()
+        piece = bytearray(SNAPSHOT_MAGIC)
+        piece += _COUNTS.pack(revision, len(entries))
+        size = 0
+        for number, entry in enumerate(entries, 1):
+            piece += row_of(entry)
+            if len(piece) >= PIECE_BYTES:
+                digest.update(piece)
+                size += len(piece)
+                left = len(entries) - number + 1
+                reply = pb.SnapshotResponse(
+                    header=header, blob=bytes(piece), remaining_bytes=left, version=VERSION
+                )
+                await call.send(encode(reply))
+                piece.clear()
+        piece += bytes(-(size + len(piece)) % PAGE_BYTES)
+        digest.update(piece)
+        for blob in (bytes(piece), digest.digest()):
+            await call.send(encode(pb.SnapshotResponse(header=header, blob=blob, version=VERSION)))
+
+    async def move_leader(self, request: pb.MoveLeaderRequest) -> bytes:
+        raise refused("BadLeaderTransferee")
+
+    async def downgrade(self, request: pb.DowngradeRequest) -> bytes:
+        if request.action == 2:
+            raise refused("NoInflightDowngrade")
+        if not re.fullmatch(r"\d+\.\d+(\.\d+)?", request.version):
+            raise refused("WrongDowngradeVersionFormat")
+        raise refused("InvalidDowngradeTargetVersion")
+
+
+def row_of(entry: Entry) -> bytes:
+    """One key with its value and numbers, as hashes and snapshots have it."""
+    key = entry.key[1:]
+    return b"".join(
+        (
+            _ROW.pack(
+                entry.create_revision, entry.mod_revision, entry.version, entry.lease & ((1 << 64) - 1),
+                len(key), len(entry.value), len(entry.meta),
+            ),
+            key,
+            entry.value,
+            entry.meta,
+        )
+    )  # fmt: skip

@@ -1,0 +1,433 @@
+"""etcd's KV: what a request reads, and what it writes in one commit.
+
+State   none of its own: keys of the space "e"
+Source  etcd 3.6, "KV API guarantees", etcdserver's apply of requests (the order of its checks), rpc.proto
+Absent  RangeStream (3.7): refused by name; the events of one transaction come deletes first, not in the
+        order of its operations
+
+Theory of operation
+    A request is decided and applied within one turn of the loop: it reads the store at head, draws up one
+    commit, and applies it, so no guard is needed. Within a transaction later operations see what earlier ones
+    are about to do: the *draft* holds the entries to come and the keys to go, and reads look there first.
+    Comparisons, nested ones too, are all made before the first operation.
+
+    What a transaction reads at past revisions cannot change any more, but may have to be fetched from the
+    disk: `past` is filled by whoever calls, and a read that is not in it raises `NeedsPast`, before anything
+    is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from cloudlet.coord.etcd.faults import of_store, refused
+from cloudlet.coord.etcd.ranges import key_value, range_of, stored
+from cloudlet.coord.local import commit_now
+from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
+from cloudlet.kernel.keys import (
+    LOCAL_LIMITS,
+    NO_LEASE,
+    Author,
+    Commit,
+    Drop,
+    Durability,
+    Entry,
+    LeaseId,
+    LocalKeys,
+    Put,
+    Revision,
+)
+from cloudlet.wire import etcd_messages as pb
+
+OPERATIONS_MAX = 128
+
+Past = dict[tuple[int, bytes, bytes], Sequence[Entry]]
+
+NONE, ASCEND, DESCEND = range(3)
+SORT_FIELDS = ("key", "version", "create_revision", "mod_revision", "value")
+
+
+class NeedsPast(Exception):
+    """A read at a past revision: fetch it and decide again."""
+
+    def __init__(self, revision: int, start: bytes, stop: bytes) -> None:
+        super().__init__(revision)
+        self.place = (revision, start, stop)
+
+
+class Applied(NamedTuple):
+    """What was decided: the reply, whose header is still to be filled, and the revision to settle first."""
+
+    reply: object
+    revision: Revision
+
+
+# --- checks before anything is read
+
+
+def check_range(request: pb.RangeRequest) -> None:
+    if not request.key:
+        raise refused("EmptyKey")
+    if not (0 <= request.sort_order <= DESCEND and 0 <= request.sort_target < len(SORT_FIELDS)):
+        raise refused("InvalidSortOption")
+
+
+def check_put(request: pb.PutRequest) -> None:
+    if not request.key:
+        raise refused("EmptyKey")
+    if request.ignore_value and request.value:
+        raise refused("ValueProvided")
+    if request.ignore_lease and request.lease:
+        raise refused("LeaseProvided")
+
+
+def check_delete(request: pb.DeleteRangeRequest) -> None:
+    if not request.key:
+        raise refused("EmptyKey")
+
+
+def check_txn(request: pb.TxnRequest, operations_max: int = OPERATIONS_MAX) -> None:
+    """The limits, the operations, and that no key is written twice."""
+    _check_operations(request, operations_max)
+    _written(request.success)
+    _written(request.failure)
+
+
+def _check_operations(request: pb.TxnRequest, operations_max: int) -> None:
+    size = max(len(request.compare), len(request.success), len(request.failure))
+    if size > operations_max:
+        raise refused("TooManyOps")
+    if not all(compare.key for compare in request.compare):
+        raise refused("EmptyKey")
+    for operation in (*request.success, *request.failure):
+        if operation.request_range is not None:
+            check_range(operation.request_range)
+        elif operation.request_put is not None:
+            check_put(operation.request_put)
+        elif operation.request_delete_range is not None:
+            check_delete(operation.request_delete_range)
+        elif operation.request_txn is not None:
+            _check_operations(operation.request_txn, operations_max - size)
+        else:
+            raise refused("KeyNotFound")
+
+
+Intervals = list[tuple[bytes, bytes]]
+
+
+def _written(operations: Iterable[pb.RequestOp]) -> tuple[set[bytes], Intervals]:
+    """The keys that are put and the ranges that are deleted; DuplicateKey where they meet."""
+    dropped = [
+        range_of(each.request_delete_range.key, each.request_delete_range.range_end)
+        for each in operations
+        if each.request_delete_range is not None
+    ]
+    put: set[bytes] = set()
+    for each in operations:
+        if each.request_txn is None:
+            continue
+        then, then_dropped = _written(each.request_txn.success)
+        other, other_dropped = _written(each.request_txn.failure)
+        # Both branches may put the same key: only one of them is taken.
+        if not put.isdisjoint(then | other):
+            raise refused("DuplicateKey")
+        _check_apart(then | other, dropped)
+        put |= then | other
+        dropped += then_dropped + other_dropped
+    for each in operations:
+        if each.request_put is not None:
+            key = stored(each.request_put.key)
+            if key in put:
+                raise refused("DuplicateKey")
+            _check_apart((key,), dropped)
+            put.add(key)
+    return put, dropped
+
+
+def _check_apart(keys: Iterable[bytes], dropped: Intervals) -> None:
+    if dropped and any(start <= key < stop for key in keys for start, stop in dropped):
+        raise refused("DuplicateKey")
+
+
+# --- deciding
+
+
+class Draft:
+    """What a request is about to change, over the store at head."""
+
+    __slots__ = ("_keys", "dropped", "drops", "entries", "past", "puts", "revision")
+
+    def __init__(self, keys: LocalKeys, past: Past | None = None) -> None:
+        self._keys = keys
+        self.revision = Revision(keys.head + 1)  # of the changes, if there are any
+        self.past: Past = past if past is not None else {}
+        self.entries: dict[bytes, Entry] = {}
+        self.dropped: set[bytes] = set()
+        self.puts: list[Put] = []
+        self.drops: list[Drop] = []
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.entries or self.dropped)
+
+    def get(self, key: bytes) -> Entry | None:
+        """The entry as the operations before leave it."""
+        if key in self.dropped:
+            return None
+        return self.entries.get(key) or self._keys.get(key)
+
+    def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Sequence[Entry]:
+        """The same of a range; with changes the limit is not minded."""
+        if not self.is_changed:
+            return self._keys.scan(start, stop, limit=limit)
+        found = {entry.key: entry for entry in self._keys.scan(start, stop) if entry.key not in self.dropped}
+        found |= {key: entry for key, entry in self.entries.items() if start <= key < stop}
+        return [found[key] for key in sorted(found)]
+
+    def count(self, start: bytes, stop: bytes) -> int:
+        return len(self.scan(start, stop)) if self.is_changed else self._keys.count(start, stop)
+
+    def scan_at(self, revision: int, start: bytes, stop: bytes) -> Sequence[Entry]:
+        """A range as it was; NeedsPast."""
+        place = (revision, start, stop)
+        if place not in self.past:
+            raise NeedsPast(*place)
+        return self.past[place]
+
+    def put(self, key: bytes, value: bytes, lease: LeaseId) -> None:
+        """Write a key; what another face keeps beside its value stays (a znode's ACL)."""
+        old = self.get(key)
+        meta = old.meta if old is not None else b""
+        created, version = (old.create_revision, old.version + 1) if old is not None else (self.revision, 1)
+        self.entries[key] = Entry(key, value, meta, created, self.revision, version, lease)
+        self.dropped.discard(key)
+        self.puts.append(Put(key, value, meta, lease))
+
+    def drop(self, start: bytes, stop: bytes, entries: Iterable[Entry]) -> None:
+        self.dropped.update(entry.key for entry in entries)
+        self.drops.append(Drop(start, stop))
+
+
+def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
+    """Read; Compacted, FutureRev, NeedsPast."""
+    start, stop = range_of(request.key, request.range_end)
+    now = draft.revision if draft.is_changed else draft.revision - 1
+    limit = request.limit if request.limit > 0 else 0
+    has_filters = bool(
+        request.min_mod_revision
+        or request.max_mod_revision
+        or request.min_create_revision
+        or request.max_create_revision
+    )
+    is_sorted = request.sort_order != NONE or request.sort_target != 0
+    if request.revision > now:
+        raise refused("FutureRev")
+    if 0 < request.revision < now:
+        entries = draft.scan_at(request.revision, start, stop)
+        count = len(entries)
+    elif not request.range_end:
+        found = draft.get(start)
+        entries, count = ((found,), 1) if found is not None else ((), 0)
+    elif request.count_only:
+        return pb.RangeResponse(count=draft.count(start, stop))
+    elif limit and not has_filters and not is_sorted:
+        entries = draft.scan(start, stop, limit + 1)
+        count = draft.count(start, stop)
+    else:
+        entries = draft.scan(start, stop)
+        count = len(entries)
+    if request.count_only:
+        return pb.RangeResponse(count=count)
+    if has_filters:
+        entries = [entry for entry in entries if _passes(request, entry)]
+    if is_sorted:
+        entries = _sorted(request, entries)
+    has_more = bool(limit) and len(entries) > limit
+    if has_more:
+        entries = entries[:limit]
+    with_value = not request.keys_only
+    kvs = [key_value(entry, with_value=with_value) for entry in entries]
+    return pb.RangeResponse(kvs=kvs, count=count, more=has_more)
+
+
+def _passes(request: pb.RangeRequest, entry: Entry) -> bool:
+    return (
+        (not request.min_mod_revision or entry.mod_revision >= request.min_mod_revision)
+        and (not request.max_mod_revision or entry.mod_revision <= request.max_mod_revision)
+        and (not request.min_create_revision or entry.create_revision >= request.min_create_revision)
+        and (not request.max_create_revision or entry.create_revision <= request.max_create_revision)
+    )
+
+
+def _sorted(request: pb.RangeRequest, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """In the order asked for; entries that are alike stay in the order of their keys."""
+    field = attrgetter(SORT_FIELDS[request.sort_target])
+    return sorted(entries, key=field, reverse=request.sort_order == DESCEND)
+
+
+def put_in(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
+    """Write; KeyNotFound. Whether there is such a lease is found by the commit."""
+    key = stored(request.key)
+    old = draft.get(key)
+    if old is None and (request.ignore_value or request.ignore_lease):
+        raise refused("KeyNotFound")
+    value, lease = request.value, LeaseId(request.lease)
+    if old is not None:
+        value = old.value if request.ignore_value else value
+        lease = old.lease if request.ignore_lease else lease
+    draft.put(key, value, lease)
+    return pb.PutResponse(prev_kv=key_value(old) if request.prev_kv and old is not None else None)
+
+
+def delete_in(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
+    start, stop = range_of(request.key, request.range_end)
+    entries = draft.scan(start, stop)
+    if entries:
+        draft.drop(start, stop, entries)
+    prev_kvs = [key_value(entry) for entry in entries] if request.prev_kv else []
+    return pb.DeleteRangeResponse(deleted=len(entries), prev_kvs=prev_kvs)
+
+
+# --- transactions
+
+RESULTS: tuple[Callable[[object, object], bool], ...] = (
+    lambda left, right: left == right,
+    lambda left, right: left > right,  # type: ignore[operator]
+    lambda left, right: left < right,  # type: ignore[operator]
+    lambda left, right: left != right,
+)
+TARGETS = ("version", "create_revision", "mod_revision", "value", "lease")
+VALUE = 3
+ABSENT = Entry(b"", b"", b"", Revision(0), Revision(0), 0, NO_LEASE)
+
+
+def holds(keys: LocalKeys, compare: pb.Compare) -> bool:
+    """Whether every key of the comparison's range passes; an absent key has zeroes, and no value."""
+    start, stop = range_of(compare.key, compare.range_end)
+    found: Sequence[Entry]
+    if compare.range_end:
+        found = keys.scan(start, stop)
+    else:
+        one = keys.get(start)
+        found = () if one is None else (one,)
+    if not found:
+        if compare.target == VALUE:
+            return False
+        found = (ABSENT,)
+    name = TARGETS[compare.target] if 0 <= compare.target < len(TARGETS) else "version"
+    wanted = getattr(compare, name) or (b"" if compare.target == VALUE else 0)
+    decide = RESULTS[compare.result] if 0 <= compare.result < len(RESULTS) else _always
+    return all(decide(getattr(entry, name), wanted) for entry in found)
+
+
+def _always(left: object, right: object) -> bool:
+    return True
+
+
+class Path(NamedTuple):
+    """Which branch a transaction takes, and those that it nests in that branch, in order."""
+
+    succeeded: bool
+    nested: tuple[Path, ...]
+
+
+def path_of(keys: LocalKeys, request: pb.TxnRequest) -> Path:
+    """All comparisons, also the nested ones, at head."""
+    succeeded = all(holds(keys, compare) for compare in request.compare)
+    taken = request.success if succeeded else request.failure
+    return Path(
+        succeeded, tuple(path_of(keys, each.request_txn) for each in taken if each.request_txn is not None)
+    )
+
+
+def txn_in(draft: Draft, request: pb.TxnRequest, path: Path) -> pb.TxnResponse:
+    """Run the operations of the branches taken."""
+    responses: list[pb.ResponseOp] = []
+    nested = iter(path.nested)
+    for each in request.success if path.succeeded else request.failure:
+        if each.request_range is not None:
+            responses.append(pb.ResponseOp(response_range=range_in(draft, each.request_range)))
+        elif each.request_put is not None:
+            responses.append(pb.ResponseOp(response_put=put_in(draft, each.request_put)))
+        elif each.request_delete_range is not None:
+            responses.append(pb.ResponseOp(response_delete_range=delete_in(draft, each.request_delete_range)))
+        elif each.request_txn is not None:
+            inner = txn_in(draft, each.request_txn, next(nested))
+            responses.append(pb.ResponseOp(response_txn=inner))
+    return pb.TxnResponse(succeeded=path.succeeded, responses=responses)
+
+
+def inner_replies(reply: pb.TxnResponse) -> Iterable[object]:
+    """The replies of a transaction's operations: each has a header of its own, with the revision alone."""
+    for each in reply.responses:
+        for inner in (
+            each.response_range,
+            each.response_put,
+            each.response_delete_range,
+            each.response_txn,
+        ):
+            if inner is not None:
+                yield inner
+                if isinstance(inner, pb.TxnResponse):
+                    yield from inner_replies(inner)
+
+
+def is_readonly(request: pb.TxnRequest) -> bool:
+    """Whether neither branch writes."""
+    return all(
+        each.request_range is not None or (each.request_txn is not None and is_readonly(each.request_txn))
+        for each in (*request.success, *request.failure)
+    )
+
+
+class Kv:
+    """The service over one store."""
+
+    def __init__(self, keys: LocalKeys) -> None:
+        self._keys = keys
+
+    def range(self, request: pb.RangeRequest, past: Past | None = None) -> Applied:
+        """NeedsPast, GrpcStatus."""
+        check_range(request)
+        return Applied(range_in(Draft(self._keys, past), request), self._keys.head)
+
+    def put(self, request: pb.PutRequest, author: Author) -> Applied:
+        check_put(request)
+        draft = Draft(self._keys)
+        reply = put_in(draft, request)
+        return Applied(reply, self._commit(draft, author))
+
+    def delete_range(self, request: pb.DeleteRangeRequest, author: Author) -> Applied:
+        check_delete(request)
+        draft = Draft(self._keys)
+        reply = delete_in(draft, request)
+        return Applied(reply, self._commit(draft, author))
+
+    def txn(self, request: pb.TxnRequest, author: Author, past: Past | None = None) -> Applied:
+        """NeedsPast with nothing applied, GrpcStatus."""
+        check_txn(request)
+        draft = Draft(self._keys, past)
+        reply = txn_in(draft, request, path_of(self._keys, request))
+        revision = self._commit(draft, author)
+        for inner in inner_replies(reply):
+            inner.header = pb.ResponseHeader(revision=revision)  # type: ignore[attr-defined]
+        return Applied(reply, revision)
+
+    async def fetch(self, needed: NeedsPast, past: Past) -> None:
+        """Read what a decision needs of the past; GrpcStatus."""
+        revision, start, stop = needed.place
+        try:
+            past[needed.place] = await self._keys.scan_at(Revision(revision), start, stop)
+        except (Compacted, FutureRevision) as error:
+            raise of_store(error) from None
+
+    def _commit(self, draft: Draft, author: Author) -> Revision:
+        if not draft.is_changed:
+            return self._keys.head
+        commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS)
+        try:
+            return commit_now(self._keys, commit)
+        except StoreError as error:
+            raise of_store(error) from None

@@ -1,0 +1,118 @@
+"""etcd's Lease service.
+
+State   the store's leases; who attends them is the lessor's (coord/leases.py)
+Source  etcd 3.6, lease and v3rpc/lease: TTLs in whole seconds, at least LEASE_SECONDS_MIN
+Absent  checkpoints of remaining time: after a restart a lease has its full time
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from cloudlet.coord.etcd.faults import of_store, refused
+from cloudlet.coord.etcd.replies import Replies
+from cloudlet.coord.leases import Lessor
+from cloudlet.kernel.fault import NoSuchLease, ProtocolError, StoreError
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Author, LeaseId, LocalKeys
+from cloudlet.kernel.spaces import ETCD
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Call, Code, GrpcStatus
+from cloudlet.wire.protobuf import decode, encode
+
+LEASE_SECONDS_MIN = 2  # one and a half elections of a second each, rounded up
+LEASE_SECONDS_MAX = 9_000_000_000
+MS = 1000
+
+
+class Leases:
+    """The service over one store."""
+
+    def __init__(
+        self,
+        keys: LocalKeys,
+        lessor: Lessor,
+        replies: Replies,
+        ids: Ids,
+        *,
+        seconds_min: int = LEASE_SECONDS_MIN,
+    ) -> None:
+        self._keys = keys
+        self._lessor = lessor
+        self._replies = replies
+        self._ids = ids
+        self._seconds_min = seconds_min
+
+    async def grant(self, request: pb.LeaseGrantRequest, author: Author) -> bytes:
+        if request.TTL > LEASE_SECONDS_MAX:
+            raise refused("LeaseTTLTooLarge")
+        lease = LeaseId(request.ID or self._free_id())
+        seconds = max(request.TTL, self._seconds_min)
+        try:
+            await self._keys.lease_grant(lease, seconds * MS, author)
+        except StoreError as error:
+            raise of_store(error) from None
+        self._lessor.renewed(lease)
+        return await self._replies.settled(pb.LeaseGrantResponse(ID=lease, TTL=seconds), self._keys.head)
+
+    def _free_id(self) -> int:
+        """A positive number of 63 bits that no lease has."""
+        taken = {lease.id for lease in self._keys.leases()}
+        while True:
+            found = int.from_bytes(self._ids.token(8)) >> 1
+            if found and found not in taken:
+                return found
+
+    async def revoke(self, request: pb.LeaseRevokeRequest, author: Author) -> bytes:
+        try:
+            revision = await self._keys.lease_revoke(LeaseId(request.ID), author)
+        except StoreError as error:
+            raise of_store(error) from None
+        return await self._replies.settled(pb.LeaseRevokeResponse(), revision)
+
+    async def keepalive(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        """A lease that is not there is answered with a TTL of zero. While the stream is open, the leases that
+        it has named are attended."""
+        attended: set[LeaseId] = set()
+        try:
+            async for message in incoming:
+                try:
+                    lease = LeaseId(decode(pb.LeaseKeepAliveRequest, message).ID)
+                except ProtocolError as error:
+                    raise GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
+                header = self._replies.header(self._keys.settled)  # as etcd: of before the renewal
+                try:
+                    ttl = self._keys.lease_keepalive(lease) // MS
+                except NoSuchLease:
+                    ttl = 0
+                else:
+                    self._lessor.renewed(lease)
+                    if lease not in attended:
+                        attended.add(lease)
+                        self._lessor.attend(lease)
+                await call.send(encode(pb.LeaseKeepAliveResponse(header=header, ID=lease, TTL=ttl)))
+        finally:
+            for lease in attended:
+                self._lessor.leave(lease)
+
+    async def time_to_live(self, request: pb.LeaseTimeToLiveRequest) -> bytes:
+        reply = pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=-1)
+        found = next((lease for lease in self._keys.leases() if lease.id == request.ID), None)
+        if found is not None:
+            reply.TTL = max(int(self._lessor.remaining_ms(found)) // MS, 0)
+            reply.grantedTTL = found.ttl_ms // MS
+            if request.keys:
+                reply.keys = self.keys_of(found.id)
+        return await self._replies.settled(reply, self._keys.head)
+
+    def keys_of(self, lease: int) -> list[bytes]:
+        """The keys of etcd's that a lease has; none for one that is not there."""
+        try:
+            keys = self._keys.lease_keys(LeaseId(lease))
+        except NoSuchLease:
+            return []
+        return [key[len(ETCD) :] for key in keys if key.startswith(ETCD)]
+
+    async def leases(self, request: pb.LeaseLeasesRequest) -> bytes:
+        rows = [pb.LeaseStatus(ID=lease.id) for lease in self._keys.leases()]
+        return await self._replies.settled(pb.LeaseLeasesResponse(leases=rows), self._keys.head)

@@ -1,0 +1,99 @@
+"""Replies that wait until what they show is as durable as promised, and the header of each.
+
+State   in memory: the replies that wait, in the order of their revisions
+Source  etcd 3.6, ResponseHeader; kernel/keys.py, the two marks
+Absent  none
+
+A write is applied in the turn in which it came; its reply waits here until the store has settled the write's
+revision. All that settles together leaves in one turn, so the connections write once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol, runtime_checkable
+
+from cloudlet.coord.etcd.faults import refused
+from cloudlet.kernel.fault import StoreError
+from cloudlet.kernel.keys import LocalKeys, Revision
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import DEFERRED, Answer, Call
+from cloudlet.wire.protobuf import encode, encoded
+
+CLUSTER_ID = 0x636C6F75_646C6574
+MEMBER_ID = 0x6E6F6465_00000001
+RAFT_TERM = 2  # what a single etcd that was started once says
+
+
+@runtime_checkable
+class HasHeader(Protocol):
+    """A reply of etcd's."""
+
+    header: Any
+
+
+class Replies:
+    """The replies of one face."""
+
+    def __init__(self, keys: LocalKeys) -> None:
+        self._keys = keys
+        self._waiting: deque[tuple[Revision, Call, bytes]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._header_revision = -1
+        self._header: Any = None
+
+    def header(self, revision: int) -> Any:
+        """The header of a reply, encoded; the newest one is remembered."""
+        if revision != self._header_revision:
+            self._header = encoded(
+                encode(
+                    pb.ResponseHeader(
+                        cluster_id=CLUSTER_ID, member_id=MEMBER_ID, revision=revision, raft_term=RAFT_TERM
+                    )
+                )
+            )
+            self._header_revision = revision
+        return self._header
+
+    def answer(self, call: Call, reply: Any, revision: Revision) -> Answer:
+        """The reply with its header, now or once `revision` has settled."""
+        reply.header = self.header(revision)
+        message = encode(reply)
+        keys = self._keys
+        if keys.settled >= revision and not self._waiting:
+            return message
+        self._waiting.append((revision, call, message))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._release())
+        return DEFERRED
+
+    async def settled(self, reply: Any, revision: Revision) -> bytes:
+        """The same for a handler that waits itself."""
+        await self._keys.settle(revision)
+        reply.header = self.header(revision)
+        return encode(reply)
+
+    async def _release(self) -> None:
+        waiting, keys = self._waiting, self._keys
+        try:
+            while waiting:
+                await keys.settle(waiting[0][0])
+                settled = keys.settled
+                # Revisions rise from reply to reply but for reads between writes, which share theirs.
+                while waiting and waiting[0][0] <= settled:
+                    _, call, message = waiting.popleft()
+                    call.finish(message)
+        except StoreError:
+            while waiting:
+                waiting.popleft()[1].fail(refused("Stopped"))
+        finally:
+            self._task = None
+
+    async def close(self) -> None:
+        """Refuse what still waits."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        while self._waiting:
+            self._waiting.popleft()[1].fail(refused("Stopped"))

@@ -1,0 +1,389 @@
+"""etcd's v3 API as gRPC methods: from a message to a reply.
+
+State   none of its own: see the services
+Source  etcd 3.6, server/etcdserver/api/v3rpc (the order of its checks and limits)
+Absent  RangeStream; gRPC reflection; client-api-version is not looked at
+
+A unary method that writes applies its change in the turn in which the call came and answers once the change
+has settled (replies.py). Reads answer at once unless a write before them is still on its way to the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from cloudlet.coord.etcd.auth import READ, WRITE, Auth
+from cloudlet.coord.etcd.cluster import Cluster
+from cloudlet.coord.etcd.faults import of_store, refused
+from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, is_readonly
+from cloudlet.coord.etcd.lease import LEASE_SECONDS_MIN, Leases
+from cloudlet.coord.etcd.recipes import Recipes, prefix_end
+from cloudlet.coord.etcd.replies import Replies
+from cloudlet.coord.etcd.watch import PROGRESS_S, WatchStream
+from cloudlet.coord.leases import Lessor
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import ProtocolError, StoreError
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Author, LocalKeys, Revision
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire import grpc_messages
+from cloudlet.wire.grpc import Answer, Call, Code, GrpcStatus, Method, bidi, server_stream, unary
+from cloudlet.wire.protobuf import decoder, encode
+
+REQUEST_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
+OVERHEAD_BYTES = 512 << 10  # what gRPC may add to it
+SERVING = 1
+
+
+class EtcdSettings(msgspec.Struct, frozen=True):
+    """What etcd has flags for."""
+
+    lease_seconds_min: int = LEASE_SECONDS_MIN
+    progress_s: float = PROGRESS_S  # watch-progress-notify-interval
+    quota_bytes: int = 2 << 30  # quota-backend-bytes
+
+
+@lru_cache(maxsize=4096)
+def author_of(user: str, peer: str) -> Author:
+    return Author("etcd", user, peer)
+
+
+Service = Callable[[Any, Author], Awaitable[tuple[Any, Revision]]]
+
+
+class EtcdServer:
+    """Every service over one store."""
+
+    def __init__(
+        self,
+        keys: LocalKeys,
+        clock: Clock,
+        ids: Ids,
+        lessor: Lessor,
+        settings: EtcdSettings = EtcdSettings(),  # noqa: B008 (frozen)
+    ) -> None:
+        self._keys = keys
+        self._settings = settings
+        self.replies = Replies(keys)
+        self.kv = Kv(keys)
+        self.auth = Auth(keys, clock, ids)
+        self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)
+        self.leases = Leases(keys, lessor, self.replies, ids, seconds_min=settings.lease_seconds_min)
+        self.recipes = Recipes(keys, self.kv, self.leases, self.replies)
+        self._range_request = decoder(pb.RangeRequest)
+        self._put_request = decoder(pb.PutRequest)
+        self._delete_request = decoder(pb.DeleteRangeRequest)
+        self._txn_request = decoder(pb.TxnRequest)
+
+    async def close(self) -> None:
+        await self.replies.close()
+
+    def methods(self) -> Mapping[str, Method]:
+        """The table that the transport serves."""
+        found: dict[str, Method] = {}
+
+        def add(service: str, name: str, handler: Any, kind: Callable[..., Method] = unary) -> None:
+            path = f"/{service}/{name}"
+            found[path] = kind(path, handler, REQUEST_BYTES_MAX + OVERHEAD_BYTES)
+
+        kv = "etcdserverpb.KV"
+        add(kv, "Range", self._range)
+        add(kv, "Put", self._put)
+        add(kv, "DeleteRange", self._delete_range)
+        add(kv, "Txn", self._txn)
+        add(kv, "Compact", self._compact)
+        add("etcdserverpb.Watch", "Watch", self._watch, bidi)
+        add("etcdserverpb.Lease", "LeaseKeepAlive", self.leases.keepalive, bidi)
+        add("etcdserverpb.Maintenance", "Snapshot", self._snapshot, server_stream)
+        add("v3electionpb.Election", "Observe", self._observe, server_stream)
+        add("grpc.health.v1.Health", "Check", _health)
+        for path, cls, handler in self._others():
+            service, _, name = path.strip("/").partition("/")
+            add(service, name, self._waiting(cls, handler))
+        return found
+
+    def _others(self) -> list[tuple[str, type, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]]:
+        """The methods that are not worth a fast path: each waits for what it shows."""
+        leases, recipes, cluster, auth = self.leases, self.recipes, self.cluster, self.auth
+        rows: list[tuple[str, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]] = [
+            ("/etcdserverpb.Lease/LeaseGrant", self._lease_grant),
+            ("/etcdserverpb.Lease/LeaseRevoke", self._lease_revoke),
+            ("/etcdserverpb.Lease/LeaseTimeToLive", self._lease_time_to_live),
+            ("/etcdserverpb.Lease/LeaseLeases", lambda call, request: leases.leases(request)),
+            ("/v3lockpb.Lock/Lock", self._permitted(recipes.lock, "name", WRITE)),
+            ("/v3lockpb.Lock/Unlock", self._permitted(recipes.unlock, "key", WRITE)),
+            ("/v3electionpb.Election/Campaign", self._permitted(recipes.campaign, "name", WRITE)),
+            ("/v3electionpb.Election/Proclaim", self._permitted(recipes.proclaim, "leader.key", WRITE)),
+            ("/v3electionpb.Election/Resign", self._permitted(recipes.resign, "leader.key", WRITE)),
+            (
+                "/v3electionpb.Election/Leader",
+                self._permitted(lambda request, author: recipes.leader(request), "name", READ),
+            ),
+            ("/etcdserverpb.Cluster/MemberList", cluster.member_list),
+            ("/etcdserverpb.Cluster/MemberAdd", self._administered(cluster.member_add)),
+            ("/etcdserverpb.Cluster/MemberRemove", self._administered(cluster.member_remove)),
+            ("/etcdserverpb.Cluster/MemberUpdate", self._administered(cluster.member_update)),
+            ("/etcdserverpb.Cluster/MemberPromote", self._administered(cluster.member_promote)),
+            ("/etcdserverpb.Maintenance/Alarm", self._alarm),
+            ("/etcdserverpb.Maintenance/Status", lambda call, request: cluster.status(request)),
+            (
+                "/etcdserverpb.Maintenance/Defragment",
+                self._administered(lambda call, request: cluster.defragment(request)),
+            ),
+            (
+                "/etcdserverpb.Maintenance/Hash",
+                self._administered(lambda call, request: cluster.hash(request)),
+            ),
+            (
+                "/etcdserverpb.Maintenance/HashKV",
+                self._administered(lambda call, request: cluster.hash_kv(request)),
+            ),
+            (
+                "/etcdserverpb.Maintenance/MoveLeader",
+                self._administered(lambda call, request: cluster.move_leader(request)),
+            ),
+            (
+                "/etcdserverpb.Maintenance/Downgrade",
+                self._administered(lambda call, request: cluster.downgrade(request)),
+            ),
+            ("/etcdserverpb.Auth/Authenticate", self._open(auth.authenticate)),
+            ("/etcdserverpb.Auth/AuthStatus", self._rooted(auth.status)),
+            ("/etcdserverpb.Auth/AuthEnable", self._open(auth.enable)),
+            ("/etcdserverpb.Auth/UserGet", self._of_oneself(auth.user_get, "user")),
+            ("/etcdserverpb.Auth/RoleGet", self._of_oneself(auth.role_get, "role")),
+        ]
+        for name, service in (
+            ("AuthDisable", auth.disable),
+            ("UserAdd", auth.user_add),
+            ("UserList", auth.user_list),
+            ("UserDelete", auth.user_delete),
+            ("UserChangePassword", auth.user_change_password),
+            ("UserGrantRole", auth.user_grant_role),
+            ("UserRevokeRole", auth.user_revoke_role),
+            ("RoleAdd", auth.role_add),
+            ("RoleList", auth.role_list),
+            ("RoleDelete", auth.role_delete),
+            ("RoleGrantPermission", auth.role_grant_permission),
+            ("RoleRevokePermission", auth.role_revoke_permission),
+        ):
+            rows.append((f"/etcdserverpb.Auth/{name}", self._rooted(service)))
+        return [(path, getattr(pb, pb.METHODS[path].request), handler) for path, handler in rows]
+
+    def _waiting(self, cls: type, handler: Callable[[Call, Any], Coroutine[Any, Any, bytes]]) -> Any:
+        decode: Callable[[bytes], Any] = decoder(cls)
+
+        async def serve(call: Call, message: bytes) -> bytes:
+            try:
+                return await handler(call, parsed(decode, message))
+            except StoreError as error:
+                raise of_store(error) from None
+
+        return serve
+
+    # --- KV
+
+    def _author(self, call: Call) -> Author:
+        return author_of(self.auth.caller(call) or "", call.peer)
+
+    def _range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
+        request = parsed(self._range_request, message)
+        self.auth.check(call, request.key, request.range_end, READ)
+        try:
+            reply, revision = self.kv.range(request)
+        except NeedsPast as needed:
+            return self._range_past(request, needed)
+        return self.replies.answer(call, reply, revision)
+
+    async def _range_past(self, request: pb.RangeRequest, needed: NeedsPast) -> bytes:
+        past: Past = {}
+        await self.kv.fetch(needed, past)
+        reply, revision = self.kv.range(request, past)
+        return await self.replies.settled(reply, revision)
+
+    def _put(self, call: Call, message: bytes) -> Answer:
+        request = parsed(self._put_request, message)
+        self._check_size(message)
+        self.auth.check_put(call, request)
+        self._check_space()
+        reply, revision = self.kv.put(request, self._author(call))
+        return self.replies.answer(call, reply, revision)
+
+    def _delete_range(self, call: Call, message: bytes) -> Answer:
+        request = parsed(self._delete_request, message)
+        self._check_size(message)
+        self.auth.check_delete(call, request)
+        reply, revision = self.kv.delete_range(request, self._author(call))
+        return self.replies.answer(call, reply, revision)
+
+    def _txn(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
+        request = parsed(self._txn_request, message)
+        self._check_size(message)
+        self.auth.check_txn(call, request)
+        if not is_readonly(request):
+            self._check_space()
+        author = self._author(call)
+        try:
+            reply, revision = self.kv.txn(request, author)
+        except NeedsPast as needed:
+            return self._txn_past(request, author, needed)
+        return self.replies.answer(call, reply, revision)
+
+    async def _txn_past(self, request: pb.TxnRequest, author: Author, needed: NeedsPast) -> bytes:
+        """Fetch what it reads of the past, and decide anew each time: the present may have moved on."""
+        past: Past = {}
+        while True:
+            await self.kv.fetch(needed, past)
+            try:
+                reply, revision = self.kv.txn(request, author, past)
+            except NeedsPast as further:
+                needed = further
+                continue
+            return await self.replies.settled(reply, revision)
+
+    async def _compact(self, call: Call, message: bytes) -> bytes:
+        request = parsed(decoder(pb.CompactionRequest), message)
+        self.auth.check_root(call)
+        try:
+            await self._keys.compact(Revision(request.revision))
+        except StoreError as error:
+            raise of_store(error) from None
+        return await self.replies.settled(pb.CompactionResponse(), self._keys.head)
+
+    def _check_size(self, message: bytes) -> None:
+        if len(message) > REQUEST_BYTES_MAX:
+            raise refused("RequestTooLarge")
+
+    def _check_space(self) -> None:
+        if self.cluster.is_full:
+            raise refused("NoSpace")
+        if self.cluster.size_bytes() > self._settings.quota_bytes:
+            self.cluster.raise_alarm(1, Author("etcd", "quota"))
+            raise refused("NoSpace")
+
+    # --- Watch, streams
+
+    async def _watch(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        stream = WatchStream(call, self._keys, self.replies, self._watch_refusal, self._settings.progress_s)
+        await stream.serve(incoming)
+
+    def _watch_refusal(self, call: Call, key: bytes, range_end: bytes) -> str | None:
+        try:
+            self.auth.check(call, key, range_end, READ)
+        except GrpcStatus as status:
+            return f"rpc error: code = {CODE_NAMES[status.code]} desc = {status.message}"
+        return None
+
+    async def _snapshot(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        self.auth.check_root(call)
+        await self.cluster.snapshot(call, incoming)
+
+    async def _observe(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        self.auth.caller(call)
+        await self.recipes.observe(call, incoming)
+
+    # --- the others
+
+    async def _lease_grant(self, call: Call, request: pb.LeaseGrantRequest) -> bytes:
+        self._check_space()
+        return await self.leases.grant(request, self._author(call))
+
+    async def _lease_revoke(self, call: Call, request: pb.LeaseRevokeRequest) -> bytes:
+        author = self._author(call)
+        self._check_lease(call, request.ID, WRITE)
+        return await self.leases.revoke(request, author)
+
+    async def _lease_time_to_live(self, call: Call, request: pb.LeaseTimeToLiveRequest) -> bytes:
+        if request.keys:
+            self._check_lease(call, request.ID, READ)
+        return await self.leases.time_to_live(request)
+
+    def _check_lease(self, call: Call, lease: int, wanted: int) -> None:
+        """A lease may be ended, or its keys seen, by who may do so to each of its keys."""
+        if self.auth.caller(call) is None:
+            return
+        for key in self.leases.keys_of(lease):
+            self.auth.check(call, key, b"", wanted)
+
+    async def _alarm(self, call: Call, request: pb.AlarmRequest) -> bytes:
+        if request.action:
+            self.auth.check_root(call)
+        return await self.cluster.alarm(request, self._author(call))
+
+    def _permitted(self, serve: Callable[[Any, Author], Awaitable[bytes]], member: str, wanted: int) -> Any:
+        """A recipe: its caller must be allowed to write or read what is under the name."""
+
+        async def checked(call: Call, request: Any) -> bytes:
+            key: Any = request
+            for part in member.split("."):
+                key = getattr(key, part) if key is not None else None
+            name = key or b"\0"
+            self.auth.check(call, name, prefix_end(name) if member == "name" else b"", wanted)
+            return await serve(request, self._author(call))
+
+        return checked
+
+    def _administered(self, serve: Callable[[Call, Any], Awaitable[bytes]]) -> Any:
+        async def checked(call: Call, request: Any) -> bytes:
+            self.auth.check_root(call)
+            return await serve(call, request)
+
+        return checked
+
+    def _open(self, serve: Service) -> Any:
+        """Of Auth's: what needs no token."""
+
+        async def served(call: Call, request: Any) -> bytes:
+            reply, revision = await serve(request, author_of("", call.peer))
+            return await self.replies.settled(reply, revision)
+
+        return served
+
+    def _rooted(self, serve: Service) -> Any:
+        """Of Auth's: what only root may."""
+
+        async def served(call: Call, request: Any) -> bytes:
+            self.auth.check_root(call)
+            reply, revision = await serve(request, self._author(call))
+            return await self.replies.settled(reply, revision)
+
+        return served
+
+    def _of_oneself(self, serve: Service, kind: str) -> Any:
+        """Of Auth's: what users may ask of themselves and of their roles."""
+
+        async def served(call: Call, request: Any) -> bytes:
+            caller = self.auth.caller(call)
+            named = request.name if kind == "user" else request.role
+            if caller is not None and named not in (
+                (caller,) if kind == "user" else self.auth.roles_of(caller)
+            ):
+                self.auth.check_root(call)
+            reply, revision = await serve(request, self._author(call))
+            return await self.replies.settled(reply, revision)
+
+        return served
+
+
+CODE_NAMES = {
+    code: "".join(word.capitalize() for word in code.name.split("_")).replace("Cancelled", "Canceled")
+    for code in Code
+}
+
+
+def parsed(decode: Callable[[bytes], Any], message: bytes) -> Any:
+    """A request, or the status of bytes that are none."""
+    try:
+        return decode(message)
+    except ProtocolError as error:
+        raise GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
+
+
+def _health(call: Call, message: bytes) -> Answer:
+    request = parsed(decoder(grpc_messages.HealthCheckRequest), message)
+    if request.service not in ("", "etcdserverpb.KV", "etcdserverpb.Watch"):
+        raise GrpcStatus(Code.NOT_FOUND, "unknown service")
+    return encode(grpc_messages.HealthCheckResponse(status=SERVING))

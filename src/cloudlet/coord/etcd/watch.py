@@ -1,0 +1,269 @@
+"""etcd's Watch: many watchers on one stream.
+
+State   in memory: the watchers of each open stream
+Source  etcd 3.6, "Watch API guarantees", v3rpc's watch stream; tests/robustness names its nine guarantees
+Absent  none
+
+Theory of operation
+    A watcher is a cursor of the store (kernel/keys.py, Watch) and a task that carries what it takes to the
+    stream. The cursor gives each change once, in order, and only when it has settled; so what remains here is
+    what etcd says *around* the events:
+
+        create      -> created:true, before any event of that id; a watch from the compacted past is then
+                       canceled with the revision that it must begin from
+        events      a response holds whole revisions, unless the client asked for fragments
+        cancel      -> one canceled:true; what was taken and not sent is dropped
+        progress    -> one response without events under id -1, once every watcher of the stream has been sent
+                       all that it is owed up to the revision told; watchers that asked for it are told by
+                       themselves every PROGRESS_S without events
+
+    A client that does not read is waited for: the cursor falls behind into the past, which is bounded, and at
+    last the watcher is canceled as compacted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from cloudlet.coord.etcd.faults import PREFIX, TEXTS
+from cloudlet.coord.etcd.ranges import key_value, range_of
+from cloudlet.coord.etcd.replies import Replies
+from cloudlet.kernel.fault import Compacted, ProtocolError
+from cloudlet.kernel.keys import Change, Event, LocalKeys, Revision, Watch
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Call, Code, GrpcStatus
+from cloudlet.wire.protobuf import decode, encode, encoded
+
+PROGRESS_S = 600.0  # etcd's watch-progress-notify-interval
+CHANGES_MAX = 512  # revisions in one response
+EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
+FRAGMENT_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
+WATCHERS_MAX = 100_000  # of one stream
+NO_ID = -1
+NOPUT, NODELETE = 0, 1
+
+Permitted = Callable[[Call, bytes, bytes], str | None]
+"""Why a client may not watch a range, in etcd's words; None where it may."""
+
+COMPACTED_TEXT = PREFIX + TEXTS["Compacted"][1]
+DUPLICATE_TEXT = "mvcc: duplicate watch ID provided on the WatchStream"
+EMPTY_TEXT = "mvcc: watcher range is empty"
+
+
+class Watcher:
+    """One watch of a stream. `sent` is the revision up to which all events were sent."""
+
+    __slots__ = ("cursor", "id", "is_quiet", "is_sending", "request", "sent", "task")
+
+    def __init__(self, number: int, request: pb.WatchCreateRequest, cursor: Watch) -> None:
+        self.id = number
+        self.request = request
+        self.cursor = cursor
+        self.is_sending = False
+        self.is_quiet = True  # no event since the last round of progress
+        self.sent = Revision(cursor.position - 1)
+        self.task: asyncio.Task[None] | None = None
+
+
+class WatchStream:
+    """The watchers of one call."""
+
+    def __init__(
+        self, call: Call, keys: LocalKeys, replies: Replies, permitted: Permitted, progress_s: float
+    ) -> None:
+        self._call = call
+        self._keys = keys
+        self._replies = replies
+        self._permitted = permitted
+        self._progress_s = progress_s
+        self._watchers: dict[int, Watcher] = {}
+        self._next = 0
+        self._is_progress_owed = False
+
+    async def serve(self, incoming: AsyncIterator[bytes]) -> None:
+        """Until the client has said its last."""
+        ticking = asyncio.create_task(self._tick())
+        try:
+            async for message in incoming:
+                try:
+                    request = decode(pb.WatchRequest, message)
+                except ProtocolError as error:
+                    raise GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
+                if request.create_request is not None:
+                    await self._create(request.create_request)
+                elif request.cancel_request is not None:
+                    await self._cancel(request.cancel_request.watch_id)
+                elif request.progress_request is not None:
+                    self._is_progress_owed = True
+                    await self._progress_if_owed()
+        finally:
+            tasks = [ticking, *(each.task for each in self._watchers.values() if each.task is not None)]
+            for watcher in self._watchers.values():
+                watcher.cursor.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- what the client asks
+
+    async def _create(self, request: pb.WatchCreateRequest) -> None:
+        key = request.key or b"\0"
+        reason = self._permitted(self._call, key, request.range_end)
+        start, stop = range_of(key, request.range_end)
+        if request.start_revision < 0:
+            reason = COMPACTED_TEXT
+        elif request.watch_id and request.watch_id in self._watchers:
+            reason = DUPLICATE_TEXT
+        elif start >= stop:
+            reason = EMPTY_TEXT
+        elif len(self._watchers) >= WATCHERS_MAX:
+            reason = PREFIX + TEXTS["TooManyRequests"][1]
+        if reason is not None:
+            await self._say(watch_id=NO_ID, created=True, canceled=True, cancel_reason=reason)
+            return
+        number = request.watch_id or self._free_id()
+        since = Revision(request.start_revision) if request.start_revision else None
+        watcher = Watcher(number, request, self._keys.watch(start, stop, since))
+        self._watchers[number] = watcher
+        await self._say(watch_id=number, created=True)
+        watcher.task = asyncio.create_task(self._carry(watcher))
+
+    def _free_id(self) -> int:
+        while self._next in self._watchers:
+            self._next += 1
+        self._next += 1
+        return self._next - 1
+
+    async def _cancel(self, number: int) -> None:
+        watcher = self._watchers.pop(number, None)
+        if watcher is None:
+            return  # as etcd: nothing is said of an unknown one
+        watcher.cursor.close()
+        if watcher.task is not None:
+            watcher.task.cancel()
+        await self._say(watch_id=number, canceled=True)
+        await self._progress_if_owed()
+
+    # --- what the store tells
+
+    async def _carry(self, watcher: Watcher) -> None:
+        """Send a watcher's events until it is canceled."""
+        cursor = watcher.cursor
+        try:
+            while changes := await cursor.take(CHANGES_MAX):
+                watcher.is_sending = True
+                for some in portions(changes):
+                    await self._send(watcher, some)
+                watcher.is_sending = False
+                watcher.sent = Revision(changes[-1].revision)
+                if self._is_progress_owed:
+                    await self._progress_if_owed()
+        except Compacted as error:
+            self._watchers.pop(watcher.id, None)
+            cursor.close()
+            reply = pb.WatchResponse(watch_id=watcher.id, canceled=True, compact_revision=error.revision)
+            reply.header = self._replies.header(0)
+            await self._call.send(encode(reply))
+
+    async def _send(self, watcher: Watcher, changes: Sequence[Change]) -> None:
+        request = watcher.request
+        with_previous = request.prev_kv
+        refused = request.filters
+        events = [
+            event_of(event, with_previous=with_previous)
+            for change in changes
+            for event in change.events
+            if not refused or (NODELETE if event.dropped else NOPUT) not in refused
+        ]
+        if not events:
+            return
+        watcher.is_quiet = False
+        header = self._replies.header(changes[-1].revision)
+        if request.fragment:
+            for reply in fragments(watcher.id, events):
+                reply.header = header
+                await self._call.send(encode(reply))
+            return
+        await self._call.send(encode(pb.WatchResponse(header=header, watch_id=watcher.id, events=events)))
+
+    async def _say(
+        self,
+        *,
+        watch_id: int,
+        created: bool = False,
+        canceled: bool = False,
+        cancel_reason: str = "",
+    ) -> None:
+        reply = pb.WatchResponse(
+            watch_id=watch_id, created=created, canceled=canceled, cancel_reason=cancel_reason
+        )
+        reply.header = self._replies.header(self._keys.settled)
+        await self._call.send(encode(reply))
+
+    # --- progress
+
+    def _is_synced(self, watcher: Watcher) -> bool:
+        """Whether all that a watcher is owed up to the settled mark was sent."""
+        return not watcher.is_sending and watcher.cursor.position > self._keys.settled
+
+    async def _progress_if_owed(self) -> None:
+        """One answer for all watchers, as soon as every one is synced."""
+        watchers = self._watchers.values()
+        if self._is_progress_owed and watchers and all(map(self._is_synced, watchers)):
+            self._is_progress_owed = False
+            await self._say(watch_id=NO_ID)
+
+    async def _tick(self) -> None:
+        """Tell the watchers that asked for it how far the store is, unless events have told them."""
+        while True:
+            await asyncio.sleep(self._progress_s)
+            for watcher in list(self._watchers.values()):
+                if watcher.request.progress_notify and watcher.is_quiet and self._is_synced(watcher):
+                    await self._say(watch_id=watcher.id)
+                watcher.is_quiet = True
+
+
+def portions(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    """The changes in runs of whole revisions that make responses of bearable size."""
+    found: list[Sequence[Change]] = []
+    start, size = 0, 0
+    for number, change in enumerate(changes):
+        size += sum(len(event.entry.value) + len(event.entry.key) for event in change.events)
+        if size >= EVENTS_BYTES_MAX:
+            found.append(changes[start : number + 1])
+            start, size = number + 1, 0
+    if start < len(changes):
+        found.append(changes[start:])
+    return found
+
+
+def event_of(event: Event, *, with_previous: bool) -> pb.Event:
+    """An event as clients see it: a delete shows its key and the revision that deleted it."""
+    entry = event.entry
+    if event.dropped:
+        shown = pb.Event(type=1, kv=pb.KeyValue(key=entry.key[1:], mod_revision=entry.mod_revision))
+    else:
+        shown = pb.Event(kv=key_value(entry))
+    if with_previous and event.previous is not None:
+        shown.prev_kv = key_value(event.previous)
+    return shown
+
+
+def fragments(watch_id: int, events: list[pb.Event]) -> list[pb.WatchResponse]:
+    """One response in pieces below FRAGMENT_BYTES_MAX, each with at least one event; all but the last say
+    that more follow."""
+    pieces: list[list[pb.Event]] = [[]]
+    size = 0
+    for event in events:
+        raw = encode(event)
+        if pieces[-1] and size + len(raw) >= FRAGMENT_BYTES_MAX:
+            pieces.append([])
+            size = 0
+        pieces[-1].append(encoded(raw))
+        size += len(raw)
+    last = len(pieces) - 1
+    return [
+        pb.WatchResponse(watch_id=watch_id, events=piece, fragment=number < last)
+        for number, piece in enumerate(pieces)
+    ]

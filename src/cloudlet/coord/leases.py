@@ -1,0 +1,110 @@
+"""Leases that end: those of every coordination face, in one place.
+
+State   in memory: when each lease was last renewed on cloud time, and which are attended; the leases
+        themselves are the store's
+Source  etcd 3.6, lease; docs/architecture.md, "Time"
+Absent  none
+
+A lease ends when its time has passed on the monotonic clock, or when cloud time was moved over its end. A
+move counts a connected client as having just said that it lives: a lease is *attended* while a stream keeps
+it alive, and attended leases are renewed by a move. What has ended is revoked within half a second, all of
+its keys in one revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import NoSuchLease, StoreError
+from cloudlet.kernel.keys import Author, Lease, LeaseId, LocalKeys
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 0.5  # as etcd
+
+
+class Lessor:
+    """Ends leases; one for each store."""
+
+    def __init__(self, keys: LocalKeys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+        # When it was to end by the monotonic clock at the last look, and cloud time at its last renewal.
+        self._seen: dict[LeaseId, tuple[float | None, int]] = {}
+        self._attended: Counter[LeaseId] = Counter()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Sweep from now on; every lease that there is starts anew."""
+        self._seen.clear()
+        self._attended.clear()
+        self._note()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def renewed(self, lease: LeaseId) -> None:
+        """A lease was made or kept alive; who does not say so is found out by the next look."""
+        self._seen[lease] = (None, self._clock.cloud_ms())
+
+    def attend(self, lease: LeaseId) -> None:
+        """A stream keeps this lease alive."""
+        self._attended[lease] += 1
+
+    def leave(self, lease: LeaseId) -> None:
+        """That stream has ended."""
+        self._attended[lease] -= 1
+        if self._attended[lease] <= 0:
+            del self._attended[lease]
+
+    def clock_moved(self) -> None:
+        """Cloud time has made a step: attended leases begin anew, others may have ended."""
+        for lease in self._attended:
+            try:
+                self._keys.lease_keepalive(lease)
+            except NoSuchLease:
+                continue
+            self.renewed(lease)
+
+    def remaining_ms(self, lease: Lease) -> float:
+        """How long a lease has, on whichever clock ends it first."""
+        now_ms = self._clock.cloud_ms()
+        _, renewed_ms = self._seen.get(lease.id, (None, now_ms))
+        return min(lease.ends_ms - self._clock.monotonic_ms(), lease.ttl_ms - (now_ms - renewed_ms))
+
+    def _note(self) -> None:
+        """See what was made, renewed (its end has moved) and ended since the last look."""
+        now_ms = self._clock.cloud_ms()
+        seen: dict[LeaseId, tuple[float | None, int]] = {}
+        for lease in self._keys.leases():
+            ends_ms, renewed_ms = self._seen.get(lease.id, (-1.0, now_ms))
+            is_renewed = ends_ms is not None and ends_ms != lease.ends_ms
+            seen[lease.id] = (lease.ends_ms, now_ms if is_renewed else renewed_ms)
+        self._seen = seen
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Revoke what has ended."""
+        self._note()
+        for lease in self._keys.leases():
+            if self.remaining_ms(lease) > 0:
+                continue
+            try:
+                await self._keys.lease_revoke(lease.id, Author("etcd", "lease expired"))
+            except NoSuchLease:
+                continue
+            except StoreError as error:
+                log.warning("lease %x cannot be revoked: %r", lease.id, error)
+                return
+            log.debug("lease %x has ended", lease.id)
