@@ -176,8 +176,8 @@ class Cluster:
         return found, len(entries)
 
     async def snapshot(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
-        """Every key at one revision, filled up to whole pages, and then a SHA-256 of all before: etcdctl takes
-        a file for a snapshot if it is 32 bytes longer than whole pages."""
+        """Every key at one revision, filled up to whole pages, and then a SHA-256 of all before: etcdctl
+        takes a file for a snapshot if it is 32 bytes longer than whole pages."""
         async for _ in incoming:
             pass
         await self._keys.settle(self._keys.head)
