@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.coord.etcd.auth import READ, WRITE, Auth
+from cloudlet.coord.etcd.auth import READ, WRITE, Access
+from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, is_readonly
@@ -70,7 +71,8 @@ class EtcdServer:
         self._settings = settings
         self.replies = Replies(keys)
         self.kv = Kv(keys)
-        self.auth = Auth(keys, clock, ids)
+        self.access = Access(keys, clock)
+        self.auth = Auth(self.access, ids)
         self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)
         self.leases = Leases(keys, lessor, self.replies, ids, seconds_min=settings.lease_seconds_min)
         self.recipes = Recipes(keys, self.kv, self.leases, self.replies)
@@ -187,11 +189,11 @@ class EtcdServer:
     # --- KV
 
     def _author(self, call: Call) -> Author:
-        return author_of(self.auth.caller(call) or "", call.peer)
+        return author_of(self.access.caller(call) or "", call.peer)
 
     def _range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._range_request, message)
-        self.auth.check(call, request.key, request.range_end, READ)
+        self.access.check(call, request.key, request.range_end, READ)
         try:
             reply, revision = self.kv.range(request)
         except NeedsPast as needed:
@@ -207,7 +209,7 @@ class EtcdServer:
     def _put(self, call: Call, message: bytes) -> Answer:
         request = parsed(self._put_request, message)
         self._check_size(message)
-        self.auth.check_put(call, request)
+        self.access.check_put(call, request)
         self._check_space()
         reply, revision = self.kv.put(request, self._author(call))
         return self.replies.answer(call, reply, revision)
@@ -215,14 +217,14 @@ class EtcdServer:
     def _delete_range(self, call: Call, message: bytes) -> Answer:
         request = parsed(self._delete_request, message)
         self._check_size(message)
-        self.auth.check_delete(call, request)
+        self.access.check_delete(call, request)
         reply, revision = self.kv.delete_range(request, self._author(call))
         return self.replies.answer(call, reply, revision)
 
     def _txn(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._txn_request, message)
         self._check_size(message)
-        self.auth.check_txn(call, request)
+        self.access.check_txn(call, request)
         if not is_readonly(request):
             self._check_space()
         author = self._author(call)
@@ -246,7 +248,7 @@ class EtcdServer:
 
     async def _compact(self, call: Call, message: bytes) -> bytes:
         request = parsed(decoder(pb.CompactionRequest), message)
-        self.auth.check_root(call)
+        self.access.check_root(call)
         try:
             await self._keys.compact(Revision(request.revision))
         except StoreError as error:
@@ -272,17 +274,17 @@ class EtcdServer:
 
     def _watch_refusal(self, call: Call, key: bytes, range_end: bytes) -> str | None:
         try:
-            self.auth.check(call, key, range_end, READ)
+            self.access.check(call, key, range_end, READ)
         except GrpcStatus as status:
             return f"rpc error: code = {CODE_NAMES[status.code]} desc = {status.message}"
         return None
 
     async def _snapshot(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
-        self.auth.check_root(call)
+        self.access.check_root(call)
         await self.cluster.snapshot(call, incoming)
 
     async def _observe(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
-        self.auth.caller(call)
+        self.access.caller(call)
         await self.recipes.observe(call, incoming)
 
     # --- the others
@@ -303,14 +305,14 @@ class EtcdServer:
 
     def _check_lease(self, call: Call, lease: int, wanted: int) -> None:
         """A lease may be ended, or its keys seen, by who may do so to each of its keys."""
-        if self.auth.caller(call) is None:
+        if self.access.caller(call) is None:
             return
         for key in self.leases.keys_of(lease):
-            self.auth.check(call, key, b"", wanted)
+            self.access.check(call, key, b"", wanted)
 
     async def _alarm(self, call: Call, request: pb.AlarmRequest) -> bytes:
         if request.action:
-            self.auth.check_root(call)
+            self.access.check_root(call)
         return await self.cluster.alarm(request, self._author(call))
 
     def _permitted(self, serve: Callable[[Any, Author], Awaitable[bytes]], member: str, wanted: int) -> Any:
@@ -321,14 +323,14 @@ class EtcdServer:
             for part in member.split("."):
                 key = getattr(key, part) if key is not None else None
             name = key or b"\0"
-            self.auth.check(call, name, prefix_end(name) if member == "name" else b"", wanted)
+            self.access.check(call, name, prefix_end(name) if member == "name" else b"", wanted)
             return await serve(request, self._author(call))
 
         return checked
 
     def _administered(self, serve: Callable[[Call, Any], Awaitable[bytes]]) -> Any:
         async def checked(call: Call, request: Any) -> bytes:
-            self.auth.check_root(call)
+            self.access.check_root(call)
             return await serve(call, request)
 
         return checked
@@ -346,7 +348,7 @@ class EtcdServer:
         """Of Auth's: what only root may."""
 
         async def served(call: Call, request: Any) -> bytes:
-            self.auth.check_root(call)
+            self.access.check_root(call)
             reply, revision = await serve(request, self._author(call))
             return await self.replies.settled(reply, revision)
 
@@ -356,12 +358,12 @@ class EtcdServer:
         """Of Auth's: what users may ask of themselves and of their roles."""
 
         async def served(call: Call, request: Any) -> bytes:
-            caller = self.auth.caller(call)
+            caller = self.access.caller(call)
             named = request.name if kind == "user" else request.role
             if caller is not None and named not in (
-                (caller,) if kind == "user" else self.auth.roles_of(caller)
+                (caller,) if kind == "user" else self.access.roles_of(caller)
             ):
-                self.auth.check_root(call)
+                self.access.check_root(call)
             reply, revision = await serve(request, self._author(call))
             return await self.replies.settled(reply, revision)
 
