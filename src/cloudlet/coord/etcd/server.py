@@ -11,7 +11,6 @@ has settled (replies.py). Reads answer at once unless a write before them is sti
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,10 +18,11 @@ import msgspec
 from cloudlet.coord.etcd.auth import READ, WRITE, Access
 from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
+from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, is_readonly
 from cloudlet.coord.etcd.lease import LEASE_SECONDS_MIN, Leases
-from cloudlet.coord.etcd.recipes import Recipes, prefix_end
+from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.watch import PROGRESS_S, WatchStream
 from cloudlet.coord.leases import Lessor
@@ -46,14 +46,6 @@ class EtcdSettings(msgspec.Struct, frozen=True):
     lease_seconds_min: int = LEASE_SECONDS_MIN
     progress_s: float = PROGRESS_S  # watch-progress-notify-interval
     quota_bytes: int = 2 << 30  # quota-backend-bytes
-
-
-@lru_cache(maxsize=4096)
-def author_of(user: str, peer: str) -> Author:
-    return Author("etcd", user, peer)
-
-
-Service = Callable[[Any, Author], Awaitable[tuple[Any, Revision]]]
 
 
 class EtcdServer:
@@ -111,52 +103,53 @@ class EtcdServer:
     def _others(self) -> list[tuple[str, type, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]]:
         """The methods that are not worth a fast path: each waits for what it shows."""
         leases, recipes, cluster, auth = self.leases, self.recipes, self.cluster, self.auth
+        doors = Doors(self.access, self.replies)
         rows: list[tuple[str, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]] = [
             ("/etcdserverpb.Lease/LeaseGrant", self._lease_grant),
             ("/etcdserverpb.Lease/LeaseRevoke", self._lease_revoke),
             ("/etcdserverpb.Lease/LeaseTimeToLive", self._lease_time_to_live),
             ("/etcdserverpb.Lease/LeaseLeases", lambda call, request: leases.leases(request)),
-            ("/v3lockpb.Lock/Lock", self._permitted(recipes.lock, "name", WRITE)),
-            ("/v3lockpb.Lock/Unlock", self._permitted(recipes.unlock, "key", WRITE)),
-            ("/v3electionpb.Election/Campaign", self._permitted(recipes.campaign, "name", WRITE)),
-            ("/v3electionpb.Election/Proclaim", self._permitted(recipes.proclaim, "leader.key", WRITE)),
-            ("/v3electionpb.Election/Resign", self._permitted(recipes.resign, "leader.key", WRITE)),
+            ("/v3lockpb.Lock/Lock", doors.permitted(recipes.lock, "name", WRITE)),
+            ("/v3lockpb.Lock/Unlock", doors.permitted(recipes.unlock, "key", WRITE)),
+            ("/v3electionpb.Election/Campaign", doors.permitted(recipes.campaign, "name", WRITE)),
+            ("/v3electionpb.Election/Proclaim", doors.permitted(recipes.proclaim, "leader.key", WRITE)),
+            ("/v3electionpb.Election/Resign", doors.permitted(recipes.resign, "leader.key", WRITE)),
             (
                 "/v3electionpb.Election/Leader",
-                self._permitted(lambda request, author: recipes.leader(request), "name", READ),
+                doors.permitted(lambda request, author: recipes.leader(request), "name", READ),
             ),
             ("/etcdserverpb.Cluster/MemberList", cluster.member_list),
-            ("/etcdserverpb.Cluster/MemberAdd", self._administered(cluster.member_add)),
-            ("/etcdserverpb.Cluster/MemberRemove", self._administered(cluster.member_remove)),
-            ("/etcdserverpb.Cluster/MemberUpdate", self._administered(cluster.member_update)),
-            ("/etcdserverpb.Cluster/MemberPromote", self._administered(cluster.member_promote)),
+            ("/etcdserverpb.Cluster/MemberAdd", doors.administered(cluster.member_add)),
+            ("/etcdserverpb.Cluster/MemberRemove", doors.administered(cluster.member_remove)),
+            ("/etcdserverpb.Cluster/MemberUpdate", doors.administered(cluster.member_update)),
+            ("/etcdserverpb.Cluster/MemberPromote", doors.administered(cluster.member_promote)),
             ("/etcdserverpb.Maintenance/Alarm", self._alarm),
             ("/etcdserverpb.Maintenance/Status", lambda call, request: cluster.status(request)),
             (
                 "/etcdserverpb.Maintenance/Defragment",
-                self._administered(lambda call, request: cluster.defragment(request)),
+                doors.administered(lambda call, request: cluster.defragment(request)),
             ),
             (
                 "/etcdserverpb.Maintenance/Hash",
-                self._administered(lambda call, request: cluster.hash(request)),
+                doors.administered(lambda call, request: cluster.hash(request)),
             ),
             (
                 "/etcdserverpb.Maintenance/HashKV",
-                self._administered(lambda call, request: cluster.hash_kv(request)),
+                doors.administered(lambda call, request: cluster.hash_kv(request)),
             ),
             (
                 "/etcdserverpb.Maintenance/MoveLeader",
-                self._administered(lambda call, request: cluster.move_leader(request)),
+                doors.administered(lambda call, request: cluster.move_leader(request)),
             ),
             (
                 "/etcdserverpb.Maintenance/Downgrade",
-                self._administered(lambda call, request: cluster.downgrade(request)),
+                doors.administered(lambda call, request: cluster.downgrade(request)),
             ),
-            ("/etcdserverpb.Auth/Authenticate", self._open(auth.authenticate)),
-            ("/etcdserverpb.Auth/AuthStatus", self._rooted(auth.status)),
-            ("/etcdserverpb.Auth/AuthEnable", self._open(auth.enable)),
-            ("/etcdserverpb.Auth/UserGet", self._of_oneself(auth.user_get, "user")),
-            ("/etcdserverpb.Auth/RoleGet", self._of_oneself(auth.role_get, "role")),
+            ("/etcdserverpb.Auth/Authenticate", doors.open(auth.authenticate)),
+            ("/etcdserverpb.Auth/AuthStatus", doors.rooted(auth.status)),
+            ("/etcdserverpb.Auth/AuthEnable", doors.open(auth.enable)),
+            ("/etcdserverpb.Auth/UserGet", doors.of_oneself(auth.user_get, "user")),
+            ("/etcdserverpb.Auth/RoleGet", doors.of_oneself(auth.role_get, "role")),
         ]
         for name, service in (
             ("AuthDisable", auth.disable),
@@ -172,7 +165,7 @@ class EtcdServer:
             ("RoleGrantPermission", auth.role_grant_permission),
             ("RoleRevokePermission", auth.role_revoke_permission),
         ):
-            rows.append((f"/etcdserverpb.Auth/{name}", self._rooted(service)))
+            rows.append((f"/etcdserverpb.Auth/{name}", doors.rooted(service)))
         return [(path, getattr(pb, pb.METHODS[path].request), handler) for path, handler in rows]
 
     def _waiting(self, cls: type, handler: Callable[[Call, Any], Coroutine[Any, Any, bytes]]) -> Any:
@@ -189,7 +182,7 @@ class EtcdServer:
     # --- KV
 
     def _author(self, call: Call) -> Author:
-        return author_of(self.access.caller(call) or "", call.peer)
+        return author_of(self.access, call)
 
     def _range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._range_request, message)
@@ -314,60 +307,6 @@ class EtcdServer:
         if request.action:
             self.access.check_root(call)
         return await self.cluster.alarm(request, self._author(call))
-
-    def _permitted(self, serve: Callable[[Any, Author], Awaitable[bytes]], member: str, wanted: int) -> Any:
-        """A recipe: its caller must be allowed to write or read what is under the name."""
-
-        async def checked(call: Call, request: Any) -> bytes:
-            key: Any = request
-            for part in member.split("."):
-                key = getattr(key, part) if key is not None else None
-            name = key or b"\0"
-            self.access.check(call, name, prefix_end(name) if member == "name" else b"", wanted)
-            return await serve(request, self._author(call))
-
-        return checked
-
-    def _administered(self, serve: Callable[[Call, Any], Awaitable[bytes]]) -> Any:
-        async def checked(call: Call, request: Any) -> bytes:
-            self.access.check_root(call)
-            return await serve(call, request)
-
-        return checked
-
-    def _open(self, serve: Service) -> Any:
-        """Of Auth's: what needs no token."""
-
-        async def served(call: Call, request: Any) -> bytes:
-            reply, revision = await serve(request, author_of("", call.peer))
-            return await self.replies.settled(reply, revision)
-
-        return served
-
-    def _rooted(self, serve: Service) -> Any:
-        """Of Auth's: what only root may."""
-
-        async def served(call: Call, request: Any) -> bytes:
-            self.access.check_root(call)
-            reply, revision = await serve(request, self._author(call))
-            return await self.replies.settled(reply, revision)
-
-        return served
-
-    def _of_oneself(self, serve: Service, kind: str) -> Any:
-        """Of Auth's: what users may ask of themselves and of their roles."""
-
-        async def served(call: Call, request: Any) -> bytes:
-            caller = self.access.caller(call)
-            named = request.name if kind == "user" else request.role
-            if caller is not None and named not in (
-                (caller,) if kind == "user" else self.access.roles_of(caller)
-            ):
-                self.access.check_root(call)
-            reply, revision = await serve(request, self._author(call))
-            return await self.replies.settled(reply, revision)
-
-        return served
 
 
 CODE_NAMES = {
