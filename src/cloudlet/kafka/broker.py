@@ -14,7 +14,7 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from cloudlet.kafka.call import Part, Peer
@@ -65,6 +65,8 @@ class Broker:
         self.ids = ids
         self.node_id = node_id
         self.cluster_id = cluster_id
+        self.log_dir = ""  # the folder of its logs
+        self.disk_bytes: Callable[[], tuple[int, int]] = lambda: (-1, -1)  # (all, usable) of its disk
         self.served: frozenset[int] = frozenset()  # API keys
         self.address = ""  # HOST:PORT that clients are told who did not dial one themselves
         self.is_advertised = False  # all clients are told `address`
@@ -161,6 +163,11 @@ class Broker:
             leader_epoch=state.leader_epoch,
         )
         return found
+
+    def size(self, image: TopicImage, index: int) -> int:
+        """Bytes of a partition's log."""
+        opened = image.opened[index]
+        return opened.size_bytes if opened else self.logs.size(self.log_name(image.name, index))
 
     def _settings(self, image: TopicImage) -> LogSettings:
         """What holds for the logs of a topic; kept until a property changes."""

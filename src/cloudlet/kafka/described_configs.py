@@ -36,6 +36,14 @@ UNTOLD = frozenset(
         "log.roll.ms",
     )
 )
+# Quotas that exist only as dynamic properties.
+TOLD_WHEN_SET = frozenset(
+    (
+        "follower.replication.throttled.rate",
+        "leader.replication.throttled.rate",
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+    )
+)
 CLIENT_METRICS_TYPES: Mapping[str, str] = {"interval.ms": "INT", "match": "LIST", "metrics": "LIST"}
 CLIENT_METRICS_DEFAULTS: Mapping[str, str] = {"interval.ms": "300000", "match": "", "metrics": ""}
 
@@ -120,7 +128,12 @@ def broker_layers(configs: Configs, name: str) -> list[Synonym]:
 
 def broker_rows(configs: Configs) -> list[Row]:
     """Every property of a broker."""
-    rows = [_broker_row(configs, definition) for definition in broker_definitions().values()]
+    set_now = {**configs.given, **configs.shared, **configs.own}
+    rows = [
+        _broker_row(configs, definition)
+        for name, definition in broker_definitions().items()
+        if name not in TOLD_WHEN_SET or name in set_now
+    ]
     for name in {**configs.shared, **configs.own}:
         if name not in broker_definitions():
             source = Origin.BROKER if name in configs.own else Origin.ALL_BROKERS
@@ -169,9 +182,7 @@ def group_rows(configs: Configs, own: Mapping[str, str]) -> list[Row]:
             synonyms.append(Synonym(name, definition.default, Origin.DEFAULT))
         value = synonyms[0].value if synonyms else definition.default
         source = synonyms[0].source if synonyms else Origin.DEFAULT
-        # Kafka tells no synonyms of what a broker has no property for.
-        told = tuple(synonyms) if broker_name in broker_definitions() or name in own else ()
-        rows.append(Row(name, value, source, type=TYPE_CODES[definition.type], synonyms=told))
+        rows.append(Row(name, value, source, type=TYPE_CODES[definition.type], synonyms=tuple(synonyms)))
     return rows
 
 

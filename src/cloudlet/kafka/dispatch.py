@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cloudlet.kafka import (
+    admin_cluster,
     admin_configs,
+    admin_partitions,
     api_versions,
     create_topics,
     fetch,
@@ -25,7 +27,9 @@ from cloudlet.kafka import (
 from cloudlet.kafka.call import Handler, Part
 
 TABLES: tuple[Mapping[int, Handler], ...] = (
+    admin_cluster.HANDLERS,
     admin_configs.HANDLERS,
+    admin_partitions.HANDLERS,
     api_versions.HANDLERS,
     create_topics.HANDLERS,
     fetch.HANDLERS,

@@ -109,8 +109,6 @@ class Connection(asyncio.BufferedProtocol):
             self._listener,
         )
         shared.connections.add(self)
-        if shared.is_held:
-            self._pause()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shared.connections.discard(self)
@@ -143,6 +141,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Answer the requests that are whole, and make room for the one that is not."""
+        if self._shared.is_held:
+            self._pause()
+            return
         turns = TURN_REQUESTS_MAX
         transport = self._transport
         while not self._at_work and self._writable and transport is not None and not transport.is_closing():

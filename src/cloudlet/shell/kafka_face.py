@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -54,6 +55,7 @@ class KafkaFace:
         assert isinstance(logs, DiskLogs), "partitions lie in a store of our own"
         partitions = cast(PartitionLogs, DiskPartitions(logs))
         self.identity = identity(logs.root, NODE_ID, ids)
+        self._folder = f"{logs.root}/kafka/{NODE_ID}"
         self.broker = Broker(
             keys, logs, partitions, clock, ids, cluster_id=self.identity.cluster_id, properties=properties
         )
@@ -73,6 +75,14 @@ class KafkaFace:
         broker.address = self._advertised or address
         broker.is_advertised = broker.is_advertised or self._advertised is not None
         answering = Answering(broker, handlers())
+        broker.log_dir = self._folder
+        broker.disk_bytes = self._disk_bytes
+        said = {
+            "log.dirs": self._folder,
+            "listeners": f"{LISTENER}://{address}",
+            "advertised.listeners": f"{LISTENER}://{broker.address}",
+        }
+        broker.configs.given = {**said, **broker.configs.given}
         broker.go_on(PARTS)
         shared = self._shared = Shared(
             answering.answer,
@@ -118,6 +128,10 @@ class KafkaFace:
             self._shared.is_closing = True
             await self._end_requests(self._shared)
         await self.broker.silence()
+
+    def _disk_bytes(self) -> tuple[int, int]:
+        usage = shutil.disk_usage(self._folder)
+        return usage.total, usage.free
 
     # Connections
 
