@@ -39,6 +39,11 @@ class World:
         await self.logs.close()
         self.open()
 
+    def move_clock(self, step_ms: int) -> None:
+        """A step of cloud time, after all that was done before."""
+        self.clock.pass_ms(1)
+        self.clock.advance_ms(step_ms)
+
     def partition(self, settings: LogSettings | None = None, name: str = "t-0", **more: int) -> Partition:
         topic, _, index = name.rpartition("-")
         return Partition.open(

@@ -22,6 +22,7 @@ import errno
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from typing import NoReturn, Self
 
@@ -300,7 +301,7 @@ class DiskLogs:
         if not is_partition:
             return DiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
         log = PartitionDiskLog(name, f"{self._root}/{name}", self._files, self._flusher.lock)
-        log.prepare(Options(), self._flusher.later, _clean_up)
+        log.prepare(Options(), self._flusher.later, partial(_discard, self._trash_path))
         return log
 
     def sealed(self, name: LogName) -> DiskLog:
@@ -366,14 +367,20 @@ def _walk(root: str, trash: Callable[[], str]) -> list[LogName]:
     return found
 
 
-def _clean_up(paths: list[str]) -> None:
-    """Unlink files that nobody misses, behind the caller's back where there is a loop."""
+def _discard(trash: Callable[[], str], paths: list[str]) -> None:
+    """Take files away at once; deleting large ones takes a while, and is done behind the caller's back where
+    there is a loop."""
+    moved: list[str] = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, target := trash())
+            moved.append(target)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        _unlink_all(paths)
+        _unlink_all(moved)
     else:
-        loop.run_in_executor(None, _unlink_all, paths)
+        loop.run_in_executor(None, _unlink_all, moved)
 
 
 def _refuse(flusher: Flusher) -> NoReturn:

@@ -4,7 +4,7 @@ rewritten.
 State   the folder of a log (disk_log), its segments (disk_partition_segment), and
         `%020d.snapshot`      the producers' state as of the offset, as the partition encodes it
         `partition.metadata`  the topic's id; it makes the log one of a partition
-        `*.cleaned`, `*.swap`, `*.deleted`   of a rewrite that is under way
+        `*.cleaned`, `*.swap`   of a rewrite that is under way
 Source  Apache Kafka 4.3, LogLoader, UnifiedLog.replaceSegments, PartitionMetadataFile
 Absent  none
 
@@ -13,7 +13,7 @@ Theory of operation
     by one rename; whatever was cut off by a crash is finished or forgotten when the log is loaded:
 
         N.*.cleaned written   ->  indexes renamed to N.*.swap  ->  N.log.swap     here it counts
-            -> the old files renamed to *.deleted  ->  *.swap renamed to their place  ->  *.deleted unlinked
+            -> the old files moved to the trash  ->  *.swap renamed to their place
 
         found at loading     .log.cleaned: all of N aside is deleted
                              .log.swap: the segments within its offsets are deleted, and it takes its place
@@ -25,7 +25,8 @@ import base64
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from typing import ClassVar
 
 from cloudlet.engines.disk_files import ASIDE
@@ -34,14 +35,14 @@ from cloudlet.engines.disk_partition_segment import SUFFIXES, PartitionSegment, 
 from cloudlet.engines.disk_segment import Segment, path_of, scan, sync_file
 from cloudlet.kernel.batches import SPAN_MAX
 from cloudlet.kernel.fault import Damaged
-from cloudlet.kernel.partition_logs import Options
+from cloudlet.kernel.partition_logs import Aborted, Options, Step
 
 METADATA = "partition.metadata"
-CLEANED, SWAP, DELETED = ".cleaned", ".swap", ".deleted"
+CLEANED, SWAP = ".cleaned", ".swap"
 _REWRITTEN = ("txnindex", "timeindex", "index", "log")  # the batches last
 _SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
-_OF_REWRITE = re.compile(r"(\d{20})\.([a-z]+)\.(cleaned|swap|deleted)")
-COPY_BYTES = 1 << 20  # written at a step of a rewrite
+_OF_REWRITE = re.compile(r"(\d{20})\.([a-z]+)\.(cleaned|swap)")
+INDEXED_A_TURN = 64  # batches
 
 
 def no_snapshot() -> bytes:
@@ -52,19 +53,19 @@ def no_snapshot() -> bytes:
 class PartitionDiskLog(DiskLog):
     """An open log of a partition."""
 
-    __slots__ = ("clean_up", "later", "options", "snapshot", "snapshots")
+    __slots__ = ("discard", "later", "options", "snapshot", "snapshots")
 
     suffixes: ClassVar[Sequence[str]] = SUFFIXES
     active: PartitionSegment
     segments: list[PartitionSegment]  # type: ignore[assignment]  # a log makes segments of one kind only
 
     def prepare(
-        self, options: Options, later: Callable[[Segment], None], clean_up: Callable[[list[str]], None]
+        self, options: Options, later: Callable[[Segment], None], discard: Callable[[list[str]], None]
     ) -> None:
-        """Before `create` and `load`: how it is laid out, who syncs segments, who deletes files."""
+        """Before `create` and `load`: how it is laid out, who syncs segments, who takes away files."""
         self.options = options
         self.later = later
-        self.clean_up = clean_up
+        self.discard = discard
         self.snapshot: Callable[[], bytes] = no_snapshot
         self.snapshots: list[int] = []
 
@@ -196,23 +197,11 @@ class PartitionDiskLog(DiskLog):
     def _delete(self, segment: Segment) -> None:
         """As a log does, but large files take a while to delete: they are out of the way at once."""
         self.files.close(segment)
-        doomed: list[str] = []
         with self.lock:
             segment.gone = True
-            for suffix in SUFFIXES:
-                path = path_of(self.folder, segment.base, suffix)
-                if suffix == "snapshot" and segment.base == self.snapshots_kept():
-                    continue
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(path, path + DELETED)
-                    doomed.append(path + DELETED)
-                    if suffix == "snapshot":
-                        self.snapshots.remove(segment.base)
-        self.clean_up(doomed)
-
-    def snapshots_kept(self) -> int:
-        """The newest snapshot, which is never deleted with a segment."""
-        return self.snapshots[-1] if self.snapshots else -1
+            self.discard([path_of(self.folder, segment.base, suffix) for suffix in _REWRITTEN])
+        if segment.base in self.snapshots and segment.base != self.snapshots[-1]:
+            self.drop_snapshot(segment.base)
 
     def truncate(self, stop: int) -> None:
         super().truncate(stop)
@@ -267,57 +256,60 @@ class PartitionDiskLog(DiskLog):
 
     # Rewriting
 
-    def rewrite(self, bases: Sequence[int], batches: Iterable[bytes]) -> Iterable[None]:
+    def rewrite(
+        self, bases: Sequence[int], batches: Iterable[bytes], aborted: Callable[[], Sequence[Aborted]]
+    ) -> Generator[Step, None, bool]:
         """Put one segment with `batches` in the place of the adjacent ones with these bases."""
         old = [segment for segment in self.segments if segment.base in bases]
         if len(old) != len(bases) or self.active in old:
             raise AssertionError(f"{self.folder}: no sealed segments {bases}")
         new = self._segment(bases[0], 0, loaded=True)
         aside = new.path + CLEANED
-        with open(aside, "wb", buffering=0) as file:
+        with open(aside, "w+b", buffering=0) as file:
             for batch in batches:
                 file.write(batch)
-                yield
-        size = os.stat(aside).st_size
-        fd = os.open(aside, os.O_RDONLY)
-        try:
-            for number, found in enumerate(scan(fd, 0, new.base, size)):
-                new.mark(found.position, found.last, found.timestamp_ms)
-                new.size = found.stop
-                if number % 256 == 255:
-                    yield
-        finally:
-            os.close(fd)
-        if new.size != size:
-            raise AssertionError(f"{aside}: not whole batches after {new.size}")
-        if [segment for segment in self.segments if segment in old] != old:
-            os.unlink(aside)  # trimmed or truncated meanwhile
-            return
-        yield from self._swap(old, new)
-
-    def _swap(self, old: list[PartitionSegment], new: PartitionSegment) -> Iterable[None]:
+                yield None
+            yield from _index(new, file.fileno())
         new.seal()
-        kept = [entry for segment in old for entry in segment.aborted()]
-        new.write_aside(CLEANED, encode_aborted(kept))
-        for suffix in _REWRITTEN:
-            with contextlib.suppress(FileNotFoundError):
-                sync_file(path_of(self.folder, new.base, suffix) + CLEANED)
+        new.write_aside(CLEANED, encode_aborted(aborted()))
+        yield partial(_sync_all, [path_of(self.folder, new.base, suffix) + CLEANED for suffix in _REWRITTEN])
+        if [segment for segment in self.segments if segment in old] != old:
+            os.unlink(aside)
+            return False
+        self._swap(old, new)
+        return True
+
+    def _swap(self, old: list[PartitionSegment], new: PartitionSegment) -> None:
+        """What was written aside takes the place of the old segments."""
+        written = os.stat(old[-1].path)
+        os.utime(new.path + CLEANED, ns=(written.st_atime_ns, written.st_mtime_ns))
         for suffix in _REWRITTEN:
             path = path_of(self.folder, new.base, suffix)
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path + CLEANED, path + SWAP)
-        doomed: list[str] = []
         with self.lock:
             for segment in old:
                 self.files.close(segment)
                 segment.gone = True
-                for suffix in _REWRITTEN:
-                    path = path_of(self.folder, segment.base, suffix)
-                    with contextlib.suppress(FileNotFoundError):
-                        os.rename(path, path + DELETED)
-                        doomed.append(path + DELETED)
+                self.discard([path_of(self.folder, segment.base, suffix) for suffix in _REWRITTEN])
             self._put_into_place(new.base)
         number = self.segments.index(old[0])
         self.segments[number : number + len(old)] = [new]
-        self.clean_up(doomed)
-        yield
+
+
+def _index(segment: PartitionSegment, fd: int) -> Iterator[None]:
+    """Know a segment that was written as a whole."""
+    size = os.fstat(fd).st_size
+    for number, found in enumerate(scan(fd, 0, segment.base, size)):
+        segment.mark(found.position, found.last, found.timestamp_ms)
+        segment.size = found.stop
+        if number % INDEXED_A_TURN == 0:
+            yield
+    if segment.size != size:
+        raise AssertionError(f"{segment.path}: not whole batches after {segment.size}")
+
+
+def _sync_all(paths: Sequence[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            sync_file(path)

@@ -21,6 +21,7 @@ import contextlib
 import os
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from struct import Struct
 from threading import Lock
 
@@ -41,6 +42,7 @@ class PartitionSegment(Segment):
 
     __slots__ = (
         "_aborted",
+        "_has_files",
         "created_ms",
         "first_timestamp",
         "interval_bytes",
@@ -61,6 +63,7 @@ class PartitionSegment(Segment):
         self.max_timestamp_offset = -1
         self.first_timestamp = UNREAD
         self.created_ms = 0
+        self._has_files = False
         self._aborted: list[Aborted] | None = None if size else []
 
     def mark(self, position: int, last_offset: int, timestamp_ms: int = -1) -> None:
@@ -161,10 +164,20 @@ class PartitionSegment(Segment):
     def flush(self, lock: Lock, root: str) -> None:
         is_sealed = self.sealed
         super().flush(lock, root)
+        if not self._has_files and not self.gone:
+            self._make_files()
         if is_sealed and not self.gone:
             for suffix in ("timeindex", "index", "txnindex"):
                 with contextlib.suppress(FileNotFoundError):
                     sync_file(path_of(self.folder, self.base, suffix))
+
+    def _make_files(self) -> None:
+        """Kafka's tools want an index even if it is empty."""
+        self._has_files = True
+        with contextlib.suppress(OSError):
+            for suffix in ("index", "timeindex"):
+                path = path_of(self.folder, self.base, suffix)
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def _write_index(self, size: int) -> None:
         stop = len(self.time_offsets)
@@ -195,9 +208,13 @@ class PartitionSegment(Segment):
         offsets = b"".join(map(_OFFSET.pack, self.offsets, self.positions))
         times = b"".join(map(_TIME.pack, self.times, self.time_offsets))
         for kind, raw in (("index", offsets), ("timeindex", times), ("txnindex", aborted)):
-            if raw:
-                with open(path_of(self.folder, self.base, kind) + suffix, "wb") as file:
+            path = path_of(self.folder, self.base, kind) + suffix
+            if raw or kind != "txnindex":
+                with open(path, "wb") as file:
                     file.write(raw)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # of an attempt that was given up
         self.written, self.times_written = len(self.positions), len(self.times)
         self._aborted = None
 
@@ -238,6 +255,6 @@ class PartitionSegment(Segment):
             self._aborted = kept
 
 
-def encode_aborted(entries: list[Aborted]) -> bytes:
+def encode_aborted(entries: Sequence[Aborted]) -> bytes:
     """The file of an index of aborted transactions."""
     return b"".join(_ABORTED.pack(_ABORTED_VERSION, *entry) for entry in entries)

@@ -12,15 +12,27 @@ to be looked at is the appends of those seconds.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
+from cloudlet.engines.disk_files import ASIDE, read_checkpoint, write_checkpoint
 from cloudlet.engines.disk_logs import DiskLogs, refuse_write, write_rest
 from cloudlet.engines.disk_partition_log import PartitionDiskLog, no_snapshot
 from cloudlet.engines.disk_segment import path_of
 from cloudlet.kernel.fault import OutOfRange, StoreError
 from cloudlet.kernel.logs import LogName
-from cloudlet.kernel.partition_logs import Aborted, Bytes, EpochStart, Mark, Options, PartitionLog, Span
+from cloudlet.kernel.partition_logs import (
+    Aborted,
+    Bytes,
+    EpochStart,
+    Glance,
+    Mark,
+    Options,
+    PartitionLog,
+    Span,
+    Step,
+)
 
 
 class DiskPartitions:
@@ -51,6 +63,53 @@ class DiskPartitions:
 
     def hurry(self) -> None:
         self._logs.flusher.hurry()
+
+    def glance(self, name: LogName) -> Glance | None:
+        try:
+            with os.scandir(f"{self._logs.root}/{name}") as entries:
+                stats = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(".log"))
+        except FileNotFoundError:
+            return None
+        if not stats:
+            return None
+        oldest_ms = stats[0][1].st_mtime_ns // 1_000_000
+        return Glance(len(stats), sum(stat.st_size for _, stat in stats), oldest_ms)
+
+    # The folder of a broker's logs
+
+    def read_offsets(self, folder: str, file: str) -> dict[str, int]:
+        lines = read_checkpoint(f"{self._logs.root}/{folder}/{file}") or []
+        return {f"{words[0]} {words[1]}": int(words[2]) for words in lines if len(words) == 3}
+
+    def write_offsets(self, folder: str, file: str, offsets: Mapping[str, int]) -> None:
+        path = f"{self._logs.root}/{folder}/{file}"
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            lines = [f"{name} {offset}" for name, offset in sorted(offsets.items())]
+            write_checkpoint(path, lines, durable=False)
+        except OSError as error:
+            refuse_write(error)
+
+    def read_text(self, folder: str, file: str) -> str | None:
+        try:
+            with open(f"{self._logs.root}/{folder}/{file}", encoding="utf-8") as found:
+                return found.read()
+        except FileNotFoundError:
+            return None
+
+    def write_text(self, folder: str, file: str, text: str | None) -> None:
+        path = f"{self._logs.root}/{folder}/{file}"
+        try:
+            if text is None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                return
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            with open(path + ASIDE, "w", encoding="utf-8") as found:
+                found.write(text)
+            os.replace(path + ASIDE, path)
+        except OSError as error:
+            refuse_write(error)
 
 
 class DiskPartition:
@@ -264,9 +323,11 @@ class DiskPartition:
 
     # The rest
 
-    def rewrite(self, spans: Sequence[Span], batches: Iterable[bytes]) -> Iterator[None]:
+    def rewrite(
+        self, spans: Sequence[Span], batches: Iterable[bytes], aborted: Callable[[], Sequence[Aborted]]
+    ) -> Generator[Step, None, bool]:
         try:
-            yield from self._log.rewrite([span.base for span in spans], batches)
+            return (yield from self._log.rewrite([span.base for span in spans], batches, aborted))
         except OSError as error:
             refuse_write(error)
 

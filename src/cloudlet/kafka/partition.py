@@ -28,7 +28,7 @@ from cloudlet.kafka.batch_checks import Batch, Origin, check_batches, checksum
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import INT64_MAX, LogSettings
 from cloudlet.kafka.partition_reading import Fetched, Isolation, PartitionReading
-from cloudlet.kafka.producers import Ended, Kept, after
+from cloudlet.kafka.producers import Ended, Kept, Producers, after
 from cloudlet.kafka.replay import replay
 from cloudlet.kernel.batches import CRC_START, LENGTH_STOP, STAMP
 from cloudlet.kernel.clock import Clock
@@ -79,6 +79,7 @@ class Partition(PartitionReading):
     ) -> None:
         super().__init__(logs, topic, index, settings, clock, broker_id=broker_id)
         self._unsynced = 0  # messages since the last sync
+        self._unsnapped_bytes = 0
         self._flush_timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -157,9 +158,10 @@ class Partition(PartitionReading):
             produce_version=produce_version,
         )
         if found[0].producer_id >= 0 or len(found) > 1:
-            retry = self._check_producers(found, origin, is_v2=is_v2_transaction)
-            if retry is not None:
-                return await self._retried(retry, acks, timeout_ms)
+            is_client = origin is Origin.CLIENT
+            kept = _check_producers(self.producers, found, is_client=is_client, is_v2=is_v2_transaction)
+            if kept is not None:
+                return await self._retried(kept, acks, timeout_ms)
         appended = self._write(batches, found, now_ms)
         if self._unsynced >= settings.flush_messages or settings.flush_ms < INT64_MAX:
             await self._flush(appended)
@@ -220,36 +222,11 @@ class Partition(PartitionReading):
             await self._wait_committed(appended.stop_offset, 30_000)
         return appended
 
-    def _check_producers(self, found: Sequence[Batch], origin: Origin, *, is_v2: bool) -> Appended | None:
-        """What the first try got, if this is a retry."""
-        for batch in found:
-            if batch.producer_id < 0:
-                continue
-            if origin is not Origin.CLIENT:
-                self.producers.check_epoch(batch.producer_id, batch.producer_epoch)
-                continue
-            if is_v2 and batch.base_sequence and self.producers.find(batch.producer_id) is None:
-                raise KafkaFault(
-                    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-                    f"Invalid sequence number for producer {batch.producer_id} in partition {self.name}: "
-                    f"{batch.base_sequence}. Expected sequence 0 for transactions v2 idempotent producer "
-                    "with no existing state.",
-                )
-            kept = self.producers.check(
-                batch.producer_id,
-                batch.producer_epoch,
-                batch.base_sequence,
-                batch.records_count,
-                is_transactional=batch.is_transactional,
-            )
-            if kept is not None:
-                append_ms = kept.timestamp_ms if self.settings.is_log_append_time else -1
-                return Appended(
-                    kept.first_offset, kept.last_offset + 1, append_ms, self._log.start, is_retry=True
-                )
-        return None
-
-    async def _retried(self, retry: Appended, acks: int, timeout_ms: float) -> Appended:
+    async def _retried(self, kept: Kept, acks: int, timeout_ms: float) -> Appended:
+        """What the first try got."""
+        append_ms = kept.timestamp_ms if self.settings.is_log_append_time else -1
+        start, stop = kept.first_offset, kept.last_offset + 1
+        retry = Appended(start, stop, append_ms, self._log.start, is_retry=True)
         if acks == ACKS_ALL and self._high_watermark < retry.stop_offset:
             await self._wait_committed(retry.stop_offset, timeout_ms)
         return retry
@@ -273,6 +250,7 @@ class Partition(PartitionReading):
         stop = last.position + last.size_bytes
         log.append(data if stop == len(data) else memoryview(data)[:stop], marks, self._clock.cloud_ms())
         self._unsynced += offset - base
+        self._unsnapped_bytes += stop
         first = base
         for batch in found:
             if batch.producer_id >= 0:
@@ -314,6 +292,17 @@ class Partition(PartitionReading):
         self._unsynced = 0
         self._logs.hurry()
 
+    def save_producers(self, replayed_bytes_max: int) -> None:
+        """Write a snapshot of the producers, if a restart had to replay more than that else."""
+        if self._unsnapped_bytes > replayed_bytes_max:
+            self._unsnapped_bytes = 0
+            self._log.write_snapshot(self._log.stop, self.producers.encode())
+
+    def expire_producers(self) -> None:
+        """Forget the producers that have been silent for longer than producer.id.expiration.ms."""
+        now_ms, expiration_ms = self._clock.cloud_ms(), self.settings.producer_id_expiration_ms
+        self.producers.expire(lambda last_ms: now_ms - self._clock.cloud_at(last_ms) >= expiration_ms)
+
     # Deleting
 
     async def delete_records(self, before: int) -> int:
@@ -333,8 +322,12 @@ class Partition(PartitionReading):
         return self._log.start
 
     def trim(self, start: int) -> None:
-        """Move the start up, for DeleteRecords and for retention."""
-        self._log.trim(start)
+        """Move the start up, for DeleteRecords and for retention. What producers wrote below it must not be
+        needed to know them: where no snapshot lies there, one is written."""
+        log = self._log
+        if start > log.start and len(self.producers) and start not in log.snapshots():
+            log.write_snapshot(log.stop, self.producers.encode())
+        log.trim(start)
         self._advance()
 
     def truncate(self, stop: int) -> None:
@@ -344,9 +337,40 @@ class Partition(PartitionReading):
         except OutOfRange:
             self._log.truncate_fully(stop)
         replay(self._log, self.producers)
+        self.cleaned_to = min(self.cleaned_to, self._log.stop)
         self._high_watermark = min(self._high_watermark, self._log.stop)
         self.producers.settle(self._high_watermark)
         self._advance()
+
+
+def _check_producers(
+    producers: Producers, found: Sequence[Batch], *, is_client: bool, is_v2: bool
+) -> Kept | None:
+    """Whether batches may be appended by what is known of their producers; the first try, if this is a
+    retry."""
+    for batch in found:
+        producer_id = batch.producer_id
+        if producer_id < 0:
+            continue
+        if not is_client:
+            producers.check_epoch(producer_id, batch.producer_epoch)
+            continue
+        if is_v2 and batch.base_sequence and producers.find(producer_id) is None:
+            raise KafkaFault(
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Invalid sequence number for producer {producer_id}: {batch.base_sequence}. Expected "
+                "sequence 0 for transactions v2 idempotent producer with no existing state.",
+            )
+        kept = producers.check(
+            producer_id,
+            batch.producer_epoch,
+            batch.base_sequence,
+            batch.records_count,
+            is_transactional=batch.is_transactional,
+        )
+        if kept is not None:
+            return kept
+    return None
 
 
 def _give_time(data: bytearray | memoryview, batch: Batch, append_ms: int) -> None:

@@ -63,6 +63,7 @@ class PartitionReading:
         self.producers = Producers()
         self.replicas = Replicas(broker_id)
         self.leader_epoch = 0
+        self.cleaned_to = 0  # compaction goes on here
         self._clock = clock
         self._logs = logs
         self._log: PartitionLog

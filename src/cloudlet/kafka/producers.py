@@ -23,7 +23,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct, error
 from typing import NamedTuple
 
@@ -233,9 +233,9 @@ class Producers:
 
     # What is forgotten
 
-    def expire(self, before_ms: int) -> None:
-        """Forget producers without an open transaction who last wrote at or before an instant."""
-        gone = [known.id for known in self if known.transaction_start < 0 and known.last_ms <= before_ms]
+    def expire(self, is_over: Callable[[int], bool]) -> None:
+        """Forget producers without an open transaction for whose last write it is over."""
+        gone = [known.id for known in self if known.transaction_start < 0 and is_over(known.last_ms)]
         for producer_id in gone:
             del self._known[producer_id]
 

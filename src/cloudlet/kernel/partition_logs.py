@@ -17,7 +17,7 @@ Theory of operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -39,6 +39,10 @@ class Options:
     segment_ms: int = WEEK_MS
     segment_index_bytes: int = 10 << 20
     index_interval_bytes: int = 4096
+
+
+Step = Callable[[], None] | None
+"""Of a long work that is done by steps: what a thread is to do before the next one, if anything."""
 
 
 class Mark(NamedTuple):
@@ -68,6 +72,15 @@ class Span(NamedTuple):
     size_bytes: int
     max_timestamp_ms: int
     written_ms: int
+
+
+class Glance(NamedTuple):
+    """What is seen of a log without opening it: how many segments, their bytes, when the oldest was last
+    written."""
+
+    segments: int
+    size_bytes: int
+    oldest_ms: int
 
 
 class EpochStart(NamedTuple):
@@ -158,9 +171,13 @@ class PartitionLog(Protocol):
     def drop_snapshot(self, offset: int) -> None:
         """Delete one that cannot be read."""
 
-    def rewrite(self, spans: Sequence[Span], batches: Iterable[bytes]) -> Iterable[None]:
+    def rewrite(
+        self, spans: Sequence[Span], batches: Iterable[bytes], aborted: Callable[[], Sequence[Aborted]]
+    ) -> Generator[Step, None, bool]:
         """Put other batches in place of adjacent segments, never the active one: they keep their offsets,
-        some are gone. A step at a time, for whoever must not hold the loop; all or nothing."""
+        some are gone. `aborted` tells, when the batches are at their end, which transactions' markers among
+        them abort records. A step at a time, for whoever must not hold the loop; all or nothing: False where
+        the segments were trimmed or cut meanwhile."""
 
     async def settle(self) -> None:
         """Make what was appended survive power loss."""
@@ -180,6 +197,22 @@ class PartitionLogs(Protocol):
 
     def hurry(self) -> None:
         """Begin to sync what was appended and not synced yet; called every few seconds."""
+
+    def glance(self, name: LogName) -> Glance | None:
+        """A look at a log that is not to be opened; None if there is none."""
+
+    def read_offsets(self, folder: str, file: str) -> dict[str, int]:
+        """One of the checkpoints of the folder of a broker's logs ("kafka/1"): "TOPIC INDEX" -> offset; empty
+        if it is not there or not whole."""
+
+    def write_offsets(self, folder: str, file: str, offsets: Mapping[str, int]) -> None:
+        """Replace one of them. NoSpace leaves the old one."""
+
+    def read_text(self, folder: str, file: str) -> str | None:
+        """Another small file of that folder; None if it is not there."""
+
+    def write_text(self, folder: str, file: str, text: str | None) -> None:
+        """Replace it; None deletes it."""
 
 
 def cut_at(batches: bytes, stop: int) -> bytes:

@@ -1,0 +1,259 @@
+"""What partitions need beside requests: syncing, retention, compaction, forgetting of producers, checkpoints.
+
+State   in the folder of the broker's logs, Kafka's own: `meta.properties`; `cleaner-offset-checkpoint`, how
+        far each compacted log is clean; `replication-offset-checkpoint`, `recovery-point-offset-checkpoint`
+        and `log-start-offset-checkpoint`, for Kafka's tools; `.kafka_cleanshutdown` while nobody runs
+Source  Apache Kafka 4.3, LogManager, LogCleanerManager, CleanShutdownFileHandler, MetaProperties
+Absent  cleaner threads and their throttles: one compaction at a time, in slices of a millisecond
+
+One task does everything, a partition at a time, and gives the loop its turns. Rounds are real time; what is
+old is decided on cloud time, and a step of the clock (`clock_moved`) starts a round at once. A partition that
+is not open is glanced at, and opened only where its files say that there is something to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from cloudlet.kafka.cleaning import clean, extent, is_due
+from cloudlet.kafka.log_settings import LogSettings
+from cloudlet.kafka.partition import Partition
+from cloudlet.kafka.retention import first_kept
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.fault import StoreError
+from cloudlet.kernel.logs import LogName
+from cloudlet.kernel.partition_logs import Glance, PartitionLogs, Step
+
+CLEANER = "cleaner-offset-checkpoint"
+HIGH_WATERMARKS = "replication-offset-checkpoint"
+RECOVERY_POINTS = "recovery-point-offset-checkpoint"
+STARTS = "log-start-offset-checkpoint"
+CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
+META = "meta.properties"
+CLEAN_SHUTDOWN_TEXT = '{"version":0,"brokerEpoch":-1}'
+SLICE_MS = 1.0
+PER_TURN = 16  # partitions looked at between two turns of the loop
+REPLAYED_BYTES_MAX = 32 << 20  # some 20 ms of a restart, a partition
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A partition of the broker: open, or to be opened."""
+
+    topic: str
+    index: int
+    log_name: LogName
+    opened: Partition | None
+    settings: Callable[[], LogSettings]
+    open: Callable[[], Partition]
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often what is done, in seconds of real time; Kafka's defaults, but for syncing."""
+
+    sync_s: float = 5.0
+    retention_s: float = 300.0  # log.retention.check.interval.ms
+    cleaning_s: float = 15.0  # log.cleaner.backoff.ms
+    checkpoint_s: float = 60.0  # log.flush.offset.checkpoint.interval.ms
+    producers_s: float = 600.0  # producer.id.expiration.check.interval.ms
+
+
+class Upkeep:
+    """One broker's; `held` names its partitions anew each time."""
+
+    def __init__(
+        self,
+        logs: PartitionLogs,
+        folder: str,
+        held: Callable[[], Iterable[Held]],
+        clock: Clock,
+        rhythm: Rhythm = Rhythm(),  # frozen
+    ) -> None:
+        self._logs = logs
+        self._folder = folder
+        self._held = held
+        self._clock = clock
+        self._rhythm = rhythm
+        self._cleaned = logs.read_offsets(folder, CLEANER)
+        self._files: dict[str, dict[str, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    def start(self, cluster_id: str, node_id: int, directory_id: str) -> None:
+        """Begin; the loop runs. Ids are in Kafka's text form."""
+        self._logs.write_text(self._folder, CLEAN_SHUTDOWN, None)
+        if self._logs.read_text(self._folder, META) is None:
+            lines = f"node.id={node_id}\ndirectory.id={directory_id}\nversion=1\ncluster.id={cluster_id}\n"
+            self._logs.write_text(self._folder, META, lines)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="kafka-upkeep")
+
+    def clock_moved(self) -> None:
+        """Cloud time has made a step: what is old now goes now."""
+        self._wake.set()
+
+    async def close(self, *, is_end: bool = True) -> None:
+        """Stop; at the end of the broker, leave what a clean shutdown leaves."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        if is_end:
+            with contextlib.suppress(StoreError):
+                self.checkpoint(is_clean=True)
+                self._logs.write_text(self._folder, CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_TEXT)
+
+    # The rounds
+
+    async def _run(self) -> None:
+        rhythm = self._rhythm
+        jobs: list[tuple[float, Callable[[], object]]] = [
+            (rhythm.retention_s, self.retain),
+            (rhythm.cleaning_s, self.compact),
+            (rhythm.producers_s, self.expire_producers),
+            (rhythm.checkpoint_s, self.checkpoint),
+        ]
+        due = [seconds for seconds, _ in jobs]
+        while True:
+            is_moved = await self._pause(rhythm.sync_s)
+            self._logs.hurry()
+            for number, (seconds, job) in enumerate(jobs):
+                due[number] -= rhythm.sync_s
+                if due[number] > 0 and not (is_moved and number < 3):
+                    continue
+                due[number] = seconds
+                try:
+                    done = job()
+                    if asyncio.iscoroutine(done):
+                        await done
+                except (StoreError, OSError) as error:
+                    logger.warning("upkeep of %s: %s", self._folder, error)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait; whether the clock moved meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    async def retain(self) -> None:
+        """Delete what is too old or too much, of every partition."""
+        for count, held in enumerate(list(self._held())):
+            if count % PER_TURN == PER_TURN - 1:
+                await asyncio.sleep(0)
+            partition = held.opened
+            if partition is None:
+                settings = held.settings()
+                glance = self._logs.glance(held.log_name)
+                if glance is None or not self._is_worth(glance, settings):
+                    continue
+                partition = held.open()
+            self.retain_one(partition)
+
+    def _is_worth(self, glance: Glance, settings: LogSettings) -> bool:
+        age_ms = self._clock.cloud_ms() - self._clock.cloud_at(glance.oldest_ms)
+        is_old = 0 <= settings.retention_ms < age_ms
+        is_beyond = 0 <= settings.retention_bytes < glance.size_bytes
+        return settings.is_deleted and glance.size_bytes > 0 and (is_old or is_beyond)
+
+    def retain_one(self, partition: Partition) -> None:
+        """Delete what is too old or too much of one partition."""
+        spans = partition.log.spans()
+        start = first_kept(spans, partition.high_watermark, partition.settings, self._clock)
+        if start > partition.start_offset:
+            logger.info("%s: offsets below %d are deleted by retention", partition.name, start)
+            partition.trim(start)
+
+    async def compact(self) -> None:
+        """Clean the logs that are dirty enough, the dirtiest first."""
+        due: list[tuple[float, int, Partition]] = []
+        for number, held in enumerate(list(self._held())):
+            if number % PER_TURN == PER_TURN - 1:
+                await asyncio.sleep(0)
+            partition = held.opened
+            if partition is None:
+                if not held.settings().is_compacted:
+                    continue
+                glance = self._logs.glance(held.log_name)
+                if glance is None or glance.segments < 2:
+                    continue
+                partition = held.open()
+            if partition.settings.is_compacted:
+                self._take_up(partition)
+                found = extent(partition, self._clock)
+                if is_due(found, partition.settings, self._clock):
+                    due.append((found.ratio, number, partition))
+        for _, _, partition in sorted(due, key=lambda entry: (-entry[0], entry[1])):
+            await self.compact_one(partition)
+
+    async def compact_one(self, partition: Partition) -> None:
+        """One pass over one log, in slices."""
+        found = extent(partition, self._clock)
+        await self._slices(clean(partition, found, self._clock))
+        logger.info("%s: cleaned to offset %d", partition.name, partition.cleaned_to)
+        self._cleaned[_key(partition)] = partition.cleaned_to
+        self._logs.write_offsets(self._folder, CLEANER, self._cleaned)
+
+    async def _slices(self, steps: Iterator[Step]) -> None:
+        began = self._clock.monotonic_ms()
+        for step in steps:
+            if step is not None:
+                await asyncio.get_running_loop().run_in_executor(None, step)
+            elif self._clock.monotonic_ms() - began < SLICE_MS:
+                continue
+            else:
+                await asyncio.sleep(0)
+            began = self._clock.monotonic_ms()
+
+    def _take_up(self, partition: Partition) -> None:
+        """Let a partition know how far it is clean, if it was opened since."""
+        if not partition.cleaned_to:
+            partition.cleaned_to = self._cleaned.get(_key(partition), 0)
+
+    def expire_producers(self) -> None:
+        """Forget the producers that have been silent for long."""
+        for held in self._held():
+            if held.opened is not None:
+                held.opened.expire_producers()
+
+    # Checkpoints
+
+    def checkpoint(self, *, is_clean: bool = False) -> None:
+        """Write Kafka's checkpoints of the open partitions, and snapshots of their producers where a restart
+        had much to replay else. What the files say of others stays."""
+        files = {name: self._known(name) for name in (HIGH_WATERMARKS, RECOVERY_POINTS, STARTS)}
+        for held in self._held():
+            partition = held.opened
+            if partition is None:
+                continue
+            key = _key(partition)
+            partition.save_producers(REPLAYED_BYTES_MAX)
+            files[HIGH_WATERMARKS][key] = partition.high_watermark
+            base = partition.log.spans()[-1].base
+            files[RECOVERY_POINTS][key] = partition.stop_offset if is_clean else base
+            files[STARTS][key] = partition.start_offset
+        for name, offsets in files.items():
+            if offsets != self._files.get(name):
+                self._logs.write_offsets(self._folder, name, offsets)
+                self._files[name] = offsets
+
+    def _known(self, file: str) -> dict[str, int]:
+        """What a checkpoint says of the partitions that there are."""
+        if file not in self._files:
+            self._files[file] = self._logs.read_offsets(self._folder, file)
+        there = {f"{held.topic} {held.index}" for held in self._held()}
+        return {key: offset for key, offset in self._files[file].items() if key in there}
+
+
+def _key(partition: Partition) -> str:
+    return f"{partition.topic} {partition.index}"
