@@ -84,7 +84,7 @@ async def write(folder):
     partition.log.write_snapshot(partition.stop_offset, partition.producers.encode())
     held = Held("t", 0, partition.log.name, partition, lambda: SETTINGS, lambda: partition)
     upkeep = Upkeep(world.partitions, "kafka/1", lambda: [held], world.clock)
-    upkeep.start("5L6g3nShT-eMCtK--X86sw", 1, "AAAAAAAAAAAAAAAAAAAAAQ")
+    upkeep.start()
     await upkeep.close()
     partition.close()
     await world.logs.close()

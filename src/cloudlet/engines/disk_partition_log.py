@@ -38,6 +38,7 @@ from cloudlet.kernel.fault import Damaged
 from cloudlet.kernel.partition_logs import Aborted, Options, Step
 
 METADATA = "partition.metadata"
+CLEANER = "cleaner-offset-checkpoint"  # beside the logs of a broker: how far each is compacted
 CLEANED, SWAP = ".cleaned", ".swap"
 _REWRITTEN = ("txnindex", "timeindex", "index", "log")  # the batches last
 _SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
@@ -263,6 +264,7 @@ class PartitionDiskLog(DiskLog):
         old = [segment for segment in self.segments if segment.base in bases]
         if len(old) != len(bases) or self.active in old:
             raise AssertionError(f"{self.folder}: no sealed segments {bases}")
+        sizes = [segment.size for segment in old]
         new = self._segment(bases[0], 0, loaded=True)
         aside = new.path + CLEANED
         with open(aside, "w+b", buffering=0) as file:
@@ -271,10 +273,11 @@ class PartitionDiskLog(DiskLog):
                 yield None
             yield from _index(new, file.fileno())
         new.seal()
+        if not _is_unchanged(old, sizes):
+            return False
         new.write_aside(CLEANED, encode_aborted(aborted()))
         yield partial(_sync_all, [path_of(self.folder, new.base, suffix) + CLEANED for suffix in _REWRITTEN])
-        if [segment for segment in self.segments if segment in old] != old:
-            os.unlink(aside)
+        if not _is_unchanged(old, sizes):
             return False
         self._swap(old, new)
         return True
@@ -307,6 +310,14 @@ def _index(segment: PartitionSegment, fd: int) -> Iterator[None]:
             yield
     if segment.size != size:
         raise AssertionError(f"{segment.path}: not whole batches after {segment.size}")
+
+
+def _is_unchanged(segments: Sequence[PartitionSegment], sizes: Sequence[int]) -> bool:
+    """Whether segments are still there, as large as they were: not trimmed, cut, or dropped with their
+    log, in whose place another one may lie."""
+    return all(
+        not segment.gone and segment.size == size for segment, size in zip(segments, sizes, strict=True)
+    )
 
 
 def _sync_all(paths: Sequence[str]) -> None:

@@ -178,6 +178,7 @@ class DiskPartition:
         size = segment.size
         fd = segment.fd
         if fd < 0:
+            self._check_there()
             fd = self._files.open(segment)
             if not segment.loaded:
                 log.ready(segment)
@@ -195,8 +196,14 @@ class DiskPartition:
         if not segment.dirty:
             self._flusher.later(segment)
 
+    def _check_there(self) -> None:
+        if self._log.active.gone:
+            raise StoreError(f"{self.name} was deleted")
+
     def read(self, offset: int, bytes_max: int) -> bytes:
         log = self._log
+        if log.active.gone:
+            self._check_there()
         if offset == log.stop:
             return b""
         log.check_ends(offset)
@@ -204,6 +211,7 @@ class DiskPartition:
 
     def roll(self, now_ms: int) -> None:
         log = self._log
+        self._check_there()
         if log.active.size:
             try:
                 log.roll()
@@ -213,6 +221,7 @@ class DiskPartition:
 
     def trim(self, start: int) -> None:
         log = self._log
+        self._check_there()
         if start > log.stop:
             raise OutOfRange(log.start, log.stop)
         if start > log.start:
@@ -250,6 +259,7 @@ class DiskPartition:
 
     def spans(self) -> Sequence[Span]:
         log = self._log
+        self._check_there()
         stops = [segment.base for segment in log.segments[1:]] + [log.stop]
         return [
             Span(

@@ -26,7 +26,7 @@ import msgspec
 
 from cloudlet.engines.disk_log import EPOCHS, START
 from cloudlet.engines.disk_logs import DiskLogs
-from cloudlet.engines.disk_partition_log import METADATA, PartitionDiskLog
+from cloudlet.engines.disk_partition_log import CLEANER, METADATA, PartitionDiskLog
 from cloudlet.engines.disk_segment import path_of, sync_file
 from cloudlet.kernel.fault import Damaged
 from cloudlet.kernel.logs import LogName, Offset
@@ -96,6 +96,8 @@ class DiskPins:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{folder}/{name}")  # of an attempt that was cut short
             os.link(f"{self._root}/{label}/{pinned.name}/{name}", f"{folder}/{name}")
+        with contextlib.suppress(FileNotFoundError):  # it says of another history how far it is compacted
+            os.unlink(f"{os.path.dirname(folder)}/{CLEANER}")
         log = self._logs.adopt(pinned.name)
         if (log.start, log.stop) != (pinned.start, pinned.stop):
             raise Damaged(

@@ -157,7 +157,7 @@ class Broker:
             image.name,
             index,
             image.id,
-            self._settings(image),
+            self.settings(image),
             self.clock,
             broker_id=self.node_id,
             leader_epoch=state.leader_epoch,
@@ -169,7 +169,7 @@ class Broker:
         opened = image.opened[index]
         return opened.size_bytes if opened else self.logs.size(self.log_name(image.name, index))
 
-    def _settings(self, image: TopicImage) -> LogSettings:
+    def settings(self, image: TopicImage) -> LogSettings:
         """What holds for the logs of a topic; kept until a property changes."""
         if image.settings is None:
             values: dict[str, str | None] = {
@@ -224,7 +224,7 @@ class Broker:
         image.settings = None
         for partition in image.opened:
             if partition is not None:
-                partition.configure(self._settings(image))
+                partition.configure(self.settings(image))
 
     async def dropped(self, name: str) -> None:
         """Wait until the logs of a deleted topic of this name have gone."""

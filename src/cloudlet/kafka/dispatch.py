@@ -25,6 +25,7 @@ from cloudlet.kafka import (
     produce,
 )
 from cloudlet.kafka.call import Handler, Part
+from cloudlet.kafka.log_upkeep import LogUpkeep
 
 TABLES: tuple[Mapping[int, Handler], ...] = (
     admin_cluster.HANDLERS,
@@ -38,7 +39,7 @@ TABLES: tuple[Mapping[int, Handler], ...] = (
     produce.HANDLERS,
 )
 
-PARTS: tuple[type[Part], ...] = ()
+PARTS: tuple[type[Part], ...] = (LogUpkeep,)
 
 
 def handlers() -> dict[int, Handler]:

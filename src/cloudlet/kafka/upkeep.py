@@ -1,9 +1,9 @@
 """What partitions need beside requests: syncing, retention, compaction, forgetting of producers, checkpoints.
 
-State   in the folder of the broker's logs, Kafka's own: `meta.properties`; `cleaner-offset-checkpoint`, how
-        far each compacted log is clean; `replication-offset-checkpoint`, `recovery-point-offset-checkpoint`
-        and `log-start-offset-checkpoint`, for Kafka's tools; `.kafka_cleanshutdown` while nobody runs
-Source  Apache Kafka 4.3, LogManager, LogCleanerManager, CleanShutdownFileHandler, MetaProperties
+State   in the folder of the broker's logs, Kafka's own: `cleaner-offset-checkpoint`, how far each compacted
+        log is clean; `replication-offset-checkpoint`, `recovery-point-offset-checkpoint` and
+        `log-start-offset-checkpoint`, for Kafka's tools; `.kafka_cleanshutdown` while nobody runs
+Source  Apache Kafka 4.3, LogManager, LogCleanerManager, CleanShutdownFileHandler
 Absent  cleaner threads and their throttles: one compaction at a time, in slices of a millisecond
 
 One task does everything, a partition at a time, and gives the loop its turns. Rounds are real time; what is
@@ -33,7 +33,6 @@ HIGH_WATERMARKS = "replication-offset-checkpoint"
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 STARTS = "log-start-offset-checkpoint"
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
-META = "meta.properties"
 CLEAN_SHUTDOWN_TEXT = '{"version":0,"brokerEpoch":-1}'
 SLICE_MS = 1.0
 PER_TURN = 16  # partitions looked at between two turns of the loop
@@ -86,29 +85,25 @@ class Upkeep:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
-    def start(self, cluster_id: str, node_id: int, directory_id: str) -> None:
-        """Begin; the loop runs. Ids are in Kafka's text form."""
+    def start(self) -> None:
+        """Begin; the loop runs."""
         self._logs.write_text(self._folder, CLEAN_SHUTDOWN, None)
-        if self._logs.read_text(self._folder, META) is None:
-            lines = f"node.id={node_id}\ndirectory.id={directory_id}\nversion=1\ncluster.id={cluster_id}\n"
-            self._logs.write_text(self._folder, META, lines)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="kafka-upkeep")
 
     def clock_moved(self) -> None:
         """Cloud time has made a step: what is old now goes now."""
         self._wake.set()
 
-    async def close(self, *, is_end: bool = True) -> None:
-        """Stop; at the end of the broker, leave what a clean shutdown leaves."""
+    async def close(self) -> None:
+        """Stop, and leave what a clean shutdown leaves."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        if is_end:
-            with contextlib.suppress(StoreError):
-                self.checkpoint(is_clean=True)
-                self._logs.write_text(self._folder, CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_TEXT)
+        with contextlib.suppress(StoreError):
+            self.checkpoint(is_clean=True)
+            self._logs.write_text(self._folder, CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_TEXT)
 
     # The rounds
 
@@ -158,7 +153,10 @@ class Upkeep:
                 if glance is None or not self._is_worth(glance, settings):
                     continue
                 partition = held.open()
-            self.retain_one(partition)
+            try:
+                self.retain_one(partition)
+            except (StoreError, OSError) as error:
+                logger.warning("retention of %s: %s", partition.name, error)
 
     def _is_worth(self, glance: Glance, settings: LogSettings) -> bool:
         age_ms = self._clock.cloud_ms() - self._clock.cloud_at(glance.oldest_ms)
@@ -194,7 +192,10 @@ class Upkeep:
                 if is_due(found, partition.settings, self._clock):
                     due.append((found.ratio, number, partition))
         for _, _, partition in sorted(due, key=lambda entry: (-entry[0], entry[1])):
-            await self.compact_one(partition)
+            try:
+                await self.compact_one(partition)
+            except (StoreError, OSError) as error:  # deleted meanwhile, or no room
+                logger.warning("%s is not compacted: %s", partition.name, error)
 
     async def compact_one(self, partition: Partition) -> None:
         """One pass over one log, in slices."""
@@ -217,8 +218,9 @@ class Upkeep:
 
     def _take_up(self, partition: Partition) -> None:
         """Let a partition know how far it is clean, if it was opened since."""
-        if not partition.cleaned_to:
-            partition.cleaned_to = self._cleaned.get(_key(partition), 0)
+        cleaned_to = self._cleaned.get(_key(partition), 0)
+        if not partition.cleaned_to and cleaned_to <= partition.stop_offset:
+            partition.cleaned_to = cleaned_to
 
     def expire_producers(self) -> None:
         """Forget the producers that have been silent for long."""

@@ -20,6 +20,7 @@ from cloudlet.engines.disk_partitions import DiskPartitions
 from cloudlet.kafka.answer import Answering
 from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.dispatch import PARTS, handlers
+from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
@@ -114,7 +115,7 @@ class KafkaFace:
                 connection.begin()
 
     def clock_moved(self) -> None:
-        """Retention and expiry look at cloud time when they run."""
+        self.broker.part(LogUpkeep).clock_moved()
 
     def verbs(self) -> Verbs:
         return {}
