@@ -48,7 +48,15 @@ class Bucket:
         """The result, and the CPU seconds of deciding and of writing the reply."""
         operation = self._service.operation(name, "rest-xml")
         struct = type(operation.codec.parse(HEAD, b"", {"Bucket": "b", "Key": "k"}))
-        call = Call(root_of("000000000000"), "us-east-1", "id", self._clock, base_url="http://localhost")
+        clock = self._clock
+        call = Call(
+            root_of("000000000000"),
+            "us-east-1",
+            "id",
+            clock,
+            clock.monotonic_ms(),
+            base_url="http://localhost",
+        )
         params = struct(**members)
         started = time.process_time()
         result = await self._face.desk.run(call, lambda rq: operation.declared.act(rq, params) or {})

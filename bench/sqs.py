@@ -49,7 +49,15 @@ class Queue:
     async def call(self, name: str, **members: object) -> dict[str, object]:
         operation = self._service.operation(name, "json")
         struct = type(operation.codec.parse(HEAD, b"{}", {}))
-        call = Call(root_of("000000000000"), "us-east-1", "id", self._clock, base_url="http://localhost")
+        clock = self._clock
+        call = Call(
+            root_of("000000000000"),
+            "us-east-1",
+            "id",
+            clock,
+            clock.monotonic_ms(),
+            base_url="http://localhost",
+        )
         return await self._face.desk.run(call, lambda rq: operation.declared.act(rq, struct(**members)) or {})
 
 

@@ -53,7 +53,9 @@ def test_every_call_takes_effect_once(seed):
         desk = Desk(keys, Traffic(logs, clock), clock, ids, RootOnly(), MemoryBlobs(clock, ids))
 
         async def call(decide):
-            return await desk.run(Call(root_of("1"), "us-east-1", ids.uuid(), clock), decide)
+            return await desk.run(
+                Call(root_of("1"), "us-east-1", ids.uuid(), clock, clock.monotonic_ms()), decide
+            )
 
         def add(rq):
             old = rq.get(("tests", "sum"), Sum)

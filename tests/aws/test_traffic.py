@@ -62,7 +62,9 @@ class Scene:
         )
 
     async def run(self, decide):
-        return await self.desk.run(Call(root_of("1"), "us-east-1", "id", self.clock), decide)
+        return await self.desk.run(
+            Call(root_of("1"), "us-east-1", "id", self.clock, self.clock.monotonic_ms()), decide
+        )
 
     async def put(self, number):
         def decide(rq):

@@ -19,7 +19,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+
+import msgspec
 
 from cloudlet.kernel.blobs import BlobId, BlobReader, Blobs, BlobWriter
 from cloudlet.kernel.fault import Fault
@@ -39,7 +40,7 @@ INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread
 Piece = bytes | memoryview
 
 
-class Intake(NamedTuple):
+class Intake(msgspec.Struct, frozen=True, gc=False):
     """What `admit` wants of a body: at most so many bytes, and which sums over it (see `wire.checksums`)."""
 
     bytes_max: int
@@ -47,7 +48,7 @@ class Intake(NamedTuple):
     digests: Sequence[str] = ()
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """A body that is whole. `blob` is None for an empty one; `promised` is the algorithm of the checksum
     that the client sent along, which agreed, and is among the digests."""
 
@@ -57,7 +58,7 @@ class Body(NamedTuple):
     promised: str | None = None
 
 
-class Slice(NamedTuple):
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """The bytes [start, stop) of a blob."""
 
     blob: BlobId
@@ -65,7 +66,7 @@ class Slice(NamedTuple):
     stop: int
 
 
-class Slices(NamedTuple):
+class Slices(msgspec.Struct, frozen=True, gc=False):
     """A result's streaming payload: these bytes, one after the other."""
 
     slices: Sequence[Slice]
@@ -140,8 +141,8 @@ class Bodies:
         if not wanted:
             return b""
         if len(wanted) == 1:
-            blob, start, stop = wanted[0]
-            reader = await self.blobs.open(blob)
+            start, stop = wanted[0].start, wanted[0].stop
+            reader = await self.blobs.open(wanted[0].blob)
             whole = reader.whole()
             if whole is not None:
                 reader.close()
@@ -156,10 +157,10 @@ class Bodies:
         names = [each.blob for each in wanted]
         self.reading.update(names)
         try:
-            for blob, start, stop in wanted:
-                reader = await self.blobs.open(blob)
+            for each in wanted:
+                reader = await self.blobs.open(each.blob)
                 try:
-                    async for chunk in reader.chunks(start, stop):
+                    async for chunk in reader.chunks(each.start, each.stop):
                         yield chunk
                 finally:
                     reader.close()

@@ -20,11 +20,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import msgspec
+
 from cloudlet.aws.bodies import Bodies
 from cloudlet.aws.drive import Rest, begin, unbroken
 from cloudlet.aws.gate import Gate
 from cloudlet.aws.identity import Caller
-from cloudlet.aws.request import Anew, Decoded, Request, Wait
+from cloudlet.aws.request import Anew, Decoded, Request, Views, Wait
 from cloudlet.aws.traffic import Again, Traffic
 from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
@@ -50,41 +52,18 @@ class Contended(Exception):
     """A call lost its race ATTEMPTS_MAX times; the service answers its throttling error."""
 
 
-class Call:
+class Call(msgspec.Struct):
     """What stays the same between the attempts of one call."""
 
-    __slots__ = (
-        "_clock",
-        "_started_ms",
-        "address",
-        "base_url",
-        "caller",
-        "face",
-        "raw_path",
-        "region",
-        "request_id",
-    )
-
-    def __init__(
-        self,
-        caller: Caller,
-        region: str,
-        request_id: str,
-        clock: Clock,
-        face: str = "aws",
-        address: str = "",
-        base_url: str = "",
-        raw_path: bytes = b"/",
-    ) -> None:
-        self.caller = caller
-        self.region = region
-        self.request_id = request_id
-        self.face = face
-        self.address = address
-        self.base_url = base_url  # "http://localhost:4566": how the caller reached us, for URLs we return
-        self.raw_path = raw_path  # of the HTTP request, as it came
-        self._clock = clock
-        self._started_ms = clock.monotonic_ms()
+    caller: Caller
+    region: str
+    request_id: str
+    clock: Clock
+    started_ms: float  # on the monotonic clock
+    face: str = "aws"
+    address: str = ""
+    base_url: str = ""  # "http://localhost:4566": how the caller reached us, for URLs that we return
+    raw_path: bytes = b"/"  # of the HTTP request, as it came
 
     @property
     def path(self) -> str:
@@ -93,7 +72,7 @@ class Call:
 
     def waited_ms(self) -> float:
         """Milliseconds since the call began, on the monotonic clock."""
-        return self._clock.monotonic_ms() - self._started_ms
+        return self.clock.monotonic_ms() - self.started_ms
 
     def author(self) -> Author:
         """Who writes, as the history keeps it."""
@@ -124,11 +103,15 @@ class Desk:
         self.authoriser = authoriser
         self._durability = durability
         self._decoded: Decoded = {}
+        self.views: Views = {}  # for Request.view
         self.gate = Gate()
 
     def request(self, call: Call) -> Request:
-        """A look at the cloud for a decision that only reads."""
-        return Request(call, self, self._decoded)
+        """A look at the cloud, for one attempt to decide."""
+        caller = call.caller
+        return Request(
+            call, caller.account, call.region, self.clock.cloud_ms(), self, self.keys, self._decoded
+        )
 
     async def run(
         self, call: Call, decide: Callable[[Request], T | Wait], request: Request | None = None
@@ -145,7 +128,7 @@ class Desk:
                 if gate.is_closed:
                     await gate.opened()
                 if request is None:
-                    request = Request(call, self, self._decoded)
+                    request = self.request(call)
                 decided, pending = _decided(request, decide)
                 if isinstance(pending, Wait):
                     left_ms = pending.timeout_ms - call.waited_ms()

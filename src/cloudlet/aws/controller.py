@@ -51,8 +51,9 @@ class Controller:
     async def decide(self, account: str, region: str, decide: Callable[[Request], T | Wait]) -> T:
         """Run one decision in an account and region, as the service itself."""
         caller: Caller = root_of(account)
+        clock = self._desk.clock
         call = Call(
-            caller, region, self._desk.ids.uuid(), self._desk.clock, face="controller", address=self.service
+            caller, region, self._desk.ids.uuid(), clock, clock.monotonic_ms(), "controller", self.service
         )
         return await self._desk.run(call, decide)
 

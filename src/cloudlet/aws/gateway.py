@@ -179,6 +179,7 @@ class Gateway:
             claim.signing.region if claim else self._region,
             exchange.request_id,
             self._desk.clock,
+            exchange.started_ms,
             "aws",
             http.peer,
             base_url_of(head.headers.get(b"host", b"localhost"), http.secure),
@@ -266,36 +267,21 @@ class Gateway:
         )
 
 
-class Exchange:
+class Exchange(msgspec.Struct):
     """One HTTP request with what has been found out about it."""
 
-    __slots__ = (
-        "call", "claim", "http", "intake", "loaded", "look", "operation", "params", "request_id", "route",
-        "slices", "started_ms",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        http: HttpRequest,
-        request_id: str,
-        claim: Claim | None,
-        route: Route,
-        loaded: LoadedService,
-        operation: LoadedOperation,
-        started_ms: float,
-    ) -> None:
-        self.http = http
-        self.request_id = request_id
-        self.claim = claim
-        self.route = route
-        self.loaded = loaded
-        self.operation = operation
-        self.started_ms = started_ms
-        self.call: Call | None = None  # once it is known who is calling
-        self.params: msgspec.Struct | None = None
-        self.intake: Intake | None = None  # of an operation whose body is streamed
-        self.look: Request | None = None  # what admitted it has seen
-        self.slices: Slices | None = None  # of a reply whose body is
+    http: HttpRequest
+    request_id: str
+    claim: Claim | None
+    route: Route
+    loaded: LoadedService
+    operation: LoadedOperation
+    started_ms: float
+    call: Call | None = None  # once it is known who is calling
+    params: msgspec.Struct | None = None
+    intake: Intake | None = None  # of an operation whose body is streamed
+    look: Request | None = None  # what admitted it has seen
+    slices: Slices | None = None  # of a reply whose body is streamed
 
 
 @lru_cache(maxsize=256)

@@ -55,9 +55,10 @@ class Inside:
         found = loaded.operation(operation, loaded.model.protocols[0])
         assert found.declared.admit is None, f"{operation} streams its body"
         params = _params(found, members)
+        clock = self._desk.clock
         call = Call(
-            root_of(place.account), place.region, self._desk.ids.uuid(), self._desk.clock, face=self._name,
-            base_url=self._base_url,
+            root_of(place.account), place.region, self._desk.ids.uuid(), clock, clock.monotonic_ms(),
+            face=self._name, base_url=self._base_url,
         )  # fmt: skip
         try:
             found.check(params)

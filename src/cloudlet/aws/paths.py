@@ -79,8 +79,18 @@ class Template:
             for segment, label in zip(self.segments, found, strict=True)
         ]
         self.pattern = re.compile(f"/{'/'.join(parts)}/?\\Z")
+        # All labels, the last one greedy: S3's, whose paths a pattern is spared.
+        self.cuts = len(found) - 1 if greedy == 1 and None not in found and found[-1][2] else None  # type: ignore[index]
         self._plain: list[Place] = []
         self._by_argument: dict[str, list[Place]] = {}
+
+    def labels(self, path: str) -> Sequence[str]:
+        """The raw values of its labels; none for a path that is another one's."""
+        if self.cuts is None:
+            found = self.pattern.match(path)
+            return found.groups() if found else ()
+        labels = path[1:].split("/", self.cuts)
+        return labels if len(labels) > self.cuts and all(labels) else ()
 
     def add(self, place: Place) -> None:
         """Let one more operation share the template."""
@@ -190,10 +200,10 @@ class RestPaths:
             if found is not None:
                 return _matched(found[1], found[0], path, parts)
         for template in self._greedy.get(method, ()):
-            matched = template.pattern.match(path)
-            place = template.choose(given, headers) if matched else None
-            if matched is not None and place is not None:
-                return _matched(place, template, path, matched.groups())
+            labels = template.labels(path)
+            place = template.choose(given, headers) if labels else None
+            if place is not None:
+                return _matched(place, template, path, labels)
         return None
 
 

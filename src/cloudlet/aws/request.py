@@ -13,7 +13,9 @@ applies them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, cast
+
+import msgspec
 
 from cloudlet.aws.record import Key, R, Record, decoder, encode, packed
 from cloudlet.kernel.keys import Commit, Compare, Drop, Durability, Entry, Guard, Put, Revision, Target
@@ -22,6 +24,7 @@ from cloudlet.kernel.tuples import prefix_range, unpack
 
 if TYPE_CHECKING:
     from cloudlet.aws.call import Call, Desk
+    from cloudlet.kernel.keys import Keys
 
 SCAN_MAX = 10_000  # entries of one scan: a listing pages well below
 
@@ -60,7 +63,7 @@ class Anew(Exception):
     """What was appended so far comes first: it is carried out, then the operation is run again."""
 
 
-class Append(NamedTuple):
+class Append(msgspec.Struct, frozen=True, gc=False):
     """Records for one log, in order; several appends of a call happen in the order they were asked for.
 
     `at` is where the log stopped when they were decided: they are appended there or not at all.
@@ -76,27 +79,25 @@ Decoded = dict[bytes, tuple[Revision, Record]]
 
 DECODED_MAX = 50_000
 
+V = TypeVar("V")
+Views = dict[bytes, tuple[Entry, object, object]]
+"""Key -> what was derived from the record in this entry, and by which function."""
 
-class Request:
-    """One attempt of one call."""
 
-    __slots__ = (
-        "_commit", "_decoded", "_desk", "_guards", "_keys", "account", "appends", "call", "dropped_logs",
-        "now_ms", "region",
-    )  # fmt: skip
+class Request(msgspec.Struct):
+    """One attempt of one call; made by `Desk.request`."""
 
-    def __init__(self, call: Call, desk: Desk, decoded: Decoded) -> None:
-        self.call = call  # caller, host, path, request id and all else that stays the same between attempts
-        self.account = call.caller.account
-        self.region = call.region
-        self.now_ms = desk.clock.cloud_ms()  # cloud time, one value for the whole attempt
-        self.appends: list[Append] = []  # what `append` was asked for, in order
-        self.dropped_logs: list[LogName] = []
-        self._desk = desk
-        self._keys = desk.keys
-        self._decoded = decoded
-        self._guards: dict[bytes, Guard] = {}  # by where their range starts: no key is a range's start
-        self._commit: tuple[list[Put], list[Drop]] | None = None
+    call: Call  # caller, host, path, request id and all else that stays the same between attempts
+    account: str
+    region: str
+    now_ms: int  # cloud time, one value for the whole attempt
+    _desk: Desk
+    _keys: Keys
+    _decoded: Decoded
+    appends: list[Append] = []  # what `append` was asked for, in order
+    dropped_logs: list[LogName] = []
+    _guards: dict[bytes, Guard] = {}  # by where their range starts: no key is a range's start
+    _commit: tuple[list[Put], list[Drop]] | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -141,6 +142,22 @@ class Request:
         raw = packed(key)
         entry = self._keys.get(raw)
         return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
+
+    def view(self, key: Key, kind: type[R], make: Callable[[Key, R], V]) -> V | None:
+        """What `make` derives from the record under a key and from nothing else, unguarded; made once for
+        each version of the record."""
+        raw = packed(key)
+        entry = self._keys.get(raw)
+        if entry is None:
+            return None
+        known = self._desk.views.get(raw)
+        if known is not None and known[0] is entry and known[1] is make:
+            return cast(V, known[2])
+        if len(self._desk.views) >= DECODED_MAX:
+            self._desk.views.clear()
+        made = make(key, decoder(kind).decode(entry.value))
+        self._desk.views[raw] = entry, make, made
+        return made
 
     def scan(
         self, prefix: Key, kind: type[R], *, after: Key | None = None, limit: int = SCAN_MAX
@@ -234,8 +251,10 @@ class Request:
         it is about to do, where what it does can be looked for.
         """
         at = self._desk.traffic.stop(name)
-        before = sum(len(each.records) for each in self.appends if each.log == name)
-        self.appends.append(Append(name, records, Offset(at + before)))
+        for each in self.appends:
+            if each.log == name:
+                at = Offset(at + len(each.records))
+        self.appends.append(Append(name, records, at))
 
     def drop_log(self, name: LogName) -> None:
         """Delete a log once the commit has taken its name away: a crash in between leaves a log without a

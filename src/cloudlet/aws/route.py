@@ -46,7 +46,8 @@ S3_ENDPOINT = r"s3(?:[.-][a-z0-9-]+)?(?:\.dualstack\.[a-z0-9-]+)?\.amazonaws\.co
 ONLY_S3: Sequence[str] = ("s3",)
 S3_CONTROL_PATH = "/v20180820/"  # S3 Control shares S3's signing name; the host's label is an account there
 
-KNOWN_MAX = 10_000  # remembered targets and actions
+KNOWN_MAX = 10_000  # remembered targets and forms
+REMEMBERED_BYTES_MAX = 256
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +82,7 @@ class Router:
         self._buckets: dict[bytes, str] = {}
         self._paths: dict[str, RestPaths] = {}
         self._targets: dict[bytes, Route] = {}
-        self._actions: dict[tuple[bytes, bytes, str | None], Route] = {}
+        self._forms: dict[tuple[bytes, str | None], Route] = {}  # by a form's first two fields
 
     @cached_property
     def _index(self) -> dict[str, dict[str, list[str]]]:
@@ -99,6 +100,10 @@ class Router:
         if b"smithy-protocol" in headers:
             return self._by_cbor_path(head.path)
         is_form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+        if not is_form and b"Action=" not in head.query:
+            return self._by_path(head, signing_name)
+        if is_form and body.startswith(b"Action="):
+            return self._by_form(body, signing_name)
         source = body if is_form and b"Action=" in body else head.query
         action = first_value(source, b"Action=")
         if action is not None:
@@ -144,11 +149,22 @@ class Router:
 
     # --- query and ec2
 
-    def _by_action(self, raw_action: bytes, raw_version: bytes, signing_name: str | None) -> Route:
-        key = (raw_action, raw_version, signing_name)
-        known = self._actions.get(key)
+    def _by_form(self, form: bytes, signing_name: str | None) -> Route:
+        """The route of a form that begins with its action; what is remembered has the version behind it."""
+        stop = form.find(b"&", form.find(b"&") + 1)
+        stem = form if stop < 0 else form[:stop]
+        known = self._forms.get((stem, signing_name))
         if known is not None:
             return known
+        action = first_value(form, b"Action=")
+        assert action is not None
+        route = self._by_action(action, first_value(form, b"Version=") or b"", signing_name)
+        is_dated = stem.partition(b"&")[2].startswith(b"Version=")
+        if is_dated and len(stem) <= REMEMBERED_BYTES_MAX and len(self._forms) < KNOWN_MAX:
+            self._forms[stem, signing_name] = route
+        return route
+
+    def _by_action(self, raw_action: bytes, raw_version: bytes, signing_name: str | None) -> Route:
         try:
             action, version = unquote_plus(raw_action.decode()), unquote_plus(raw_version.decode())
         except UnicodeDecodeError:
@@ -157,10 +173,7 @@ class Router:
             model = self._models.service(name)
             if action in model.operations:
                 protocol = "ec2" if "ec2" in model.protocols else "query"
-                route = Route(name, action, protocol, NO_LABELS)
-                if len(self._actions) < KNOWN_MAX:
-                    self._actions[key] = route
-                return route
+                return Route(name, action, protocol, NO_LABELS)
         text = (
             f"Could not find operation {action} for version {version}"
             if version

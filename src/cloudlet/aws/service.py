@@ -51,8 +51,7 @@ Result = Mapping[str, object]
 """What an operation returns: the output shape's members by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A result with another status than the model's, or with headers that no member is bound to."""
 
     result: Result
@@ -60,8 +59,7 @@ class Answer:
     headers: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(msgspec.Struct, frozen=True):
     """What AWS lets fail in part: several decisions, each with a commit of its own, one after the other.
 
     `join` gets of each step what it returned, or the Fault that it raised, and makes the result.

@@ -105,7 +105,7 @@ class SteppedClock(ABC):
         self._frozen_ms = self._highest_ms if step.is_frozen else None
 
     def cloud_ms(self) -> int:
-        now = self._raw_ms()
+        now = self.wall_ms() + self._offset_ms if self._frozen_ms is None else self._frozen_ms
         if now > self._highest_ms:
             self._highest_ms = now
         return self._highest_ms

@@ -69,7 +69,8 @@ class Cloud:
     async def call(self, name, **members):
         operation = self.service.operation(name, "json")
         params = operation.codec.parse(HEAD, json.dumps(members).encode(), {})
-        call = Call(root_of(ACCOUNT), "us-east-1", "id", self.clock, base_url="http://localhost")
+        now_ms = self.clock.monotonic_ms()
+        call = Call(root_of(ACCOUNT), "us-east-1", "id", self.clock, now_ms, base_url="http://localhost")
         return await self.face.desk.run(call, lambda rq: operation.declared.act(rq, params) or {})
 
     async def receive(self, queue, **more):

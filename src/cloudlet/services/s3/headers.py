@@ -140,17 +140,18 @@ def header_of(value: str) -> str:
 
 def override(result: dict[str, object], p: Overrides) -> None:
     """Let the caller choose some of the reply's headers."""
-    asked = {
-        "CacheControl": p.ResponseCacheControl,
-        "ContentDisposition": p.ResponseContentDisposition,
-        "ContentEncoding": p.ResponseContentEncoding,
-        "ContentLanguage": p.ResponseContentLanguage,
-        "ContentType": p.ResponseContentType,
-        "Expires": None if p.ResponseExpires is None else write_timestamp(p.ResponseExpires, "rfc822"),
-    }
-    for name, value in asked.items():
-        if value is not None:
-            result[name] = value
+    if p.ResponseCacheControl is not None:
+        result["CacheControl"] = p.ResponseCacheControl
+    if p.ResponseContentDisposition is not None:
+        result["ContentDisposition"] = p.ResponseContentDisposition
+    if p.ResponseContentEncoding is not None:
+        result["ContentEncoding"] = p.ResponseContentEncoding
+    if p.ResponseContentLanguage is not None:
+        result["ContentLanguage"] = p.ResponseContentLanguage
+    if p.ResponseContentType is not None:
+        result["ContentType"] = p.ResponseContentType
+    if p.ResponseExpires is not None:
+        result["Expires"] = write_timestamp(p.ResponseExpires, "rfc822")
 
 
 def checksum_shown(found: Object) -> dict[str, object]:

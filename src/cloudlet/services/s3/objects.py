@@ -9,7 +9,9 @@ Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones;
 from __future__ import annotations
 
 from binascii import b2a_base64
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from cloudlet.aws.bodies import Intake, Slice, Slices
 from cloudlet.aws.service import Answer
@@ -57,6 +59,7 @@ DEFAULT_CHECKSUM = "CRC64NVME"
 ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 PARTS_PAGE_MAX = 1000
 PARTIAL, NOT_MODIFIED = 206, 304
+NO_CONDITIONS = (None, None, None, None)
 SHOWN_UNCHANGED = frozenset({"ETag", "LastModified", "CacheControl", "Expires", "VersionId"})
 
 # The framework compares these sums with the body before the operation sees it.
@@ -126,7 +129,7 @@ def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> shapes.Pu
 # --- get and head
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True, gc=False):
     """What a read found: the object, the bytes that are wanted of it, and all of the answer but these."""
 
     found: Object
@@ -138,20 +141,20 @@ class Look(NamedTuple):
 @s3.op(resource=ARN, harmless=["RequestPayer"], is_data=True)
 def get_object(rq: Request, p: shapes.GetObjectRequest) -> Answer:
     """An object's bytes, all or a range of them."""
-    found, span, result, status = looked_at(rq, p)
-    if status != NOT_MODIFIED:
-        stretches = cut(found.pieces, span)
-        result["Body"] = Slices([Slice(piece.blob, start, stop) for piece, start, stop in stretches])
-    return Answer(result, status)
+    look = looked_at(rq, p)
+    if look.status != NOT_MODIFIED:
+        stretches = cut(look.found.pieces, look.span)
+        look.result["Body"] = Slices([Slice(piece.blob, start, stop) for piece, start, stop in stretches])
+    return Answer(look.result, look.status)
 
 
 @s3.op(resource=ARN, action="s3:GetObject", harmless=["RequestPayer"], is_data=True)
 def head_object(rq: Request, p: shapes.HeadObjectRequest) -> Answer:
     """What a read would answer, without the bytes."""
-    _, span, result, status = looked_at(rq, p)
-    if status != NOT_MODIFIED:
-        result["ContentLength"] = span.stop - span.start
-    return Answer(result, status)
+    look = looked_at(rq, p)
+    if look.status != NOT_MODIFIED:
+        look.result["ContentLength"] = look.span.stop - look.span.start
+    return Answer(look.result, look.status)
 
 
 def looked_at(rq: Request, p: shapes.GetObjectRequest | shapes.HeadObjectRequest) -> Look:
@@ -159,15 +162,17 @@ def looked_at(rq: Request, p: shapes.GetObjectRequest | shapes.HeadObjectRequest
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     found = read_version(rq, bucket, p.Key, p.VersionId)
     whole = Span(0, found.size_bytes)
-    conditions = Conditions(p.IfMatch, p.IfNoneMatch, p.IfModifiedSince, p.IfUnmodifiedSince)
-    if broken := conditions.broken(found):
-        raise failed(broken)
     result = described(bucket, found)
-    if conditions.unchanged(found):
-        kept = {name: value for name, value in result.items() if name in SHOWN_UNCHANGED}
-        return Look(found, whole, kept, NOT_MODIFIED)
+    given = (p.IfMatch, p.IfNoneMatch, p.IfModifiedSince, p.IfUnmodifiedSince)
+    if given != NO_CONDITIONS:
+        conditions = Conditions(*given)
+        if broken := conditions.broken(found):
+            raise failed(broken)
+        if conditions.unchanged(found):
+            kept = {name: value for name, value in result.items() if name in SHOWN_UNCHANGED}
+            return Look(found, whole, kept, NOT_MODIFIED)
     override(result, p)
-    span = span_wanted(p.Range, p.PartNumber, found)
+    span = None if p.Range is None and p.PartNumber is None else span_wanted(p.Range, p.PartNumber, found)
     if p.PartNumber is not None and parts_of(found):
         result["PartsCount"] = parts_of(found)
     if span is None or not found.size_bytes:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from cloudlet.kernel.fault import Fault
 from cloudlet.services.s3.faults import (
@@ -26,7 +27,7 @@ RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*\Z", re.IGNORECASE)
 NUMBER_DIGITS_MAX = 19
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """The bytes [start, stop) of an object."""
 
     start: int
@@ -41,7 +42,7 @@ def names_etag(condition: str, etag: str) -> bool:
     return etag in given
 
 
-class Conditions(NamedTuple):
+class Conditions(msgspec.Struct, frozen=True, gc=False):
     """The four conditions of a read; times in seconds since 1970."""
 
     match: str | None

@@ -51,15 +51,7 @@ SYSTEM_NAMES = frozenset(
 EVERYTHING = frozenset({"All", ".*", "*"})
 
 
-class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """A message to be sent, and the digests that its producer is told."""
-
-    draft: Draft
-    attributes_md5: str | None
-    system_md5: str | None
-
-
-def prepare(rq: Request, queue: Found, p: Entry) -> Prepared:
+def prepare(rq: Request, queue: Found, p: Entry) -> Draft:
     """Check a producer's members and make the message of them; its size is the caller's to judge."""
     text = p.MessageBody
     if not text:
@@ -76,21 +68,16 @@ def prepare(rq: Request, queue: Found, p: Entry) -> Prepared:
         trace = _trace(p.MessageSystemAttributes)
         system_digest = attributes_md5([Attribute(TRACE, "String", trace)])
     group, deduplication_id = p.MessageGroupId, p.MessageDeduplicationId
-    if queue.record.is_fifo or group is not None or deduplication_id is not None:
-        deduplication_id = _deduplication_id(queue, group, deduplication_id, body)
     is_fifo = queue.record.is_fifo
-    content = Content(
-        text, body_md5(body), rq.call.caller.user_id, attributes, trace, None if is_fifo else group
-    )
-    return Prepared(
-        Draft(
-            rq.token(16),
-            size_bytes,
-            content,
-            _delay_seconds(queue, p.DelaySeconds) * 1000,
-            group if is_fifo else None,
-            deduplication_id,
-        ),
+    if is_fifo or group is not None or deduplication_id is not None:
+        deduplication_id = _deduplication_id(queue, group, deduplication_id, body)
+    return Draft(
+        rq.token(16),
+        size_bytes,
+        Content(text, body_md5(body), rq.call.caller.user_id, attributes, trace, None if is_fifo else group),
+        _delay_seconds(queue, p.DelaySeconds) * 1000,
+        group if is_fifo else None,
+        deduplication_id,
         digest,
         system_digest,
     )

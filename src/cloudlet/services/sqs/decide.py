@@ -49,7 +49,7 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A message that a producer wants to send."""
+    """A message that a producer wants to send, and the digests that it is told."""
 
     message_id: bytes
     size_bytes: int
@@ -57,6 +57,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     delay_ms: int = 0
     group: str | None = None
     deduplication_id: str | None = None
+    attributes_md5: str | None = None
+    system_md5: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -73,34 +75,37 @@ def send(state: QueueState, rules: Rules, now_ms: int, drafts: Sequence[Draft]) 
     accepted: list[Accepted] = []
     fresh: dict[bytes, Accepted] = {}
     for draft in drafts:
-        key = deduplication_key(rules, draft.group, draft.deduplication_id)
-        if key is not None:
+        if rules.is_fifo and draft.deduplication_id is not None:
+            key = deduplication_key(rules, draft.group, draft.deduplication_id)
             known = state.deduplication.find(key, now_ms) or fresh.get(key)
             if known is not None:
                 accepted.append(Accepted(known.message_id, known.sequence, None))
                 continue
-        record = Sent(
-            sequence,
-            now_ms,
-            draft.message_id,
-            draft.size_bytes,
-            draft.content,
-            now_ms + draft.delay_ms if draft.delay_ms else 0,
-            draft.group,
-            draft.deduplication_id,
-            key,
-        )
-        accepted.append(Accepted(draft.message_id, sequence, record))
-        if key is not None:
-            fresh[key] = accepted[-1]
+            fresh[key] = made = _accepted(draft, now_ms, sequence, key)
+        else:
+            made = _accepted(draft, now_ms, sequence, None)
+        accepted.append(made)
         sequence += 1
     return accepted
 
 
-def deduplication_key(rules: Rules, group: str | None, deduplication_id: str | None) -> bytes | None:
-    """What a deduplication id is kept under: with its group where that is its scope; None for no id."""
-    if deduplication_id is None or not rules.is_fifo:
-        return None
+def _accepted(draft: Draft, now_ms: int, sequence: int, key: bytes | None) -> Accepted:
+    record = Sent(
+        sequence,
+        now_ms,
+        draft.message_id,
+        draft.size_bytes,
+        draft.content,
+        now_ms + draft.delay_ms if draft.delay_ms else 0,
+        draft.group,
+        draft.deduplication_id,
+        key,
+    )
+    return Accepted(draft.message_id, sequence, record)
+
+
+def deduplication_key(rules: Rules, group: str | None, deduplication_id: str) -> bytes:
+    """What a deduplication id is kept under: with its group where that is its scope."""
     scope = group.encode() if rules.is_deduplicated_by_group and group is not None else b""
     digest = hashlib.blake2b(deduplication_id.encode(), digest_size=KEY_BYTES, key=scope[:64])
     digest.update(scope[64:])

@@ -18,7 +18,6 @@ from cloudlet.services.sqs import batch, decide
 from cloudlet.services.sqs.attributes import EVERY_NAME, allows
 from cloudlet.services.sqs.contents import (
     SYSTEM_NAMES,
-    Prepared,
     check_fifo,
     delivered,
     prepare,
@@ -57,13 +56,13 @@ def send_message(rq: Request, p: shapes.SendMessageRequest) -> Result:
     """Put one message into a queue."""
     queue = find(rq, p.QueueUrl)
     state = rq.log(queue.log, QueueState)
-    prepared = prepare(rq, queue, p)
-    if prepared.draft.size_bytes > queue.record.size_bytes_max:
+    draft = prepare(rq, queue, p)
+    if draft.size_bytes > queue.record.size_bytes_max:
         raise _too_long(queue, "One or more parameters are invalid.")
-    (accepted,) = decide.send(state, queue.rules, rq.now_ms, (prepared.draft,))
+    (accepted,) = decide.send(state, queue.rules, rq.now_ms, (draft,))
     if accepted.record is not None:
         rq.append(queue.log, (encode(accepted.record),))
-    return _answer(queue, prepared, accepted)
+    return _answer(queue, draft, accepted)
 
 
 @sqs.op(resource=on_queue("SendMessage"), action="sqs:SendMessage", is_data=True)
@@ -77,15 +76,15 @@ def send_message_batch(rq: Request, p: shapes.SendMessageBatchRequest) -> Result
     for entry in entries if queue.record.is_fifo else ():
         check_fifo(queue, entry.MessageGroupId, entry.MessageDeduplicationId)
     state = rq.log(queue.log, QueueState)
-    drafts: dict[str, Prepared] = {}
+    drafts: dict[str, decide.Draft] = {}
     sizes: list[int] = []
 
     def attempt(entry: shapes.SendMessageBatchRequestEntry) -> Result:
-        prepared = prepare(rq, queue, entry)
-        sizes.append(prepared.draft.size_bytes)
-        if prepared.draft.size_bytes > queue.record.size_bytes_max:
+        draft = prepare(rq, queue, entry)
+        sizes.append(draft.size_bytes)
+        if draft.size_bytes > queue.record.size_bytes_max:
             raise _too_long(queue, "One or more parameters cannot be validated.")
-        drafts[entry.Id] = prepared
+        drafts[entry.Id] = draft
         return {}
 
     _, failed = batch.each(entries, attempt)
@@ -93,13 +92,13 @@ def send_message_batch(rq: Request, p: shapes.SendMessageBatchRequest) -> Result
         raise BatchTooLong(
             f"Batch requests cannot be longer than {BATCH_BYTES_MAX} bytes. You have sent {sum(sizes)} bytes."
         )
-    accepted = decide.send(state, queue.rules, rq.now_ms, [prepared.draft for prepared in drafts.values()])
+    accepted = decide.send(state, queue.rules, rq.now_ms, list(drafts.values()))
     records = [encode(each.record) for each in accepted if each.record is not None]
     if records:
         rq.append(queue.log, records)
     successful: list[Result] = [
-        {"Id": name, **_answer(queue, prepared, each)}
-        for (name, prepared), each in zip(drafts.items(), accepted, strict=True)
+        {"Id": name, **_answer(queue, draft, each)}
+        for (name, draft), each in zip(drafts.items(), accepted, strict=True)
     ]
     return batch.result(successful, failed)
 
@@ -109,15 +108,15 @@ def _too_long(queue: Found, what: str) -> Fault:
     return InvalidValue(f"{what} Reason: Message must be shorter than {limit} bytes.")
 
 
-def _answer(queue: Found, prepared: Prepared, accepted: decide.Accepted) -> Result:
+def _answer(queue: Found, draft: decide.Draft, accepted: decide.Accepted) -> Result:
     result: dict[str, object] = {
         "MessageId": uuid_of(accepted.message_id),
-        "MD5OfMessageBody": prepared.draft.content.body_md5,
+        "MD5OfMessageBody": draft.content.body_md5,
     }
-    if prepared.attributes_md5 is not None:
-        result["MD5OfMessageAttributes"] = prepared.attributes_md5
-    if prepared.system_md5 is not None:
-        result["MD5OfMessageSystemAttributes"] = prepared.system_md5
+    if draft.attributes_md5 is not None:
+        result["MD5OfMessageAttributes"] = draft.attributes_md5
+    if draft.system_md5 is not None:
+        result["MD5OfMessageSystemAttributes"] = draft.system_md5
     if queue.record.is_fifo:
         result["SequenceNumber"] = sequence_number_of(accepted.sequence)
     return result

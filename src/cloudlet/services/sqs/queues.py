@@ -59,44 +59,32 @@ class Deleted(Record):
     log: str
 
 
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A queue as an operation meets it."""
 
-    __slots__ = ("account", "log", "name", "record", "region", "rules")
-
-    def __init__(self, account: str, region: str, name: str, record: Queue) -> None:
-        self.account = account
-        self.region = region
-        self.name = name
-        self.record = record
-        self.log = log_of(account, region, name, record.id)
-        self.rules = rules_of(
-            record.is_fifo,
-            record.retention_seconds,
-            record.receives_max if record.dead_letters_arn else None,
-            record.deduplication_scope,
-        )
+    account: str
+    region: str
+    name: str
+    record: Queue
+    log: LogName
+    rules: Rules
 
     @property
     def arn(self) -> str:
         return arn_of(self.account, self.region, self.name)
 
 
-@lru_cache(maxsize=256)
-def rules_of(
-    is_fifo: bool,  # noqa: FBT001
-    retention_seconds: int,
-    receives_max: int | None,
-    deduplication_scope: str,
-) -> Rules:
-    """What a queue's attributes mean to its messages."""
-    return Rules(is_fifo, retention_seconds * 1000, receives_max, deduplication_scope == BY_GROUP)
-
-
-@lru_cache(maxsize=4096)
-def log_of(account: str, region: str, name: str, queue_id: bytes) -> LogName:
-    """The log of a queue's messages; a queue made anew has another one."""
-    return LogName(f"sqs/{account}/{region}/{name}/{queue_id.hex()}")
+def found(key: Key, record: Queue) -> Found:
+    """The queue of a record and its key; a queue made anew under the name has another log."""
+    _, account, region, _, name = map(str, key)
+    rules = Rules(
+        record.is_fifo,
+        record.retention_seconds * 1000,
+        record.receives_max if record.dead_letters_arn else None,
+        record.deduplication_scope == BY_GROUP,
+    )
+    log = LogName(f"sqs/{account}/{region}/{name}/{record.id.hex()}")
+    return Found(account, region, name, record, log, rules)
 
 
 def arn_of(account: str, region: str, name: str) -> str:
@@ -143,19 +131,20 @@ def place_of(rq: Request, queue_url: str | None) -> tuple[str, str]:
 def find(rq: Request, queue_url: str | None) -> Found:
     """The queue of a call that changes no queue; NoSuchQueue."""
     account, name = place_of(rq, queue_url)
-    record = rq.peek(key_of(account, rq.region, name), Queue)
-    if record is None:
+    queue = rq.view(key_of(account, rq.region, name), Queue, found)
+    if queue is None:
         raise NoSuchQueue
-    return Found(account, rq.region, name, record)
+    return queue
 
 
 def hold(rq: Request, queue_url: str | None) -> Found:
     """The queue of a call that changes it; NoSuchQueue."""
     account, name = place_of(rq, queue_url)
-    record = rq.get(key_of(account, rq.region, name), Queue)
+    key = key_of(account, rq.region, name)
+    record = rq.get(key, Queue)
     if record is None:
         raise NoSuchQueue
-    return Found(account, rq.region, name, record)
+    return found(key, record)
 
 
 def find_arn(rq: Request, text: str) -> Found | None:
@@ -163,8 +152,7 @@ def find_arn(rq: Request, text: str) -> Found | None:
     arn = parse_arn(text)
     if arn is None or arn.service != "sqs":
         return None
-    record = rq.peek(key_of(arn.account, arn.region, arn.resource), Queue)
-    return None if record is None else Found(arn.account, arn.region, arn.resource, record)
+    return rq.view(key_of(arn.account, arn.region, arn.resource), Queue, found)
 
 
 def on_queue(action: str) -> Callable[[Request, msgspec.Struct], Sequence[Access]]:

@@ -94,8 +94,8 @@ class Compiler:
     def _parse_json(self, operation: OperationModel, protocol: str) -> Parse:
         if operation.input is None:
             return lambda head, body, labels: NOTHING()
-        read = self._json_readers.reader(operation.input)
-        return lambda head, body, labels: read(json.load(body or b"{}"))
+        read = self._json_readers.whole(operation.input)
+        return lambda head, body, labels: read(body or b"{}")
 
     def _parse_cbor(self, operation: OperationModel, protocol: str) -> Parse:
         if operation.input is None:
@@ -108,10 +108,13 @@ class Compiler:
             return lambda head, body, labels: NOTHING()
         readers = self._ec2_readers if protocol == "ec2" else self._query_readers
         read = readers.structure(operation.input)
+        read_flat = readers.flat(operation.input)
 
         def parse(head: Head, body: bytes, labels: Mapping[str, str]) -> msgspec.Struct:
-            pairs = form.fields(head.query) + form.fields(body) if head.query else form.fields(body)
-            params: msgspec.Struct = read(form.tree(pairs))
+            params: msgspec.Struct | None = None if head.query else read_flat(body)
+            if params is None:
+                pairs = form.fields(head.query) + form.fields(body) if head.query else form.fields(body)
+                params = read(form.tree(pairs))
             return params
 
         return parse

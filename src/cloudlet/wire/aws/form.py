@@ -12,13 +12,16 @@ model has:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from cloudlet.wire.aws.percent import pairs
+from cloudlet.wire.aws.percent import pairs, value_of
 from cloudlet.wire.aws.shapes import Member, Shape
 from cloudlet.wire.aws.values import DEPTH_MAX, Malformed, Reader, Types, lazily, text_reader
 
 FIELDS_MAX = 100_000
+FLAT_FIELDS_MAX = 100
+PROTOCOLS_OWN = frozenset({"Action", "Version"})
 Tree = dict[str, Any]
 
 
@@ -101,6 +104,39 @@ class FormReaders:
             return struct(**found)
 
         self._made[shape.name] = read
+        return read
+
+    def flat(self, shape: Shape) -> Callable[[bytes], Any]:
+        """A reader of whole forms without a dot in any name, as most are: it needs no tree. A form -> struct,
+        or None for one that needs it."""
+        struct = self._types.struct(shape)
+        scalars = {
+            name: (member.name, text_reader(member.shape.type))
+            for member in shape.members.values()
+            if member.shape.type not in ("list", "map", "structure")
+            for name in self._names(member)
+        }
+
+        def read(body: bytes) -> Any:
+            if body.count(b"&") >= FLAT_FIELDS_MAX:
+                return None
+            try:
+                text = body.decode()
+            except UnicodeDecodeError:
+                return None
+            found: dict[str, Any] = {}
+            for pair in text.split("&"):
+                name, _, raw = pair.partition("=")
+                known = scalars.get(name)
+                if known is not None and known[0] not in found:
+                    try:
+                        found[known[0]] = known[1](value_of(raw))
+                    except UnicodeDecodeError:
+                        return None
+                elif name not in PROTOCOLS_OWN:
+                    return None
+            return struct(**found)
+
         return read
 
     def _names(self, member: Member) -> tuple[str, ...]:

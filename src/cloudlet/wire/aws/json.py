@@ -8,8 +8,10 @@ Absent  none
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 
 from cloudlet.wire.aws.shapes import Member, Shape
@@ -27,6 +29,8 @@ from cloudlet.wire.aws.values import (
     write_float,
     write_timestamp,
 )
+
+_encode = msgspec.json.Encoder().encode
 
 SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -118,6 +122,22 @@ class JsonReaders:
             make = {"structure": self._structure, "list": self._list, "map": self._map}[shape.type]
             made = self._made[shape.name] = make(shape)
         return made
+
+    def whole(self, shape: Shape) -> Callable[[bytes], Any]:
+        """JSON text -> value."""
+        read = self.reader(shape)
+        told = None if self._uses_location_names else self._types.told(shape)
+        if told is None:
+            return lambda body: read(load(body))
+        decode = msgspec.json.Decoder(told).decode
+
+        def read_text(body: bytes) -> Any:
+            try:
+                return decode(body)
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                return read(load(body))  # which takes what else is allowed, and knows how a fault is worded
+
+        return read_text
 
     def wire_name(self, member: Member) -> str:
         return member.wire_name if self._uses_location_names else member.name
@@ -251,7 +271,7 @@ class JsonWriters:
 
 def dump(value: Any) -> bytes:
     """JSON text."""
-    return orjson.dumps(value)
+    return _encode(value)
 
 
 def check_depth(raw: Any, depth: int = 0) -> None:

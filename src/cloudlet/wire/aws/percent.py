@@ -47,6 +47,13 @@ repeated = lru_cache(maxsize=4096)(unquote_plus)
 """The same with a memory, for what requests repeat: names, queue URLs, ARNs."""
 
 
+def value_of(text: str) -> str:
+    """A value of a form."""
+    if "%" not in text and "+" not in text:
+        return text
+    return repeated(text) if len(text) <= REPEATED_MAX else unquote_plus(text)
+
+
 def pairs(query: bytes) -> list[tuple[str, str]]:
     """The names and values of a form or a query string. UnicodeDecodeError for what is not UTF-8."""
     found: list[tuple[str, str]] = []

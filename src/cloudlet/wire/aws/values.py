@@ -32,20 +32,57 @@ Writer = Callable[[Any], Any]
 DEPTH_MAX = 100  # of nested values, in every protocol
 
 
+SCALAR_TYPES: dict[str, Any] = {
+    "string": str, "character": str, "integer": int, "long": int, "boolean": bool, "blob": bytes,
+}  # fmt: skip
+
+
 class Types:
-    """The struct type of each structure of a service."""
+    """The struct type of each structure of a service, and the type of each shape of which that says all there
+    is to know about reading its JSON."""
 
     def __init__(self) -> None:
         self._types: dict[str, type[msgspec.Struct]] = {}
+        self._told: dict[str, Any] = {}
 
     def struct(self, shape: Shape) -> type[msgspec.Struct]:
+        """The type of a structure."""
+        told: type[msgspec.Struct] | None = self.told(shape)
+        if told is not None:
+            return told
         found = self._types.get(shape.name)
         if found is None:
-            fields = [(name, Any, None) for name in shape.members]
-            found = self._types[shape.name] = msgspec.defstruct(
-                shape.name, fields, omit_defaults=True, gc=False
-            )
+            found = self._types[shape.name] = _struct(shape, [(name, Any, None) for name in shape.members])
         return found
+
+    def told(self, shape: Shape) -> Any:
+        """A type by which a decoder reads a shape just as `wire.aws.json` does; None where none says all."""
+        if shape.type in SCALAR_TYPES:
+            return SCALAR_TYPES[shape.type]
+        if shape.name not in self._told:
+            self._told[shape.name] = None  # while it is made: a shape that contains itself has no such type
+            self._told[shape.name] = self._made(shape)
+        return self._told[shape.name]
+
+    def _made(self, shape: Shape) -> Any:
+        if shape.document or shape.union or shape.sparse:
+            return None
+        if shape.type == "list":
+            item = self.told(shape.member.shape)
+            return None if item is None else list[item]  # type: ignore[valid-type]
+        if shape.type == "map":
+            item = self.told(shape.value.shape)
+            return None if item is None else dict[str, item]  # type: ignore[valid-type]
+        if shape.type != "structure":
+            return None
+        types = {name: self.told(member.shape) for name, member in shape.members.items()}
+        if None in types.values():
+            return None
+        return _struct(shape, [(name, each | None, None) for name, each in types.items()])
+
+
+def _struct(shape: Shape, fields: list[tuple[str, Any, None]]) -> type[msgspec.Struct]:
+    return msgspec.defstruct(shape.name, fields, omit_defaults=True, gc=False)
 
 
 NOTHING = msgspec.defstruct("Nothing", [])
