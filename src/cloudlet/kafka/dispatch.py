@@ -26,6 +26,8 @@ from cloudlet.kafka import (
 )
 from cloudlet.kafka.call import Handler, Part
 from cloudlet.kafka.log_upkeep import LogUpkeep
+from cloudlet.kafka.transactions import calls as transaction_calls
+from cloudlet.kafka.transactions.coordinator import Transactions
 
 TABLES: tuple[Mapping[int, Handler], ...] = (
     admin_cluster.HANDLERS,
@@ -37,9 +39,10 @@ TABLES: tuple[Mapping[int, Handler], ...] = (
     list_offsets.HANDLERS,
     metadata.HANDLERS,
     produce.HANDLERS,
+    transaction_calls.HANDLERS,
 )
 
-PARTS: tuple[type[Part], ...] = (LogUpkeep,)
+PARTS: tuple[type[Part], ...] = (LogUpkeep, Transactions)
 
 
 def handlers() -> dict[int, Handler]:

@@ -19,6 +19,7 @@ from cloudlet.aws.drive import Rest, begin
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage
+from cloudlet.kafka.transactions.writes import PRODUCE_V2_SINCE, refusals
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -45,7 +46,7 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
     answered, and an error closes the connection: the client has no other way to learn of it."""
     waiting: list[Waiting] = []
     topics: list[TopicResponse] = []
-    refusals = await _refusals(call, request)
+    refused = await refusals(call, request)
     count = 0
     for topic in request.TopicData:
         image = _image(call, topic)
@@ -53,7 +54,7 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
         for data in topic.PartitionData:
             row = PartitionResponse(Index=data.Index)
             rows.append(row)
-            fault = _refusal(call, request, image, data) or refusals.get((topic.Name, data.Index))
+            fault = _refusal(call, request, image, data) or refused.get((topic.Name, data.Index))
             if fault is not None:
                 _refuse(row, fault)
             else:
@@ -75,12 +76,6 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
     response = Response(Responses=topics)
     _hint_leaders(call, response)
     return response
-
-
-async def _refusals(call: Call, request: messages.ProduceRequest) -> dict[tuple[str, int], KafkaFault]:
-    """What a transaction's coordinator has against partitions of a transactional request, by topic and
-    index."""
-    return {}
 
 
 def _image(call: Call, topic: messages.ProduceRequest.TopicProduceData) -> TopicImage | None:
@@ -129,7 +124,11 @@ def _begin(
     try:
         partition = call.broker.open(image, data.Index)
         appending: Coroutine[object, None, Appended] = partition.append(
-            records, acks=request.Acks, timeout_ms=request.TimeoutMs, produce_version=call.api_version
+            records,
+            acks=request.Acks,
+            timeout_ms=request.TimeoutMs,
+            produce_version=call.api_version,
+            is_v2_transaction=request.TransactionalId is not None and call.api_version >= PRODUCE_V2_SINCE,
         )
         result = begin(appending)
     except (KafkaFault, StoreError) as error:

@@ -1,0 +1,1 @@
+"""The transaction coordinator: producers by name, and what they commit as one."""

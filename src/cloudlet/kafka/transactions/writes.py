@@ -1,0 +1,125 @@
+"""Whether what a producer writes is part of its transaction: asked before the first write to a partition.
+
+State   none
+Source  Apache Kafka 4.3, AddPartitionsToTxnManager; KIP-890 (verification, and partitions that are added by
+        writing to them)
+Absent  none
+
+A partition that has an open transaction of the producer needs no asking. For any other one the coordinator is
+asked: clients of transactions v2 have the partition added, older ones must have added it before.
+"""
+
+from __future__ import annotations
+
+from cloudlet.kafka.call import Call
+from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.hashes import java_hash
+from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
+from cloudlet.kafka.transactions.coordinator import Transactions
+from cloudlet.kafka.transactions.states import Identity, Place
+from cloudlet.kernel.batches import HEADER_BYTES, header
+from cloudlet.kernel.fault import ProtocolError, StoreError
+from cloudlet.wire.kafka import messages
+from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.wire.kafka.records import TRANSACTIONAL
+
+PRODUCE_V2_SINCE = 12  # the versions of clients that speak transactions v2
+OFFSETS_V2_SINCE = 5
+PRODUCE_BY_ID_SINCE = 13
+
+# What a producer is told for what the coordinator says: these it tries again.
+_AGAIN = frozenset(
+    {
+        ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode.COORDINATOR_NOT_AVAILABLE,
+        ErrorCode.NOT_COORDINATOR,
+    }
+)
+
+
+async def refusals(call: Call, request: messages.ProduceRequest) -> dict[Place, KafkaFault]:
+    """What the coordinator has against partitions of a transactional Produce."""
+    transactional_id = request.TransactionalId
+    if transactional_id is None:
+        return {}
+    is_v2 = call.api_version >= PRODUCE_V2_SINCE
+    if not is_v2 and not call.broker.configs.flag("transaction.partition.verification.enable"):
+        return {}
+    unsure: dict[Identity, list[Place]] = {}
+    for topic in request.TopicData:
+        image = _image(call, topic)
+        for data in topic.PartitionData:
+            who = _unsure(call, image, data)
+            if who is not None and image is not None:
+                unsure.setdefault(who, []).append((image.name, data.Index))
+    found: dict[Place, KafkaFault] = {}
+    transactions = call.broker.part(Transactions)
+    for said, places in unsure.items():
+        try:
+            if is_v2:
+                await transactions.add_partitions(transactional_id, said, places, version=2)
+            else:
+                for place in await transactions.missing(transactional_id, said, places):
+                    found[place] = KafkaFault(
+                        ErrorCode.INVALID_TXN_STATE, "Partition was not added to the transaction"
+                    )
+        except KafkaFault as fault:
+            found |= dict.fromkeys(places, _as_told(fault, is_v2=is_v2))
+    return found
+
+
+def _image(call: Call, topic: messages.ProduceRequest.TopicProduceData) -> TopicImage | None:
+    topics = call.broker.topics
+    if call.api_version >= PRODUCE_BY_ID_SINCE:
+        return topics.by_id.get(topic.TopicId)
+    return topics.by_name.get(topic.Name)
+
+
+def _unsure(
+    call: Call, image: TopicImage | None, data: messages.ProduceRequest.PartitionProduceData
+) -> Identity | None:
+    """Who writes, where the partition does not know of an open transaction; what is wrong with the batch or
+    the partition is found by the append."""
+    records = data.Records
+    if image is None or not records or len(records) < HEADER_BYTES:
+        return None
+    try:
+        found = header(bytes(records[:HEADER_BYTES]))
+        if not found.attributes & TRANSACTIONAL:
+            return None
+        partition = call.broker.open(image, data.Index)
+    except (KafkaFault, StoreError, ProtocolError):
+        return None
+    known = partition.producers.find(found.producer_id)
+    if known is not None and known.transaction_start >= 0 and known.epoch == found.producer_epoch:
+        return None
+    return Identity(found.producer_id, found.producer_epoch)
+
+
+def _as_told(fault: KafkaFault, *, is_v2: bool) -> KafkaFault:
+    if fault.code in _AGAIN or (fault.code is ErrorCode.CONCURRENT_TRANSACTIONS and not is_v2):
+        return KafkaFault(
+            ErrorCode.NOT_ENOUGH_REPLICAS,
+            f"Unable to verify the partition has been added to the transaction: {fault.code.name}",
+        )
+    if fault.code is ErrorCode.PRODUCER_FENCED:
+        return KafkaFault(ErrorCode.INVALID_PRODUCER_EPOCH, fault.message)
+    return fault
+
+
+async def offsets_place(call: Call, group: str) -> Place:
+    """The partition that a group's offsets go to."""
+    image = await call.broker.internal_topic(OFFSETS_TOPIC)
+    return image.name, java_hash(group) % len(image.states)
+
+
+async def check_offsets(call: Call, request: messages.TxnOffsetCommitRequest) -> None:
+    """The same for offsets that are committed in a transaction. KafkaFault."""
+    said = Identity(request.ProducerId, request.ProducerEpoch)
+    place = await offsets_place(call, request.GroupId)
+    transactions = call.broker.part(Transactions)
+    if call.api_version >= OFFSETS_V2_SINCE:
+        await transactions.add_partitions(request.TransactionalId, said, [place], version=2)
+        return
+    if await transactions.missing(request.TransactionalId, said, [place]):
+        raise KafkaFault(ErrorCode.INVALID_TXN_STATE, "Offsets were not added to the transaction")
