@@ -150,8 +150,6 @@ AUTH_XID = -4
 SET_WATCHES_XID = -8
 
 PASSWORD_BYTES = 16
-CONTAINER_OWNER = -(1 << 63)  # what a container's ephemeralOwner shows
-TTL_OWNER = -(1 << 56)  # a TTL node's shows this, and the TTL in its lowest 40 bits
 TTL_MS_MAX = (1 << 40) - 1
 
 

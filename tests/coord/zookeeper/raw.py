@@ -69,8 +69,10 @@ class RawClient:
         return header, frame[at:]
 
     def call(self, kind, record=None, xid=None):
-        """The reply of a request; the events before it are kept in `events`."""
-        body = b"" if record is None else codec(type(record)).encode(record)
+        """The reply of a request (a record, or its bytes); the events before it are kept in `events`."""
+        body = record or b""
+        if not isinstance(body, bytes):
+            body = codec(type(record)).encode(record)
         asked = self.ask(kind, body, xid)
         while True:
             header, body = self.reply()

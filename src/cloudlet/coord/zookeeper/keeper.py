@@ -29,9 +29,9 @@ from cloudlet.coord.zookeeper.paths import SPECIAL, ZNODES, ZNODES_STOP, key_of,
 from cloudlet.coord.zookeeper.quotas import Quotas
 from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
 from cloudlet.coord.zookeeper.transaction import Happened, Transaction
-from cloudlet.coord.zookeeper.tree import Tree
+from cloudlet.coord.zookeeper.tree import Touched, Tree
 from cloudlet.coord.zookeeper.watches import Watches
-from cloudlet.coord.zookeeper.znode import CONTAINER, HAS_TTL, Znode, read
+from cloudlet.coord.zookeeper.znode import CONTAINER, HAS_TTL
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Conflict, InvalidCommit, NoSpace, NoSuchLease, StoreError
 from cloudlet.kernel.ids import Ids
@@ -76,6 +76,7 @@ class KeeperSettings(msgspec.Struct, frozen=True):
     sasl_super: str = ""  # the SASL user who may do everything
     requires_sasl: bool = False
     enforces_quotas: bool = False
+    has_reconfig: bool = False  # reconfigEnabled
     has_ttl_nodes: bool = True  # extendedTypesEnabled, which ZooKeeper leaves off
     sweep_ms: int = SWEEP_MS
 
@@ -381,27 +382,22 @@ class Keeper:
     def _applied(self, change: Change) -> None:
         if self._own:
             return
-        for path, entry, before in self.tree.follow(change):
-            now = read(path, entry) if entry is not None else None
-            was = read(path, before) if before is not None else None
+        for one in self.tree.follow(change):
             if not self.quotas.is_idle:
-                self.quotas.follow({path: now})
+                self.quotas.follow({one.path: one.now})
             if not self.watches.is_idle:
-                self._tell_outside(path, now, was, change.revision)
-            if was is not None and was.owner in self.sessions.by_id:
-                self._suspects.append(self.sessions.by_id[was.owner])
+                self._tell_outside(one, change.revision)
+            if one.was is not None and one.was.owner in self.sessions.by_id:
+                self._suspects.append(self.sessions.by_id[one.was.owner])
         self.on_outside()
 
-    def _tell_outside(self, path: str, now: Znode | None, was: Znode | None, revision: int) -> None:
-        parent = self.tree.find(parent_of(path))
+    def _tell_outside(self, one: Touched, revision: int) -> None:
+        parent = self.tree.find(parent_of(one.path))
         parent_acl = self.tree.acl(parent) if parent is not None else OPEN
-        if now is None:
-            kind = EventType.NodeDeleted
-            acl = was.acl if was is not None else OPEN
-        else:
-            kind = EventType.NodeCreated if was is None else EventType.NodeDataChanged
-            acl = self.tree.acl(now)
-        self.watches.tell(Happened(kind, path, acl, parent_acl), revision)
+        kind = EventType.NodeDeleted
+        if one.now is not None:
+            kind = EventType.NodeCreated if one.was is None else EventType.NodeDataChanged
+        self.watches.tell(Happened(kind, one.path, one.acl, parent_acl), revision)
 
     def repay(self) -> None:
         """Commit what other faces' changes owe, and end sessions whose lease was revoked; in a turn after

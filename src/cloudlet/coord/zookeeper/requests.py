@@ -100,7 +100,8 @@ def has_sasl(client: Client) -> bool:
 
 
 def reconfig(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    raise KeeperFault(Code.UNIMPLEMENTED)  # as a standalone server: there is no ensemble to change
+    # As a standalone server, which has no ensemble to change even where it is allowed.
+    raise KeeperFault(Code.UNIMPLEMENTED if keeper.settings.has_reconfig else Code.RECONFIGDISABLED)
 
 
 def close_session(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:

@@ -153,7 +153,7 @@ class Transaction:
 
     def remove(self, znode: Znode, parent: Znode | None) -> None:
         """Delete a znode, unasked; an orphan has no parent."""
-        path = znode.path
+        path, acl = znode.path, self.acl(znode)
         self.nodes[path] = None
         old = self.side(path)
         if old.is_kept or old.children or path in self.sides:
@@ -163,7 +163,7 @@ class Transaction:
         if parent is not None:
             side.pzxid = self.zxid
         parent_acl = self.acl(parent) if parent is not None else acls.OPEN
-        self.events.append(Happened(EventType.NodeDeleted, path, self.acl(znode), parent_acl))
+        self.events.append(Happened(EventType.NodeDeleted, path, acl, parent_acl))
 
     def set_data(self, path: str, data: bytes | None, version: int) -> Znode:
         """Set a znode's data."""

@@ -24,6 +24,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from cloudlet.coord.zookeeper.acl import OPEN, READ_ONLY
 from cloudlet.coord.zookeeper.faults import KeeperFault
@@ -62,6 +63,15 @@ NO_SIDE = Side()
 
 SPECIAL_CHILDREN: Mapping[str, tuple[str, ...]] = {ROOT: ("zookeeper",), ZOOKEEPER: ("config", "quota")}
 SPECIAL_ACLS: Mapping[str, bytes] = {ROOT: OPEN, ZOOKEEPER: OPEN, CONFIG: READ_ONLY, QUOTA: OPEN}
+
+
+class Touched(NamedTuple):
+    """A znode that another face has changed, with the list in force before a deletion."""
+
+    path: str
+    now: Znode | None
+    was: Znode | None
+    acl: bytes
 
 
 def side_key(path: str) -> bytes:
@@ -153,6 +163,7 @@ class Tree:
         for special in SPECIAL:
             if special != ROOT:
                 self._side(parent_of(special)).children += 1
+        self._side(CONFIG).aversion = -1  # as ZooKeeper's is, from how its list is set
         for entry in _pages(self.keys, *prefix_range(("zk", "stat"))):
             self._open_side(entry)
         for entry in _pages(self.keys, ZNODES, ZNODES_STOP):
@@ -197,9 +208,9 @@ class Tree:
         if self.sides.get(path) == NO_SIDE:
             del self.sides[path]
 
-    def follow(self, change: Change) -> list[tuple[str, Entry | None, Entry | None]]:
-        """Another face's change: the znodes it touched, as (path, entry, entry before)."""
-        touched: list[tuple[str, Entry | None, Entry | None]] = []
+    def follow(self, change: Change) -> list[Touched]:
+        """Another face's change: the znodes it touched."""
+        touched: list[Touched] = []
         for event in change.events:
             key = event.entry.key
             path = path_of(key) if key.startswith(ZNODES) else None
@@ -207,7 +218,10 @@ class Tree:
                 continue
             entry = None if event.dropped else event.entry
             before = event.previous
-            touched.append((path, entry, before))
+            now = None if entry is None else read(path, entry)
+            was = None if before is None else read(path, before)
+            znode = now or was
+            touched.append(Touched(path, now, was, self.acl(znode) if znode is not None else OPEN))
             if entry is not None and before is None:
                 self._came(path, entry)
                 self._changed_children(path, change.revision, creates=1)

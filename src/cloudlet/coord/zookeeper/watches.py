@@ -18,7 +18,8 @@ table alone, hears of every path below its own too. Whoever may not read the zno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from cloudlet.coord.zookeeper.acl import Identity, allows
@@ -30,6 +31,10 @@ STANDARD, PERSISTENT, RECURSIVE = 1, 2, 4
 STAYS = PERSISTENT | RECURSIVE
 
 CHILDREN_TYPE, DATA_TYPE, ANY_TYPE, PERSISTENT_TYPE, RECURSIVE_TYPE = 1, 2, 3, 4, 5  # Watcher.WatcherType
+
+MODES_OF: Mapping[int, int] = MappingProxyType(
+    {CHILDREN_TYPE: STANDARD, DATA_TYPE: STANDARD, PERSISTENT_TYPE: PERSISTENT, RECURSIVE_TYPE: RECURSIVE}
+)
 
 
 class Watcher(Protocol):
@@ -111,9 +116,9 @@ class Watches:
         """Whether the client has a watch of a WatcherType there."""
         data, children = self.data.modes(path, watcher), self.children.modes(path, watcher)
         if kind == CHILDREN_TYPE:
-            return bool(children)
+            return bool(children & STANDARD)
         if kind == DATA_TYPE:
-            return bool(data)
+            return bool(data & STANDARD)
         if kind == PERSISTENT_TYPE:
             return bool(data & PERSISTENT)
         if kind == RECURSIVE_TYPE:
@@ -122,7 +127,7 @@ class Watches:
 
     def remove(self, path: str, watcher: Watcher, kind: int) -> bool:
         """Remove the client's watches of a WatcherType there; whether there was one."""
-        modes = {PERSISTENT_TYPE: PERSISTENT, RECURSIVE_TYPE: RECURSIVE}.get(kind, STANDARD | STAYS)
+        modes = MODES_OF.get(kind, STANDARD | STAYS)
         gone = 0
         if kind != CHILDREN_TYPE:
             gone_data = self.data.leave(path, watcher, modes)

@@ -33,6 +33,8 @@ from cloudlet.wire.zookeeper import (
     StatResponse,
 )
 
+MODES = frozenset(int(mode) for mode in CreateMode)
+
 _path_version = codec(PathVersionRequest)
 _create = codec(CreateRequest)
 _create_ttl = codec(CreateTTLRequest)
@@ -151,14 +153,23 @@ Step = CreateRequest | CreateTTLRequest | PathVersionRequest | SetDataRequest
 
 def _decoded(kind: int, frame: bytes, at: int) -> tuple[Step, int]:
     if kind in (OpCode.create, OpCode.create2, OpCode.createContainer):
-        return _create.decode(frame, at)
+        return _with_mode(*_create.decode(frame, at))
     if kind == OpCode.createTTL:
-        return _create_ttl.decode(frame, at)
+        return _with_mode(*_create_ttl.decode(frame, at))
     if kind in (OpCode.delete, OpCode.check):
         return _path_version.decode(frame, at)
     if kind == OpCode.setData:
         return _set_data.decode(frame, at)
     raise Broken(f"operation {kind} in a multi")
+
+
+def _with_mode(
+    asked: CreateRequest | CreateTTLRequest, at: int
+) -> tuple[CreateRequest | CreateTTLRequest, int]:
+    """In a multi, unlike alone, flags that are none make the request unreadable."""
+    if asked.flags not in MODES:
+        raise Broken(f"create flags {asked.flags}")
+    return asked, at
 
 
 def _staged(keeper: Keeper, transaction: Transaction, kind: int, step: Step) -> tuple[int, str, Stat | None]:
@@ -168,7 +179,8 @@ def _staged(keeper: Keeper, transaction: Transaction, kind: int, step: Step) -> 
         return OpCode.create2, made.path, transaction.stat(made)
     if isinstance(step, CreateRequest):
         made = make(keeper, transaction, step, NO_TTL)
-        kind = OpCode.create if kind == OpCode.create else OpCode.create2
+        is_plain = kind == OpCode.create and step.flags != CreateMode.CONTAINER
+        kind = OpCode.create if is_plain else OpCode.create2
         return kind, made.path, transaction.stat(made)
     if isinstance(step, SetDataRequest):
         return kind, step.path, transaction.stat(change(keeper, transaction, step))

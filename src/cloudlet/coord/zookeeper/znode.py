@@ -23,7 +23,6 @@ from struct import Struct
 import msgspec
 
 from cloudlet.kernel.keys import NO_LEASE, Entry, LeaseId, Put
-from cloudlet.wire.zookeeper import CONTAINER_OWNER, TTL_OWNER
 
 NULL_DATA, CONTAINER, HAS_TTL, HAS_ACL, MOVED = 1, 2, 4, 8, 16
 
@@ -50,10 +49,8 @@ class Znode(msgspec.Struct, gc=False):
 
     @property
     def ephemeral_owner(self) -> int:
-        """As a Stat shows it."""
-        if self.flags & CONTAINER:
-            return CONTAINER_OWNER
-        return TTL_OWNER | self.ttl if self.flags & HAS_TTL else self.owner
+        """As a Stat shows it: what ZooKeeper keeps there of containers and TTLs it does not show."""
+        return 0 if self.flags & EPHEMERAL_KINDS else self.owner
 
 
 class Side(msgspec.Struct, gc=False):
