@@ -8,6 +8,7 @@ import subprocess
 import time
 
 JAR = pathlib.Path("/usr/share/java/zookeeper.jar")
+MAIN = "org.apache.zookeeper.server.ZooKeeperServerMain"
 SUPER_DIGEST = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="  # of "super:test"
 START_SECONDS = 60
 PROPERTIES = {
@@ -42,8 +43,7 @@ def running(folder, properties=None, jaas=None, classpath=JAR):
         flags.append(f"-Djava.security.auth.login.config={folder / 'jaas.conf'}")
     with (folder / "out").open("wb") as out:
         server = subprocess.Popen(
-            ["java", "-Xmx512m", *flags, "-cp", str(classpath), "org.apache.zookeeper.server.ZooKeeperServerMain",
-             str(folder / "zoo.cfg")],
+            ["java", "-Xmx512m", *flags, "-cp", str(classpath), MAIN, str(folder / "zoo.cfg")],
             stdout=out, stderr=out, cwd=folder,
         )  # fmt: skip
     try:

@@ -200,6 +200,8 @@ def is_write(kind):
                     OpCode.setData, OpCode.setACL, OpCode.multi)  # fmt: skip
 
 
+WRITES = (OpCode.create, OpCode.create, OpCode.create2, OpCode.delete, OpCode.setData, OpCode.check,
+          OpCode.createTTL, OpCode.createContainer)  # fmt: skip
 CHANGED = (OpCode.addWatch, OpCode.removeWatches, OpCode.checkWatches, OpCode.setWatches2)
 
 
@@ -237,8 +239,7 @@ class Chooser:
 
     def write(self):
         """(kind, request) of what may stand in a multi."""
-        kind = self.random.choice((OpCode.create, OpCode.create, OpCode.create2, OpCode.delete, OpCode.setData,
-                                   OpCode.check, OpCode.createTTL, OpCode.createContainer))  # fmt: skip
+        kind = self.random.choice(WRITES)
         if kind in (OpCode.create, OpCode.create2):
             return kind, self.create()
         if kind == OpCode.createContainer:
