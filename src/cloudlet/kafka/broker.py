@@ -73,6 +73,7 @@ class Broker:
         self.configs = Configs({"node.id": str(node_id), "broker.id": str(node_id), **(properties or {})})
         self.topics = Topics(keys, self.author())
         self._parts: dict[type, Part] = {}
+        self._on_deleted: list[Callable[[str], None]] = []
         self._dropping: dict[str, asyncio.Task[None]] = {}
 
     # Life
@@ -90,6 +91,7 @@ class Broker:
         for part in list(self._parts.values()):
             await part.close()
         self._parts.clear()
+        self._on_deleted.clear()
         for task in list(self._dropping.values()):
             await asyncio.wait([task])
         for image in self.topics.by_name.values():
@@ -198,6 +200,10 @@ class Broker:
         await self.dropped(name)
         return await self.topics.create(name, self.ids.token(16), assignments, configs)
 
+    def on_topic_deleted(self, callback: Callable[[str], None]) -> None:
+        """Tell a part, until the broker is silenced, the name of each topic that has been deleted."""
+        self._on_deleted.append(callback)
+
     async def delete_topic(self, image: TopicImage) -> None:
         """Delete a topic; its logs go in the background."""
         await self.topics.delete(image)
@@ -207,6 +213,8 @@ class Broker:
             image.name,
             [log for index in range(len(image.states)) if (log := self.log_name(image.name, index)) in have],
         )
+        for callback in self._on_deleted:
+            callback(image.name)
 
     async def configure_topic(self, image: TopicImage, configs: Mapping[str, str]) -> None:
         """Put other properties of a topic in force, for its open partitions too."""

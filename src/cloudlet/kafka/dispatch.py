@@ -25,6 +25,8 @@ from cloudlet.kafka import (
     produce,
 )
 from cloudlet.kafka.call import Handler, Part
+from cloudlet.kafka.groups import admin_calls, classic_calls, consumer_calls, offset_calls
+from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kafka.transactions import calls as transaction_calls
 from cloudlet.kafka.transactions.coordinator import Transactions
@@ -32,17 +34,21 @@ from cloudlet.kafka.transactions.coordinator import Transactions
 TABLES: tuple[Mapping[int, Handler], ...] = (
     admin_cluster.HANDLERS,
     admin_configs.HANDLERS,
+    admin_calls.HANDLERS,
     admin_partitions.HANDLERS,
     api_versions.HANDLERS,
+    classic_calls.HANDLERS,
+    consumer_calls.HANDLERS,
     create_topics.HANDLERS,
     fetch.HANDLERS,
     list_offsets.HANDLERS,
     metadata.HANDLERS,
+    offset_calls.HANDLERS,
     produce.HANDLERS,
     transaction_calls.HANDLERS,
 )
 
-PARTS: tuple[type[Part], ...] = (LogUpkeep, Transactions)
+PARTS: tuple[type[Part], ...] = (LogUpkeep, Groups, Transactions)
 
 
 def handlers() -> dict[int, Handler]:

@@ -20,6 +20,7 @@ from cloudlet.engines.disk_partitions import DiskPartitions
 from cloudlet.kafka.answer import Answering
 from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.dispatch import PARTS, handlers
+from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
@@ -116,6 +117,7 @@ class KafkaFace:
 
     def clock_moved(self) -> None:
         self.broker.part(LogUpkeep).clock_moved()
+        self.broker.part(Groups).clock_moved()
 
     def verbs(self) -> Verbs:
         return {}

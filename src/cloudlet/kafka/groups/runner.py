@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from heapq import heappop, heappush
 from math import inf
 from typing import TypeVar
@@ -29,6 +29,7 @@ from typing import TypeVar
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import Answer
+from cloudlet.kafka.groups.consumer import ConsumerGroup
 from cloudlet.kafka.groups.consumer_values import Topics
 from cloudlet.kafka.groups.records import (
     ClassicEntry,
@@ -113,6 +114,10 @@ class Runner:
             self._catch_up()
         return self.shard
 
+    async def loaded(self) -> None:
+        """Wait until the state is loaded, or cannot be."""
+        await asyncio.wait([self._load])
+
     async def _load_all(self) -> None:
         while self._replay_slice():
             await asyncio.sleep(0)
@@ -183,20 +188,27 @@ class Runner:
                         self.schedule(group_id)
             return answer
 
-    async def act(self, group_id: str, act: Callable[[ClassicGroup], T]) -> T:
-        """Let something happen to a classic group, which is there, and have its effects done."""
+    async def act(self, group_id: str, act: Callable[[ClassicGroup], T], *, is_heartbeat: bool = False) -> T:
+        """Let something happen to a classic group, which is there, and have its effects done. A heartbeat
+        only moves a deadline away."""
         async with self._lock:
             shard = await self._current()
             group = shard.groups.get(group_id)
             if not isinstance(group, ClassicGroup):
                 raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID)
             answer = act(group)
-            if group.effects:
-                await self._settle(group)
-                self.schedule(group_id)
-            elif group_id not in self._scheduled:
+            await self._settle(group)
+            if not is_heartbeat or group_id not in self._scheduled:
                 self.schedule(group_id)
             return answer
+
+    def beaten(self, group_id: str, member_id: str, session_timeout_ms: int) -> None:
+        """A heartbeat of a consumer group's member was answered."""
+        group = self.shard.groups.get(group_id)
+        if isinstance(group, ConsumerGroup):
+            group.beaten(member_id, self.clock.monotonic_ms(), session_timeout_ms)
+            if group_id not in self._scheduled or group.deadlines:
+                self.schedule(group_id)
 
     async def _settle(self, group: ClassicGroup) -> None:
         """Do what a group has asked for, in order."""
@@ -305,8 +317,8 @@ class Runner:
             for entries in shard.expired(retention_ms):
                 await self._append(entries)
 
-    def _spawn(self, work: object) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

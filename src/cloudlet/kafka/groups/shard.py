@@ -8,14 +8,14 @@ Absent  groups of both protocols at once: a group changes its protocol while it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic import ClassicGroup
-from cloudlet.kafka.groups.classic_values import GroupImage, Limits, State
+from cloudlet.kafka.groups.classic_values import GroupImage, Leaver, Limits, State
 from cloudlet.kafka.groups.consumer import ConsumerGroup, ConsumerSettings
-from cloudlet.kafka.groups.consumer_values import GroupFact
+from cloudlet.kafka.groups.consumer_values import GroupFact, Topics
 from cloudlet.kafka.groups.offsets import Committed, Offsets
 from cloudlet.kafka.groups.records import (
     ClassicEntry,
@@ -140,6 +140,25 @@ class Shard:
         if known is not None and (known.state is not State.EMPTY or not may_make):
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group} is not a consumer group.")
         return ConsumerGroup(group), [] if known is None else [ClassicEntry(group, None)]
+
+    def remove_members(
+        self, group_id: str, leavers: Sequence[Leaver], topics: Topics
+    ) -> tuple[list[ErrorCode], list[Entry]]:
+        """Remove members of a consumer group by an administrator's word: an error for each, and the facts."""
+        group = self.groups.get(group_id)
+        if not isinstance(group, ConsumerGroup):
+            raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID)
+        errors, gone = [], []
+        for leaver in leavers:
+            member_id = leaver.member_id or group.instances.get(leaver.instance_id or "", "")
+            member = group.members.get(member_id)
+            if member is None or leaver.instance_id not in (None, member.instance_id):
+                errors.append(ErrorCode.UNKNOWN_MEMBER_ID)
+            else:
+                errors.append(ErrorCode.NONE)
+                gone.append(member_id)
+        facts = group.fence(gone, topics, self.clock.cloud_ms()) if gone else []
+        return errors, [ConsumerEntry(group_id, fact) for fact in facts]
 
     def delete(self, group: str) -> list[Entry]:
         """The facts by which a group is gone; GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""

@@ -1,0 +1,213 @@
+"""The group coordinator of a broker: which partition has a group, and the partitions at work.
+
+State   the topic __consumer_offsets; in memory its partitions that are loaded (runner.py)
+Source  Apache Kafka 4.3, GroupCoordinatorService
+Absent  moving a partition to another broker
+
+A partition is loaded at its first use; those that hold something are loaded soon after the start, since their
+members' sessions end whether anybody asks or not. What has expired by cloud time is looked for every
+`offsets.retention.check.interval.ms` of it, and when the clock is moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Sequence
+
+from cloudlet.kafka.broker import Broker
+from cloudlet.kafka.config_records import ConfigType, stored_configs
+from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.groups.classic_values import Limits
+from cloudlet.kafka.groups.consumer import DEFAULT_ASSIGNOR, ConsumerSettings
+from cloudlet.kafka.groups.runner import Runner
+from cloudlet.kafka.groups.shard import Group, Settings
+from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
+from cloudlet.wire.kafka.error_codes import ErrorCode
+
+log = logging.getLogger(__name__)
+
+START_DELAY_SECONDS = 0.5  # what a start has to do first for its clients
+IDLE_SECONDS = 60.0  # while cloud time stands still, until the clock is moved
+
+
+def java_hash(text: str) -> int:
+    """String.hashCode, as Kafka spreads groups by it: over UTF-16 units, its sign dropped."""
+    number = 0
+    encoded = text.encode("utf-16-be", "surrogatepass")
+    for high, low in zip(encoded[::2], encoded[1::2], strict=True):
+        number = (31 * number + (high << 8 | low)) & 0xFFFFFFFF
+    signed = number - (1 << 32) if number >> 31 else number
+    return 0 if signed == -(1 << 31) else abs(signed)
+
+
+class KnownTopics:
+    """The topics of the cluster as consumer groups look at them."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @property
+    def version(self) -> int:
+        return self._broker.topics.epoch
+
+    def find(self, name: str) -> tuple[bytes, int] | None:
+        image = self._broker.topics.by_name.get(name)
+        return None if image is None else (image.id, len(image.states))
+
+    def names(self) -> Iterable[str]:
+        return [name for name, image in self._broker.topics.by_name.items() if not image.is_internal]
+
+
+class Groups:
+    """All groups of a broker; a part of it."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.topics = KnownTopics(broker)
+        self._runners: dict[int, Runner] = {}
+        self._settings = Settings(self._limits, self.consumer_settings)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
+
+    def start(self) -> None:
+        """Load what holds something, and begin to look for what expires."""
+        self._spawn(self._load_soon())
+        self._spawn(self._expire())
+        self.broker.on_topic_deleted(lambda name: self._spawn(self._topic_deleted(name)))
+
+    async def close(self) -> None:
+        """Stop; who waits is told to look for another coordinator."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close_runners()
+
+    async def _close_runners(self) -> None:
+        runners = list(self._runners.values())
+        self._runners.clear()
+        for runner in runners:
+            await runner.close()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def clock_moved(self) -> None:
+        """Cloud time has made a step: look for what has expired by it."""
+        self._moved.set()
+
+    # -- where a group is
+
+    async def runner(self, group_id: str, *, may_be_empty: bool = False) -> Runner:
+        """The partition that has a group. INVALID_GROUP_ID for the empty name, where that is not allowed
+        (offsets of consumers without a group, as old ones have)."""
+        if not group_id and not may_be_empty:
+            raise KafkaFault(ErrorCode.INVALID_GROUP_ID)
+        image = await self.broker.internal_topic(OFFSETS_TOPIC)
+        return self._runner(image, java_hash(group_id) % len(image.states))
+
+    def _runner(self, image: TopicImage, index: int) -> Runner:
+        found = self._runners.get(index)
+        if found is None:
+            partition = self.broker.open(image, index)
+            found = Runner(partition, self._settings, self.topics, self.broker.clock)
+            self._runners[index] = found
+        return found
+
+    async def partition_of(self, group_id: str) -> tuple[str, int]:
+        """The partition of the internal topic that a group's records go to: what a transaction must add."""
+        image = await self.broker.internal_topic(OFFSETS_TOPIC)
+        return image.name, java_hash(group_id) % len(image.states)
+
+    async def every(self) -> Sequence[Group]:
+        """All groups; COORDINATOR_LOAD_IN_PROGRESS until all partitions are loaded."""
+        image = self.broker.topics.by_name.get(OFFSETS_TOPIC)
+        if image is None:
+            return []
+        found: list[Group] = []
+        for index in self._filled(image):
+            shard = await self._runner(image, index).ready()
+            found += shard.groups.values()
+        return found
+
+    def _filled(self, image: TopicImage) -> list[int]:
+        """The partitions that may hold something: those that have a log."""
+        logs = set(self.broker.logs.names(f"{self.broker.log_prefix}{image.name}-"))
+        return [
+            index
+            for index in range(len(image.states))
+            if index in self._runners or self.broker.log_name(image.name, index) in logs
+        ]
+
+    async def _topic_deleted(self, name: str) -> None:
+        """A topic is gone: so are the offsets in it."""
+        if name == OFFSETS_TOPIC:
+            await self._close_runners()
+            return
+        image = self.broker.topics.by_name.get(OFFSETS_TOPIC)
+        if image is None:
+            return
+        for index in self._filled(image):
+            runner = self._runner(image, index)
+            await runner.loaded()
+            await runner.change(lambda shard: (None, shard.forgotten([name])))
+
+    # -- settings
+
+    def _limits(self) -> Limits:
+        number = self.broker.configs.number
+        return Limits(number("group.initial.rebalance.delay.ms"), number("group.max.size"))
+
+    def consumer_settings(self, group_id: str) -> ConsumerSettings:
+        """What holds for a consumer group: its own properties, else the broker's."""
+        own = stored_configs(self.broker.keys, ConfigType.GROUP, group_id)
+        number = self.broker.configs.number
+        session = own.get("consumer.session.timeout.ms")
+        interval = own.get("consumer.heartbeat.interval.ms")
+        assignors = self.broker.configs.value("group.consumer.assignors")
+        return ConsumerSettings(
+            int(session) if session else number("group.consumer.session.timeout.ms"),
+            int(interval) if interval else number("group.consumer.heartbeat.interval.ms"),
+            number("group.consumer.max.size"),
+            assignors[0] if isinstance(assignors, tuple) and assignors else DEFAULT_ASSIGNOR,
+        )
+
+    # -- in the background
+
+    async def _load_soon(self) -> None:
+        await asyncio.sleep(START_DELAY_SECONDS)
+        image = self.broker.topics.by_name.get(OFFSETS_TOPIC)
+        if image is None:
+            return
+        for index in self._filled(image):
+            await self._runner(image, index).loaded()
+
+    async def _expire(self) -> None:
+        """Look for expired offsets, every so often by cloud time."""
+        clock, number = self.broker.clock, self.broker.configs.number
+        while True:
+            due_ms = clock.cloud_ms() + number("offsets.retention.check.interval.ms")
+            while (left_ms := clock.until_ms(due_ms)) != 0:
+                seconds = IDLE_SECONDS if left_ms is None else left_ms / 1000.0
+                self._moved.clear()
+                try:
+                    await asyncio.wait_for(self._moved.wait(), seconds)
+                    break  # a step, whichever way: what has expired is asked at once
+                except TimeoutError:
+                    continue
+            await self.expire_offsets()
+
+    async def expire_offsets(self) -> None:
+        """Forget the offsets that have expired by now, and the groups that nothing is left of."""
+        image = self.broker.topics.by_name.get(OFFSETS_TOPIC)
+        if image is None:
+            return
+        retention_ms = self.broker.configs.number("offsets.retention.minutes") * 60_000
+        for index in self._filled(image):
+            try:
+                await self._runner(image, index).expire_offsets(retention_ms)
+            except KafkaFault as fault:
+                log.warning("%s-%d: offsets were not expired: %s", OFFSETS_TOPIC, index, fault)
