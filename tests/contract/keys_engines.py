@@ -8,6 +8,7 @@ from random import Random
 
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
+from cloudlet.engines.etcd_keys import EtcdKeys
 from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
@@ -41,5 +42,16 @@ ENGINES: dict[str, Open] = {
     "small disk": open_small_disk,
     "hostile": open_hostile,
 }
+
+
+async def open_etcd(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """In the etcd whose address stands in the folder: see `etcd_server`."""
+    address = (folder / "etcd").read_text(encoding="utf-8")
+    return await EtcdKeys.open([address], clock, history_free=history_free)
+
+
+REMOTE: dict[str, Open] = {"etcd": open_etcd}
+"""Engines over a server; their `commit` suspends."""
+
 DURABLE: frozenset[str] = frozenset({"disk", "small disk"})
 """Those that find everything again when they are opened on the same folder."""

