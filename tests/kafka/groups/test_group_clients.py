@@ -12,7 +12,7 @@ import confluent_kafka as ck
 import pytest
 from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient, NewTopic
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from tests.kafka.running_broker import running_broker
 
@@ -400,3 +400,59 @@ def test_aiokafka(kafka, name):
         return values
 
     assert asyncio.run(consume()) == set(range(10))
+
+
+@pytest.mark.parametrize("is_committed", [True, False], ids=["commit", "abort"])
+def test_offsets_of_a_transaction(kafka, name, is_committed):
+    """KIP-447: seen after the commit alone, and while it is open a consumer must wait for it."""
+    make_topic(kafka, name, 1, messages=10)
+    producer = ck.Producer(kafka.client(transactional_id=name))
+    producer.init_transactions(SECONDS)
+    with members(kafka, [name], name, 1, enable_auto_commit="false") as (member,):
+        until(lambda: len(member.values) == 10)
+        member.stop()
+        producer.begin_transaction()
+        producer.produce(name, "10")
+        at = [ck.TopicPartition(name, 0, 7)]
+        producer.send_offsets_to_transaction(at, member.consumer.consumer_group_metadata(), SECONDS)
+        other = ck.Consumer(kafka.client(group_id=name))
+        with pytest.raises(ck.KafkaException, match="_TIMED_OUT"):
+            other.committed([ck.TopicPartition(name, 0)], timeout=0.5)
+        if is_committed:
+            producer.commit_transaction(SECONDS)
+        else:
+            producer.abort_transaction(SECONDS)
+        [committed] = other.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)
+        assert committed.offset == (7 if is_committed else ck.OFFSET_INVALID)
+        other.close()
+
+
+def test_offsets_of_a_transaction_of_version_2(kafka, name):
+    """kafka-python 3 speaks transactions v2: the group is added by the commit itself."""
+    make_topic(kafka, name, 1, messages=10)
+    producer = KafkaProducer(bootstrap_servers=kafka.address, transactional_id=name)
+    producer.init_transactions()
+    for offset, is_committed in ((4, True), (9, False)):
+        producer.begin_transaction()
+        producer.send_offsets_to_transaction(
+            {TopicPartition(name, 0): OffsetAndMetadata(offset, "", -1)}, name
+        )
+        if is_committed:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+    producer.close()
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address, group_id=name)
+    assert consumer.committed(TopicPartition(name, 0)) == 4
+    consumer.close()
+
+
+def test_offsets_go_with_their_topic(kafka, name):
+    make_topic(kafka, name, 1)
+    consumer = ck.Consumer(kafka.client(group_id=name))
+    consumer.commit(offsets=[ck.TopicPartition(name, 0, 1)], asynchronous=False)
+    admin = AdminClient(kafka.client())
+    admin.delete_topics([name])[name].result(SECONDS)
+    make_topic(kafka, name, 1)
+    until(lambda: consumer.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)[0].offset < 0)
+    consumer.close()

@@ -22,6 +22,7 @@ from cloudlet.kafka.groups.classic_values import Limits
 from cloudlet.kafka.groups.consumer import DEFAULT_ASSIGNOR, ConsumerSettings
 from cloudlet.kafka.groups.runner import Runner
 from cloudlet.kafka.groups.shard import Group, Settings
+from cloudlet.kafka.hashes import java_hash
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
@@ -29,16 +30,6 @@ log = logging.getLogger(__name__)
 
 START_DELAY_SECONDS = 0.5  # what a start has to do first for its clients
 IDLE_SECONDS = 60.0  # while cloud time stands still, until the clock is moved
-
-
-def java_hash(text: str) -> int:
-    """String.hashCode, as Kafka spreads groups by it: over UTF-16 units, its sign dropped."""
-    number = 0
-    encoded = text.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(encoded[::2], encoded[1::2], strict=True):
-        number = (31 * number + (high << 8 | low)) & 0xFFFFFFFF
-    signed = number - (1 << 32) if number >> 31 else number
-    return 0 if signed == -(1 << 31) else abs(signed)
 
 
 class KnownTopics:
@@ -116,11 +107,6 @@ class Groups:
             found = Runner(partition, self._settings, self.topics, self.broker.clock)
             self._runners[index] = found
         return found
-
-    async def partition_of(self, group_id: str) -> tuple[str, int]:
-        """The partition of the internal topic that a group's records go to: what a transaction must add."""
-        image = await self.broker.internal_topic(OFFSETS_TOPIC)
-        return image.name, java_hash(group_id) % len(image.states)
 
     async def every(self) -> Sequence[Group]:
         """All groups; COORDINATOR_LOAD_IN_PROGRESS until all partitions are loaded."""

@@ -18,6 +18,7 @@ from cloudlet.kafka.groups.offsets import Committed
 from cloudlet.kafka.groups.records import Entry, OffsetEntry
 from cloudlet.kafka.groups.shard import Committer, Shard, is_subscribed
 from cloudlet.kafka.topics import TopicImage
+from cloudlet.kafka.transactions.writes import check_offsets
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import Producer
@@ -81,7 +82,12 @@ async def txn_offset_commit(
     )
     producer = Producer(request.ProducerId, request.ProducerEpoch)
     places = [_places(call, topic, -1) for topic in request.Topics]
-    errors = await _commit(call, by, [place for found in places for place in found], producer)
+    every = [place for found in places for place in found]
+    try:
+        await check_offsets(call, request)
+        errors = await _commit(call, by, every, producer)
+    except KafkaFault as fault:
+        errors = [place.error or fault.code for place in every]
     rows = []
     for topic, found in zip(request.Topics, places, strict=True):
         partitions = [
