@@ -24,6 +24,7 @@ from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Keys, LeaseId
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.engines.crash_whole import run_whole
+from tests.kafka.partition_crashes import run_partition
 
 Tell = Callable[..., None]
 Run = Callable[[Path, Random, Tell], Awaitable[None]]
@@ -101,7 +102,7 @@ async def watch_keys(keys: Keys, tell: Tell) -> None:
                 tell("seen", int(change.author.principal[7:]), int(change.author.request_id), change.revision)
 
 
-STORES: dict[str, Run] = {"keys": run_keys, "whole": run_whole}
+STORES: dict[str, Run] = {"keys": run_keys, "whole": run_whole, "partition": run_partition}
 
 
 def tell_parent(*line: object) -> None:

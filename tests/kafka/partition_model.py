@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from tests.kafka.partition_world import NOW_MS
+from tests.kafka.reading import Entry, newest, records
 
 from cloudlet.kafka.cleaning import clean, extent
 from cloudlet.kafka.partition import Isolation, Partition
-from cloudlet.kafka.record_reader import read_records
-from cloudlet.kernel.batches import header
 from cloudlet.kernel.clock import ManualClock
-from cloudlet.wire.kafka.records import CONTROL, TRANSACTIONAL, Producer, Record, encode
+from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, encode
 
 KEYS = ("a", "b", "c", "d")
 Step = tuple[str, int, int]
@@ -32,16 +31,6 @@ KINDS = (
 steps = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 99)), min_size=8, max_size=100
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One record."""
-
-    offset: int
-    key: bytes
-    value: bytes | None
-    time_ms: int
 
 
 @dataclass(frozen=True)
@@ -161,10 +150,9 @@ class Model:
         wanted = self.start + (partition.high_watermark - self.start) * seed // 99
         partition.trim(wanted)
         self.start = wanted
-        self.settled_at = self.stop
 
     def truncate(self, partition: Partition, seed: int) -> None:
-        """Never what was committed when compaction or a trim passed, nor what the first batch holds."""
+        """Never what was committed when compaction passed, nor what the first batch holds."""
         low = max(self.clean_to, self.start, self.settled_at)
         wanted = low + (self.stop - low) * seed // 99
         cut = [event for event in self.events if event.stop > wanted]
@@ -225,43 +213,3 @@ class Model:
             first = next((entry for entry in entries if entry.time_ms >= time_ms), None)
             found = partition.offset_for_timestamp(time_ms)
             assert (found and found[:2]) == (first and (first.offset, first.time_ms)), time_ms
-
-
-def newest(entries: list[Entry]) -> dict[bytes, bytes]:
-    """Key -> value, deleted keys left out."""
-    found: dict[bytes, bytes] = {}
-    for entry in entries:
-        if entry.value is None:
-            found.pop(entry.key, None)
-        else:
-            found[entry.key] = entry.value
-    return found
-
-
-def records(partition: Partition, isolation: Isolation) -> list[Entry]:
-    """What a consumer makes of what it is given: small fetches, aborted transactions passed over."""
-    found: list[Entry] = []
-    offset = partition.start_offset
-    aborting: set[int] = set()
-    while True:
-        fetched = partition.read(offset, bytes_max=400, isolation=isolation)
-        to_come = sorted(fetched.aborted or [], key=lambda entry: entry[1])
-        aborting.clear()
-        position = 0
-        while position < len(fetched.records):
-            batch = header(fetched.records, position)
-            while to_come and to_come[0][1] < batch.next_offset:
-                aborting.add(to_come.pop(0)[0])
-            if batch.attributes & CONTROL:
-                if any(marker.key == b"\0\0\0\0" for marker in read_records(fetched.records, position)):
-                    aborting.discard(batch.producer_id)
-            elif not (batch.attributes & TRANSACTIONAL and batch.producer_id in aborting):
-                found += [
-                    Entry(record.offset, record.key or b"", record.value, record.timestamp_ms)
-                    for record in read_records(fetched.records, position)
-                    if record.offset >= offset
-                ]
-            offset = max(offset, batch.next_offset)
-            position += batch.size_bytes
-        if not position:
-            return found

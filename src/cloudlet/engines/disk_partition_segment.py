@@ -145,6 +145,7 @@ class PartitionSegment(Segment):
 
     def cut(self, position: int, lock: Lock) -> None:
         super().cut(position, lock)
+        self.sealed = False  # only the last segment is cut, and it is written again
         self.max_timestamp = UNREAD
         if not position:
             self.first_timestamp = UNREAD
@@ -229,10 +230,11 @@ class PartitionSegment(Segment):
             except FileNotFoundError:
                 raw = b""
             whole = len(raw) // _ABORTED.size * _ABORTED.size
+            found = [(version, Aborted(*fields)) for version, *fields in _ABORTED.iter_unpack(raw[:whole])]
             self._aborted = [
-                Aborted(*fields)
-                for version, *fields in _ABORTED.iter_unpack(raw[:whole])
-                if version == _ABORTED_VERSION
+                entry
+                for version, entry in found
+                if version == _ABORTED_VERSION and max(self.base, entry.first_offset) <= entry.last_offset
             ]
         return self._aborted
 

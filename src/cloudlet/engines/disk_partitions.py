@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from cloudlet.engines.disk_files import ASIDE, read_checkpoint, write_checkpoint
 from cloudlet.engines.disk_logs import DiskLogs, refuse_write, write_rest
 from cloudlet.engines.disk_partition_log import PartitionDiskLog, no_snapshot
 from cloudlet.engines.disk_segment import path_of
+from cloudlet.kernel.batches import end_offset
 from cloudlet.kernel.fault import OutOfRange, StoreError
 from cloudlet.kernel.logs import LogName
 from cloudlet.kernel.partition_logs import (
@@ -33,6 +34,8 @@ from cloudlet.kernel.partition_logs import (
     Span,
     Step,
 )
+
+REPLAY_BYTES = 1 << 20
 
 
 class DiskPartitions:
@@ -208,6 +211,16 @@ class DiskPartition:
             return b""
         log.check_ends(offset)
         return log.read(offset, bytes_max)
+
+    def replay(self, offset: int) -> Iterator[bytes]:
+        log = self._log
+        offset = max(offset, log.segments[0].base)
+        while offset < log.stop:
+            batches = log.read(offset, REPLAY_BYTES)
+            if not batches:
+                return
+            yield batches
+            offset = end_offset(batches)
 
     def roll(self, now_ms: int) -> None:
         log = self._log

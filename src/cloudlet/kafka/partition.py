@@ -322,12 +322,8 @@ class Partition(PartitionReading):
         return self._log.start
 
     def trim(self, start: int) -> None:
-        """Move the start up, for DeleteRecords and for retention. What producers wrote below it must not be
-        needed to know them: where no snapshot lies there, one is written."""
-        log = self._log
-        if start > log.start and len(self.producers) and start not in log.snapshots():
-            log.write_snapshot(log.stop, self.producers.encode())
-        log.trim(start)
+        """Move the start up, for DeleteRecords and for retention."""
+        self._log.trim(start)
         self._advance()
 
     def truncate(self, stop: int) -> None:

@@ -21,7 +21,6 @@ from cloudlet.kernel.fault import ProtocolError
 from cloudlet.kernel.partition_logs import Aborted, PartitionLog
 from cloudlet.wire.kafka.records import CONTROL, TRANSACTIONAL
 
-READ_BYTES = 1 << 20
 _MARKER_KEY = Struct(">hh")
 _MARKER_VALUE = Struct(">hi")
 _ABORT, _COMMIT = 0, 1
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 def replay(log: PartitionLog, producers: Producers) -> None:
     """Make the producers what they are at the log's stop."""
     producers.clear()
-    offset = log.start
+    offset = 0
     for snapshot in reversed(log.snapshots()):
         if snapshot > log.stop:
             continue
@@ -42,16 +41,14 @@ def replay(log: PartitionLog, producers: Producers) -> None:
             logger.warning("%s: the snapshot at %d is not read: %s", log.name, snapshot, error)
             log.drop_snapshot(snapshot)
             continue
-        offset = max(offset, snapshot)
+        offset = snapshot
         break
     log.forget_aborted(offset)
-    while offset < log.stop:
-        batches = log.read(offset, READ_BYTES)
+    for batches in log.replay(offset):
         position = 0
         while position < len(batches):
             found = header(batches, position)
-            offset = found.next_offset
-            if found.producer_id >= 0:
+            if found.producer_id >= 0 and found.base_offset >= offset:
                 take(log, producers, found, batches, position)
             position += found.size_bytes
 

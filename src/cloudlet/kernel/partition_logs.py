@@ -17,7 +17,7 @@ Theory of operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -120,6 +120,10 @@ class PartitionLog(Protocol):
     def read(self, offset: int, bytes_max: int) -> bytes:
         """Whole batches from the one that holds `offset` on: at least one, and no more than `bytes_max` in
         all beyond it. Empty at the stop; OutOfRange outside of [start, stop]."""
+
+    def replay(self, offset: int) -> Iterator[bytes]:
+        """All batches that hold `offset` or more, some at a time; also those below the start that are still
+        there: a producer's state may rest on them."""
 
     def offset_before(self, timestamp_ms: int) -> int | None:
         """An offset before which no batch has so high a timestamp, near the first that has; None where none
