@@ -14,9 +14,12 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TypeVar
 
+import msgspec
+
+from cloudlet.aws.drive import Rest, begin, finish
 from cloudlet.kafka.call import Part, Peer
 from cloudlet.kafka.config_records import load_configs
 from cloudlet.kafka.configs import Configs, text_of, topic_definitions
@@ -73,6 +76,7 @@ class Broker:
         self.configs = Configs({"node.id": str(node_id), "broker.id": str(node_id), **(properties or {})})
         self.topics = Topics(keys, self.author())
         self._parts: dict[type, Part] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._on_deleted: list[Callable[[str], None]] = []
         self._dropping: dict[str, asyncio.Task[None]] = {}
 
@@ -92,8 +96,9 @@ class Broker:
             await part.close()
         self._parts.clear()
         self._on_deleted.clear()
-        for task in list(self._dropping.values()):
-            await asyncio.wait([task])
+        tasks = [*self._tasks, *self._dropping.values()]
+        if tasks:
+            await asyncio.wait(tasks)
         for image in self.topics.by_name.values():
             self._let_go(image)
 
@@ -164,7 +169,23 @@ class Broker:
             broker_id=self.node_id,
             leader_epoch=state.leader_epoch,
         )
+        if found.leader_epoch > state.leader_epoch:
+            self._follow_log(image, index, found.leader_epoch)
         return found
+
+    def _follow_log(self, image: TopicImage, index: int, leader_epoch: int) -> None:
+        """The log is in a later epoch than the keys say: it was cut when a checkpoint was brought back.
+        Clients must be told the later one."""
+        state = msgspec.structs.replace(image.states[index], leader_epoch=leader_epoch)
+        rest = begin(self.topics.put_state(image, index, state))
+        if isinstance(rest, Rest):
+            self._later(finish(rest))
+
+    def _later(self, work: Coroutine[object, None, None]) -> None:
+        """Let something be done beside the request that asked for it; `silence` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def size(self, image: TopicImage, index: int) -> int:
         """Bytes of a partition's log."""
