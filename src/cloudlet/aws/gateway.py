@@ -192,7 +192,8 @@ class Gateway:
         operation.check(params)
         if declared.admit is not None:
             request = exchange.look = self._desk.request(call)
-            self._judge(operation, params, request)
+            if not caller.root:
+                self._judge(operation, params, request)
             exchange.intake = declared.admit(request, params)
             check_length(head, exchange.intake)
 
@@ -209,17 +210,16 @@ class Gateway:
     def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Result | Answer | Several | Wait:
         operation, params = exchange.operation, exchange.params
         assert params is not None
-        self._judge(operation, params, rq)
+        if not rq.call.caller.root:
+            self._judge(operation, params, rq)
         if operation.token_member and getattr(params, operation.token_member) is not None:
             return once(operation.declared, operation.token_member, rq, params)
         act = operation.declared.act
         return (act(rq, params) if exchange.intake is None else act(rq, params, body)) or {}
 
     def _judge(self, operation: LoadedOperation, params: msgspec.Struct, rq: Request) -> None:
-        if not rq.call.caller.root:
-            self._desk.authoriser.judge(
-                rq.call.caller, accesses(operation.declared, operation.action, rq, params)
-            )
+        wanted = accesses(operation.declared, operation.action, rq, params)
+        self._desk.authoriser.judge(rq.call.caller, wanted)
 
     def _reply(self, exchange: Exchange, result: Result | Answer) -> Response:
         """The reply without a body that is streamed: that is left in the exchange."""

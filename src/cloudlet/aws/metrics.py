@@ -24,11 +24,6 @@ class Series:
         self.sum_ms = 0.0
         self.buckets = [0] * (len(BUCKETS_MS) + 1)
 
-    def add(self, elapsed_ms: float) -> None:
-        self.count += 1
-        self.sum_ms += elapsed_ms
-        self.buckets[bisect_left(BUCKETS_MS, elapsed_ms)] += 1
-
 
 class Metrics:
     """The counters of the process, and gauges that others offer."""
@@ -43,7 +38,9 @@ class Metrics:
         if series is None:
             key = (service, operation, code) if len(self._calls) < SERIES_MAX else ("other", "other", "other")
             series = self._calls.setdefault(key, Series())
-        series.add(elapsed_ms)
+        series.count += 1
+        series.sum_ms += elapsed_ms
+        series.buckets[bisect_left(BUCKETS_MS, elapsed_ms)] += 1
 
     def answered(self) -> set[tuple[str, str]]:
         """The (service, operation) pairs that were answered well at least once."""
