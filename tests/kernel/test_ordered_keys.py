@@ -57,3 +57,34 @@ def test_pages_walk_everything_in_bounded_steps() -> None:
         walked += page
         after = page[-1]
     assert walked == list(ordered)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sets(st.integers(0, 4000), max_size=1500),
+    st.integers(0, 4000),
+    st.integers(1, 3000),
+    st.sets(st.integers(0, 4000), max_size=200),
+)
+def test_many_at_a_time_are_each_one_at_a_time(
+    there: set[int], start: int, length: int, scattered: set[int]
+) -> None:
+    one_by_one, at_once = OrderedKeys(), OrderedKeys()
+    base = {b"%05d" % (2 * n) for n in there}
+    for key in base:
+        one_by_one.add(key)
+    at_once.add_all(list(base))
+    more = [b"%05d" % n for n in range(start, start + length) if b"%05d" % n not in base]
+    at_once.add_all(more)
+    for key in more:
+        one_by_one.add(key)
+    assert list(at_once) == list(one_by_one) == sorted(base | set(more))
+    gone = [b"%05d" % n for n in (*range(start + 7, start + length), *scattered)]
+    gone = [key for key in dict.fromkeys(gone) if key in base or key in more]
+    at_once.remove_all(gone)
+    left = sorted((base | set(more)) - set(gone))
+    assert list(at_once) == left
+    assert at_once.slice(b"00100", b"03000", 50) == [key for key in left if b"00100" <= key < b"03000"][:50]
+    for key in gone:  # the order goes on to be one that single keys enter and leave
+        at_once.add(key)
+    assert list(at_once) == sorted(base | set(more))

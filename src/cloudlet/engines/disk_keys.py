@@ -4,6 +4,7 @@ State   DATA/keys: the log (disk_keys_log), the checkpoint (disk_keys_checkpoint
         newest entry of each key (kernel/keys_newest) and the tombstones (disk_keys_past)
 Source  docs/architecture.md, "Keys"; docs/decisions/0002-keys-store.md
 Absent  slices for a drop of a range, or a read of the past, over hundreds of thousands of keys: one loop turn
+        (a drop takes 1.5 us a key)
 
 Theory of operation
     A commit goes through decide -> append -> apply -> publish without a pause: `decide` looks at memory and
@@ -122,6 +123,7 @@ class DiskKeys:
             raise
         store = cls(newest, log, past, lock, fatal, relaxed_sync_s)
         store._checkpoint_place = place
+        store._checkpoint_bytes = checkpoint.size_bytes(folder)
         return store
 
     # --- reading
@@ -350,6 +352,9 @@ class DiskKeys:
             await asyncio.sleep(0)  # `_prepared` runs first
         if not self._is_failed:
             await self._sync.wait(self._log.stop)
+            behind = self._log.stop - self._checkpoint_place
+            if behind > max(self._log.settings.end_checkpoint_bytes, self._checkpoint_bytes // 8):
+                await self._checkpoint()
             self._sync.mark()
         self._feed.close()
         self._sync.close()

@@ -213,6 +213,14 @@ def publish(folder: Path) -> None:
     sync_folder(folder)
 
 
+def size_bytes(folder: Path) -> int:
+    """The size of the checkpoint, 0 if there is none."""
+    try:
+        return (folder / NAME).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def load(folder: Path, newest: Newest) -> tuple[HeadPage, dict[bytes, Revision]] | None:
     """Fill `newest` from the checkpoint; its head page and tombstones, or None if there is none. Damaged."""
     (folder / f"{NAME}.tmp").unlink(missing_ok=True)

@@ -95,6 +95,7 @@ class LogSettings(msgspec.Struct, frozen=True):
     first_segment_bytes: int = FIRST_SEGMENT_BYTES
     history_bytes_max: int = 1 << 30
     checkpoint_bytes: int = 16 << 20  # of log: 100,000 small commits, a quarter of a second to replay
+    end_checkpoint_bytes: int = 4 << 20  # when the store closes: a tenth of a second to replay
     reserve: Reserve = reserve_space
 
 

@@ -32,7 +32,7 @@ from cloudlet.engines.disk_keys_record import (
 )
 from cloudlet.kernel.fault import Compacted, Damaged
 from cloudlet.kernel.keys import Change, Entry, Revision
-from cloudlet.kernel.keys_newest import Newest, Step
+from cloudlet.kernel.keys_newest import Newest, Step, key_of
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
 PAGE_BYTES = 1 << 18
@@ -55,10 +55,12 @@ class DiskPast:
     def note(self, step: Step) -> None:
         """Remember which keys a step deletes, and which come back."""
         tombstones = self.tombstones
-        for old in step.dropped:
-            if not old.key.startswith(self.history_free):
-                tombstones[old.key] = step.revision
-                self.buried.add(old.key)
+        if step.dropped:
+            keys = list(map(key_of, step.dropped))
+            if self.history_free:
+                keys = [key for key in keys if not key.startswith(self.history_free)]
+            tombstones.update(dict.fromkeys(keys, step.revision))
+            self.buried.add_all(keys)
         if tombstones:
             for entry, before in zip(step.entries, step.previous, strict=True):
                 if before is None and tombstones.pop(entry.key, None) is not None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 import google_crc32c
@@ -167,15 +168,14 @@ def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free
         else:
             puts.append((*new, old.mod_revision, None if free and key.startswith(free) else image(old)))
     drops = [
-        (old.key, old.mod_revision, None if free and old.key.startswith(free) else image(old))
+        DropRow(old.key, old.mod_revision, None if free and old.key.startswith(free) else Image(*image(old)))
         for old in step.dropped
     ]
     return _encode((author.face, author.principal, author.address, author.request_id, lease, drops, puts))
 
 
-def image(entry: Entry) -> tuple[bytes, bytes, int, int, int]:
-    """What `Image` is read from."""
-    return entry.value, entry.meta, entry.create_revision, entry.version, entry.lease
+image = attrgetter("value", "meta", "create_revision", "version", "lease")
+"""Of an entry: what `Image` is read from."""
 
 
 def grant_body(lease: int, ttl_ms: int) -> bytes:

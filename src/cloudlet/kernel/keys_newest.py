@@ -10,6 +10,7 @@ an engine writes the step to wherever it must not be lost, and may still refuse.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -38,7 +39,7 @@ from cloudlet.kernel.keys import (
 )
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
-mod_revision = attrgetter("mod_revision")
+key_of, mod_revision = attrgetter("key"), attrgetter("mod_revision")
 ABSENT = Revision(0)
 MOD, EQUAL = Target.MOD, Compare.EQUAL
 
@@ -158,8 +159,11 @@ class Newest:
     def _dropped(self, drops: Sequence[Drop]) -> list[Entry]:
         """The entries that the drops take, each once, in the order of the drops."""
         find = self.entries.get
-        if len(drops) == 1 and drops[0].stop is None:
-            old = find(drops[0].start)
+        if len(drops) == 1:
+            (only,) = drops
+            if only.stop is not None:
+                return self.scan(only.start, only.stop, None, reverse=False)
+            old = find(only.start)
             return [] if old is None else [old]
         gone: dict[bytes, Entry] = {}
         for drop in drops:
@@ -173,12 +177,14 @@ class Newest:
     def apply(self, step: Step) -> None:
         """Make it so."""
         held = self.entries
-        for old in step.dropped:
-            key = old.key
-            del held[key]
-            self.order.remove(key)
-            if old.lease:
-                self.leases[old.lease].keys.discard(key)
+        if step.dropped:
+            gone = list(map(key_of, step.dropped))
+            deque(map(held.pop, gone), maxlen=0)
+            self.order.remove_all(gone)
+            if self.leases:
+                for old in step.dropped:
+                    if old.lease:
+                        self.leases[old.lease].keys.discard(old.key)
         for entry, before in zip(step.entries, step.previous, strict=True):
             key = entry.key
             held[key] = entry

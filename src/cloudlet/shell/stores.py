@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.engines.disk_keys import DiskKeys
+from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.engines.disk_keys_sync import RELAXED_SYNC_S
 from cloudlet.engines.disk_logs import FLUSH_INTERVAL_MS, DiskLogs
 from cloudlet.kernel.blobs import Blobs
@@ -23,6 +24,7 @@ from cloudlet.kernel.keys import LocalKeys
 from cloudlet.kernel.logs import Logs
 
 UNSYNCED_S = 3_600.0
+NEVER = 1 << 62  # bytes
 
 
 class Stores:
@@ -44,6 +46,9 @@ async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: boo
     """Open or make the stores of a folder; an ephemeral one has no power loss to survive, so no sync."""
     relaxed_sync_s = UNSYNCED_S if is_ephemeral else RELAXED_SYNC_S
     interval_ms = UNSYNCED_S * 1000 if is_ephemeral else FLUSH_INTERVAL_MS
-    keys = await DiskKeys.open(folder / "keys", clock.monotonic_ms, relaxed_sync_s=relaxed_sync_s)
+    settings = LogSettings(end_checkpoint_bytes=NEVER) if is_ephemeral else LogSettings()
+    keys = await DiskKeys.open(
+        folder / "keys", clock.monotonic_ms, settings=settings, relaxed_sync_s=relaxed_sync_s
+    )
     logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms)
     return Stores(keys, logs, DiskBlobs.open_folder(folder / "blobs", clock, ids))

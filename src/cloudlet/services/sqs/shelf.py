@@ -236,6 +236,8 @@ class Shelf:
             before = [*self._ready[-1:], *ready]
             self._is_heap = self._is_heap and before == sorted(before)
             self._ready += ready
+            if len(ready) == len(packed.messages):
+                return  # nothing has a time to come
             pairs = zip(packed.sequences, packed.messages, strict=True)
         self._timers += [
             (message.visible_ms, sequence) for sequence, message in pairs if message.status != READY
