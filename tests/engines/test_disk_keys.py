@@ -258,16 +258,13 @@ def test_a_checkpoint_shows_one_revision_while_commits_go_on(tmp_path: Path) -> 
     run(body)
 
 
-@pytest.mark.parametrize("is_kept", [True, False])
-def test_a_store_that_closes_leaves_a_checkpoint_if_its_log_has_grown(
-    tmp_path: Path, *, is_kept: bool
-) -> None:
+def test_a_store_that_closes_leaves_a_checkpoint_if_its_log_has_grown(tmp_path: Path) -> None:
     settings = LogSettings(
         segment_bytes=4096, first_segment_bytes=4096, checkpoint_bytes=1 << 30, end_checkpoint_bytes=2048
     )
 
     async def opened() -> DiskKeys:
-        return await DiskKeys.open(tmp_path, now_ms, settings=settings, is_kept=is_kept)
+        return await DiskKeys.open(tmp_path, now_ms, settings=settings)
 
     async def body() -> None:
         keys = await opened()
@@ -279,7 +276,7 @@ def test_a_store_that_closes_leaves_a_checkpoint_if_its_log_has_grown(
             await put(keys, b"k%03d" % n, b"much", Durability.RELAXED)
         before, head = contents(keys), keys.head
         await keys.close()
-        assert (tmp_path / checkpoint.NAME).exists() == is_kept
+        assert (tmp_path / checkpoint.NAME).exists()
         keys = await opened()
         assert (contents(keys), keys.head) == (before, head)
         assert await history(keys, 2)
