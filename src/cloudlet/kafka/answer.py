@@ -10,9 +10,9 @@ A request is begun at once, without a task, and most are answered in the same tu
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cloudlet.aws.drive import Rest, begin
 from cloudlet.kafka.api_versions import API_VERSIONS, unsupported_version
@@ -48,10 +48,15 @@ class Route(NamedTuple):
     is_flexible: bool
 
 
+Admit = Callable[[Call, Any, Handler], Any]
+"""What stands before the handlers of a secured broker; it calls them."""
+
+
 class Answering:
     """Answers frames for one broker."""
 
-    def __init__(self, broker: Broker, handlers: Mapping[int, Handler]) -> None:
+    def __init__(self, broker: Broker, handlers: Mapping[int, Handler], admit: Admit | None = None) -> None:
+        self._admit = admit
         self._broker = broker
         self._handlers = handlers
         self._apis = apis()
@@ -75,7 +80,10 @@ class Answering:
         request, _ = decode(route.request, version, frame, header.stop)
         call = Call(self._broker, peer, key, version, correlation_id, header.client_id)
         try:
-            result = route.handler(call, request)
+            if self._admit is None:
+                result = route.handler(call, request)
+            else:
+                result = self._admit(call, request, route.handler)
             if isinstance(result, Coroutine):
                 return begin(self._later(call, route.api, result))
         except (KafkaFault, StoreError) as error:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -39,6 +39,9 @@ from cloudlet.kernel.keys import Author, Keys
 from cloudlet.kernel.logs import LogName, Logs
 from cloudlet.kernel.partition_logs import PartitionLogs
 from cloudlet.wire.kafka.error_codes import ErrorCode
+
+if TYPE_CHECKING:
+    from cloudlet.kafka.security.authentication import Authenticator
 
 NODE_ID = 1
 DROP_SLICE = 20  # logs dropped in one turn of the loop
@@ -74,6 +77,7 @@ class Broker:
         self.address = ""  # HOST:PORT that clients are told who did not dial one themselves
         self.is_advertised = False  # all clients are told `address`
         self.configs = Configs({"node.id": str(node_id), "broker.id": str(node_id), **(properties or {})})
+        self.authenticator: Authenticator | None = None  # where clients have to say who they are
         self.topics = Topics(keys, self.author())
         self._parts: dict[type, Part] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -45,7 +45,9 @@ class Peer:
     __slots__ = (
         "_gone",
         "address",
+        "authentication",
         "is_gone",
+        "is_known",
         "listener",
         "local_address",
         "principal",
@@ -58,6 +60,8 @@ class Peer:
         self.local_address = local_address  # HOST:PORT that the client dialled
         self.listener = listener
         self.principal = ANONYMOUS
+        self.is_known = False  # by the certificate that it has shown
+        self.authentication: object = None  # how far it has come (security/authentication.py)
         self.software_name = ""
         self.software_version = ""
         self.is_gone = False

@@ -28,6 +28,7 @@ from cloudlet.kafka.call import Handler, Part
 from cloudlet.kafka.groups import admin_calls, classic_calls, consumer_calls, offset_calls
 from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
+from cloudlet.kafka.security import acls, authentication, users
 from cloudlet.kafka.transactions import calls as transaction_calls
 from cloudlet.kafka.transactions.coordinator import Transactions
 
@@ -45,6 +46,9 @@ TABLES: tuple[Mapping[int, Handler], ...] = (
     metadata.HANDLERS,
     offset_calls.HANDLERS,
     produce.HANDLERS,
+    acls.HANDLERS,
+    authentication.HANDLERS,
+    users.HANDLERS,
     transaction_calls.HANDLERS,
 )
 

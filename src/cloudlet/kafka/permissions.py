@@ -7,7 +7,7 @@ Absent  an authorizer's say: without one, everybody may do everything
 
 from __future__ import annotations
 
-from cloudlet.kafka.acl_rules import Operation
+from cloudlet.kafka.security.rules import Operation
 
 NO_OPERATIONS = -(1 << 31)
 """Authorized operations were not asked for."""

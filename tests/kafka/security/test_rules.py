@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.kafka.acl_rules import (
+from cloudlet.kafka.security.rules import (
     Asked,
     Filter,
     Operation,

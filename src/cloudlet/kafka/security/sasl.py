@@ -25,7 +25,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from cloudlet.aws.identity import Identities
-from cloudlet.kafka.scram import HASHES, Credential, SaslFailure, ScramExchange, is_password, refused
+from cloudlet.kafka.security.scram import HASHES, Credential, SaslFailure, ScramExchange, is_password, refused
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.http1 import Head

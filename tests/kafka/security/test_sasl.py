@@ -11,8 +11,8 @@ from botocore.credentials import Credentials
 
 from cloudlet.aws.identity import Identities
 from cloudlet.engines.memory_keys import MemoryKeys
-from cloudlet.kafka.sasl import MECHANISMS, Mechanisms
-from cloudlet.kafka.scram import SaslFailure, ScramExchange, credential_of, salted_password
+from cloudlet.kafka.security.sasl import MECHANISMS, Mechanisms
+from cloudlet.kafka.security.scram import SaslFailure, ScramExchange, credential_of, salted_password
 from cloudlet.kernel.clock import SystemClock
 
 SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")  # of RFC 7677, 3

@@ -1,6 +1,6 @@
 """SCRAM: the salted credentials of users, and the server's side of the exchange.
 
-State   none here: credentials are kept by scram_users.py
+State   none here: credentials are kept by users.py
 Source  RFC 5802 and RFC 7677; Apache Kafka 4.3, "Authentication using SASL/SCRAM", KIP-84, KIP-554
 Absent  channel binding (no client of Kafka's offers it); SASLprep beyond plain text; delegation tokens
 
