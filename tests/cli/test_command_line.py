@@ -119,7 +119,6 @@ def test_a_taken_port_is_named_with_the_flag_that_helps(data):
         ["--kafka", "a=b"],
         ["--kafka", "num.partitions=x"],
         ["--kafka", "num.partitions"],
-        ["--kafka-security"],
         ["--keys", "etcd://x"],
         ["--logs", "kafka://x"],
         ["--blobs", "s3://x"],

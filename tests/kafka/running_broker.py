@@ -22,7 +22,8 @@ SECONDS = 30
 class RunningBroker:
     """`address` is HOST:PORT; `face` and `clock` may be looked at through `call`."""
 
-    def __init__(self, folder, clock, properties):
+    def __init__(self, folder, clock, properties, security=None):
+        self.security = security
         self.folder = folder
         self.clock = clock or SystemClock()
         self.properties = properties
@@ -90,7 +91,9 @@ class RunningBroker:
         listener.bind(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         stores = await open_stores(self.folder, self.clock, Ids(), is_ephemeral=True)
-        self.face = KafkaFace(stores.keys, stores.logs, self.clock, Ids(), properties=self.properties)
+        self.face = KafkaFace(
+            stores.keys, stores.logs, self.clock, Ids(), properties=self.properties, security=self.security
+        )
         await self.face.start([listener], self.address)
         self._ready.set()
         await self._stopping.wait()
@@ -99,10 +102,10 @@ class RunningBroker:
 
 
 @contextlib.contextmanager
-def running_broker(folder, *, clock=None, **properties):
+def running_broker(folder, *, clock=None, security=None, **properties):
     """A broker that stops with the block; `properties` are Kafka's, with `_` for `.`."""
     given = {name.replace("_", "."): str(value) for name, value in properties.items()}
-    broker = RunningBroker(folder, clock, given).start()
+    broker = RunningBroker(folder, clock, given, security).start()
     try:
         yield broker
     finally:

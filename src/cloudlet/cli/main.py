@@ -29,8 +29,6 @@ FAILED = 5
 REFUSED = 6
 NOT_MADE = 7
 
-BARE = ("--kafka-security",)
-
 PORTS_HELP = (
     "auto: free ones, picked once per data folder and kept; aws=PORT,…: these, and free ones for the others. "
     "[default: default]"
@@ -44,7 +42,7 @@ INIT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 F = TypeVar("F", bound=Callable[..., object])
 
 NOT_YET = {
-    "brokers": "--brokers", "kafka_security": "--kafka-security", "keys": "--keys",
+    "brokers": "--brokers", "keys": "--keys",
     "logs": "--logs", "blobs": "--blobs",
 }  # fmt: skip
 """Flags of faces and engines that are still to come: known, and refused by name."""
@@ -89,7 +87,11 @@ def start_options(command: F) -> F:
             "--kafka", multiple=True, metavar="NAME=VALUE",
             help="A property of the Kafka broker, as in server.properties; may be repeated.",
         ),
-        *(click.option(flag, hidden=True, is_flag=flag in BARE, default=None) for flag in NOT_YET.values()),
+        click.option(
+            "--kafka-security", is_flag=True,
+            help="Kafka's clients must authenticate (SASL, over TLS too); prints what they need.",
+        ),
+        *(click.option(flag, hidden=True, default=None) for flag in NOT_YET.values()),
     ):  # fmt: skip
         command = option(command)
     return command

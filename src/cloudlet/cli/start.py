@@ -92,7 +92,15 @@ def up(chosen: Settings) -> int:
     from cloudlet.shell.listening import PortTaken
 
     def ready(cloud: Cloud) -> None:
-        announce({"endpoints": cloud.endpoints, "ready_ms": ready_ms(), "data": str(cloud.data)})
+        is_secured = chosen.kafka_security and "kafka" in cloud.endpoints
+        announce(
+            {
+                "endpoints": cloud.endpoints,
+                "ready_ms": ready_ms(),
+                "data": str(cloud.data),
+                "kafka_security": is_secured,
+            }
+        )
 
     try:
         serve_cloud(chosen, ready)
@@ -145,6 +153,10 @@ def report(said: Mapping[str, object]) -> None:
     for face, address in endpoints.items():
         click.echo(f"{face:<10} {address}")
     click.echo(f"{'data':<10} {said['data']}")
+    if said.get("kafka_security"):
+        from cloudlet.cli.kafka_security import client_properties
+
+        click.echo(client_properties(Path(str(said["data"])), str(endpoints["kafka"])))
     click.echo(f"ready in {said['ready_ms']} ms")
 
 
@@ -215,6 +227,7 @@ def arguments(chosen: Settings) -> Sequence[str]:
         ("--sync", chosen.sync),
         ("--no-cooldowns", chosen.no_cooldowns),
         ("--data-events", chosen.data_events),
+        ("--kafka-security", chosen.kafka_security),
     ):
         words += [flag] if is_set else []
     return words

@@ -242,11 +242,17 @@ def check_topic(configs: Mapping[str, str]) -> None:
         )
 
 
+AUTHORIZER_PROPERTIES = frozenset({"super.users", "allow.everyone.if.no.acl.found"})
+"""What the authorizer reads of a broker's properties, which are none of the broker's own."""
+
+
 def check_given(properties: Mapping[str, str]) -> None:
     """Raise InvalidConfig for what a broker cannot be started with; names that are not Kafka's too, as a
     misspelt one would change nothing."""
     known = broker_definitions()
     for name, text in properties.items():
+        if name in AUTHORIZER_PROPERTIES:
+            continue
         if name not in known:
             raise InvalidConfig(f"Unknown broker property: {name}")
         parse(known[name], text)

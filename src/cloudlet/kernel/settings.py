@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md
-Absent  --brokers, --kafka-security, --keys, --logs and --blobs come with the faces and engines that they
+Absent  --brokers, --keys, --logs and --blobs come with the faces and engines that they
         configure, and are refused by name until then
 """
 
@@ -39,6 +39,7 @@ class Settings:
     no_cooldowns: bool = False
     init: str | None = None  # a file that says what is to be there at start
     kafka: tuple[tuple[str, str], ...] = ()  # properties of the broker
+    kafka_security: bool = False  # clients authenticate, TLS is spoken, access is checked
 
     def port_of(self, face: str, kept: int = 0) -> int:
         """The port of a face: as named, its default, or what was picked at an earlier start (0: any)."""

@@ -85,7 +85,17 @@ class Cloud:
             timekeeper = await self._keep_time(self._stores)
             self._face = self._aws_face(self._stores)
             timekeeper.listen(self._face.traffic.alarms.clock_moved)
-            self._make_faces(Ground(self._stores, self.clock, self._ids, self.settings, self._face.metrics))
+            self._make_faces(
+                Ground(
+                    self._stores,
+                    self.clock,
+                    self._ids,
+                    self.settings,
+                    self._face.metrics,
+                    self._folder.path,
+                    self._folder.token(),
+                )
+            )
             for face in self._faces.values():
                 timekeeper.listen(face.clock_moved)
             checkpoints = self._checkpoints(self._stores)

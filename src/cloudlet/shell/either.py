@@ -99,3 +99,14 @@ class EitherListener:
         for making in list(self._making):
             making.cancel()
         await asyncio.gather(*self._making, return_exceptions=True)
+
+
+def subject_of(certificate: object) -> str | None:
+    """The name in a client's certificate, as Java spells it: the last part first."""
+    assert isinstance(certificate, dict)
+    short = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C",
+             "localityName": "L", "stateOrProvinceName": "ST"}  # fmt: skip
+    parts = [
+        f"{short.get(name, name)}={value}" for row in certificate.get("subject", ()) for name, value in row
+    ]
+    return ",".join(reversed(parts)) if parts else None

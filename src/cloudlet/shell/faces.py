@@ -14,7 +14,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from cloudlet.aws.metrics import Metrics
 from cloudlet.kernel.clock import Clock
@@ -22,6 +23,9 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.settings import Settings
 from cloudlet.shell.control import Verbs
 from cloudlet.shell.stores import Stores
+
+if TYPE_CHECKING:
+    from cloudlet.shell.kafka_security import KafkaSecurity
 
 
 class Face(Protocol):
@@ -56,6 +60,8 @@ class Ground:
     ids: Ids
     settings: Settings
     metrics: Metrics
+    folder: Path
+    token: str  # of the folder
 
 
 Maker = Callable[[Ground], Face]
@@ -78,7 +84,15 @@ def _kafka(ground: Ground) -> Face:
         properties=dict(settings.kafka),
         is_advertised=settings.advertise is not None,
         metrics=ground.metrics,
+        security=_kafka_security(ground) if settings.kafka_security else None,
     )
+
+
+def _kafka_security(ground: Ground) -> KafkaSecurity:
+    from cloudlet.shell.kafka_security import KafkaSecurity
+
+    settings = ground.settings
+    return KafkaSecurity(ground.folder, settings.names, ground.token, account=settings.account)
 
 
 def _etcd(ground: Ground) -> Face:

@@ -29,6 +29,7 @@ from cloudlet.aws.drive import Rest, finish
 from cloudlet.kafka.answer import Answer
 from cloudlet.kafka.call import Peer
 from cloudlet.kernel.fault import ProtocolError
+from cloudlet.shell.either import subject_of
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +107,18 @@ class Connection(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(WRITE_BYTES_HIGH)
         # asyncio leaves Nagle's algorithm on where a listener was made without naming its protocol: 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls = transport.get_extra_info("ssl_object")
+        listener = self._listener
+        if listener == "SASL_SSL" and tls is None:
+            listener = "SASL_PLAINTEXT"
         self.peer = Peer(
             f"/{_host(transport.get_extra_info('peername'))}",
             _address(transport.get_extra_info("sockname")),
-            self._listener,
+            listener,
         )
+        subject = subject_of(tls.getpeercert() or {}) if tls is not None else None
+        if subject is not None:
+            self.peer.principal, self.peer.is_known = f"User:{subject}", True
         shared.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

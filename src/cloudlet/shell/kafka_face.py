@@ -12,12 +12,12 @@ import logging
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cloudlet.aws.metrics import Metrics
 from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.engines.disk_partitions import DiskPartitions
-from cloudlet.kafka.answer import Answering
+from cloudlet.kafka.answer import Admit, Answering
 from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.dispatch import PARTS, handlers
 from cloudlet.kafka.groups.coordinator import Groups
@@ -28,8 +28,12 @@ from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
 from cloudlet.kernel.partition_logs import PartitionLogs
 from cloudlet.shell.control import Verbs
+from cloudlet.shell.either import EitherListener
 from cloudlet.shell.kafka_connection import Connection, Shared
 from cloudlet.shell.kafka_identity import identity
+
+if TYPE_CHECKING:
+    from cloudlet.shell.kafka_security import KafkaSecurity
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ LOOK_MS = 5_000  # between two looks at all connections
 LOOK_SLICE = 1_000  # connections looked at in one turn of the loop
 CLOSE_S = 2.0  # how long requests at work may take to end
 LISTENER = "PLAINTEXT"
+SECURED = "SASL_SSL"  # over TLS, or in clear: SASL_PLAINTEXT
 
 
 class KafkaFace:
@@ -53,7 +58,13 @@ class KafkaFace:
         properties: Mapping[str, str] | None = None,
         is_advertised: bool = False,
         metrics: Metrics | None = None,
+        security: KafkaSecurity | None = None,
     ) -> None:
+        self._security = security
+        if security is not None:
+            from cloudlet.shell.kafka_security import PROPERTIES
+
+            properties = {**PROPERTIES, **(properties or {})}
         assert isinstance(logs, DiskLogs), "partitions lie in a store of our own"
         partitions = cast(PartitionLogs, DiskPartitions(logs))
         self.identity = identity(logs.root, NODE_ID, ids)
@@ -65,7 +76,9 @@ class KafkaFace:
         self._advertised = advertised_address(properties or {})
         self._clock = clock
         self._metrics = metrics
-        self._servers: list[asyncio.Server] = []
+        self._ids = ids
+        self._keys = keys
+        self._servers: list[asyncio.Server | EitherListener] = []
         self._shared: Shared | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -76,13 +89,14 @@ class KafkaFace:
         broker = self.broker
         broker.address = self._advertised or address
         broker.is_advertised = broker.is_advertised or self._advertised is not None
-        answering = Answering(broker, handlers())
+        answering = Answering(broker, handlers(), self._admit())
         broker.log_dir = self._folder
         broker.disk_bytes = self._disk_bytes
+        listener = LISTENER if self._security is None else SECURED
         said = {
             "log.dirs": self._folder,
-            "listeners": f"{LISTENER}://{address}",
-            "advertised.listeners": f"{LISTENER}://{broker.address}",
+            "listeners": f"{listener}://{address}",
+            "advertised.listeners": f"{listener}://{broker.address}",
         }
         broker.configs.given = {**said, **broker.configs.given}
         broker.go_on(PARTS)
@@ -91,6 +105,11 @@ class KafkaFace:
             frame_bytes_max=broker.configs.number("socket.request.max.bytes"),
             connections_max=broker.configs.number("max.connections"),
         )
+        if self._security is not None:
+            await self._security.secure(broker, self._keys, self._clock, self._ids)
+            context = self._security.context(self._clock)
+            self._servers.append(EitherListener(lambda: Connection(shared, SECURED), sockets, context))
+            sockets = ()
         for each in sockets:
             server = await loop.create_server(
                 lambda: Connection(shared, LISTENER), sock=each, backlog=BACKLOG
@@ -99,6 +118,14 @@ class KafkaFace:
         self._timer = loop.call_later(LOOK_MS / 1000, self._look)
         if self._metrics is not None:
             self._offer(self._metrics)
+
+    def _admit(self) -> Admit | None:
+        """What stands before the handlers, where something does."""
+        if self._security is None and not self.broker.configs.text("authorizer.class.name"):
+            return None
+        from cloudlet.kafka.security.gate import Gate
+
+        return Gate(self.broker).admit
 
     async def silence(self) -> None:
         shared = self._shared
@@ -124,7 +151,10 @@ class KafkaFace:
 
     async def close(self) -> None:
         for server in self._servers:
-            server.close()
+            if isinstance(server, EitherListener):
+                await server.close()
+            else:
+                server.close()
         if self._timer is not None:
             self._timer.cancel()
         if self._shared is not None:

@@ -28,7 +28,7 @@ from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import LocalKeys, Revision
 from cloudlet.shell.control import Verbs
-from cloudlet.shell.either import EitherListener
+from cloudlet.shell.either import EitherListener, subject_of
 from cloudlet.shell.http import Limits, Server, Shared
 from cloudlet.shell.http_connection import Connection as HttpConnection
 from cloudlet.shell.zookeeper_admin import AdminServer
@@ -278,14 +278,3 @@ class ZooKeeperFace:
         if self._http is not None:
             await self._http.close(0)
         await asyncio.sleep(0)
-
-
-def subject_of(certificate: object) -> str | None:
-    """The name in a client's certificate, as Java spells it: the last part first."""
-    assert isinstance(certificate, dict)
-    short = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C",
-             "localityName": "L", "stateOrProvinceName": "ST"}  # fmt: skip
-    parts = [
-        f"{short.get(name, name)}={value}" for row in certificate.get("subject", ()) for name, value in row
-    ]
-    return ",".join(reversed(parts)) if parts else None

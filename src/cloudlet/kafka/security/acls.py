@@ -67,7 +67,7 @@ class Acls:
         """Whether somebody may do something to a resource."""
         if not self.is_on or self._is_super(principal):
             return True
-        is_open = (self._broker.configs.text("allow.everyone.if.no.acl.found") or "false") == "true"
+        is_open = self._broker.configs.given.get("allow.everyone.if.no.acl.found", "") == "true"
         return self.rules.decide(Asked(principal, host, operation, kind, name), is_open=is_open)
 
     def allows_some(self, principal: str, host: str, operation: Operation, kind: ResourceType) -> bool:
@@ -77,7 +77,7 @@ class Acls:
         return self.rules.decide_any(principal, host, operation, kind)
 
     def _is_super(self, principal: str) -> bool:
-        names = self._broker.configs.text("super.users") or ""
+        names = self._broker.configs.given.get("super.users", "")
         return any(principal == name.strip() for name in names.split(";"))
 
     async def change(self, added: Iterable[Rule], removed: Iterable[Rule]) -> None:
