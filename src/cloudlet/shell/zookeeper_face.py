@@ -148,15 +148,22 @@ class ZooKeeperFace:
     # --- sending
 
     def flush(self) -> None:
-        """Send whatever is settled; what is not follows once it is."""
+        """Send what is settled; what is not follows once it is.
+
+        The clients stand in the order in which they were first given something to wait for, so those behind
+        the first that must wait on are left to `_settle`.
+        """
         unsent = self.keeper.unsent
-        if not unsent:
-            return
         settled = self._keys.settled
-        for client in list(unsent):
+        while unsent:
+            client = next(iter(unsent))
+            if client.outbox and client.outbox[0][0] > settled:
+                break
             connection = self._connections.get(client)
             if connection is None or connection.flush(settled):
                 unsent.pop(client, None)
+            else:
+                break
         if unsent and self._settling is None:
             self._settling = asyncio.get_running_loop().create_task(self._settle())
 

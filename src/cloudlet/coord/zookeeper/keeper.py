@@ -323,7 +323,7 @@ class Keeper:
 
     def clock_moved(self) -> None:
         """Cloud time has made a step."""
-        for session in self.sessions.jumped(self.clock.cloud_ms()):
+        for session in self.sessions.jumped(self.clock.monotonic_ms(), self.clock.cloud_ms()):
             self.end_session(session)
         self.tick()
 

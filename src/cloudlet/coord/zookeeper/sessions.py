@@ -153,12 +153,14 @@ class Sessions:
                     self._renewing.append(session)
                     self._place(session)
 
-    def jumped(self, cloud_ms: int) -> list[Session]:
-        """Cloud time has made a step: those that are away and are over by it."""
+    def jumped(self, now_ms: float, cloud_ms: int) -> list[Session]:
+        """Cloud time has made a step: those that are away and are over by it. Who is connected has been
+        heard of."""
         over: list[Session] = []
         for session in self.by_id.values():
             if session.client is not None:
-                session.heard_cloud_ms = cloud_ms
+                session.heard_ms, session.heard_cloud_ms = now_ms, cloud_ms
+                self._renewing.append(session)
             elif cloud_ms - session.heard_cloud_ms >= session.timeout_ms:
                 over.append(session)
         return over
