@@ -1,4 +1,5 @@
-"""The logs and blobs stores: what an append, a read and a body cost. `python -m bench.logs`
+"""The logs and blobs stores, and Kafka's partitions: what an append, a read and a body cost.
+`python -m bench.logs`
 
 Reports CPU per operation of this process; the wall is said where a disk decides it.
 """
@@ -13,15 +14,20 @@ from random import Random
 
 from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.engines.disk_logs import DiskLogs
+from cloudlet.engines.disk_partitions import DiskPartitions
+from cloudlet.kafka.log_settings import LogSettings
+from cloudlet.kafka.partition import Partition
+from cloudlet.kernel.batches import end_offset
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.logs import LogName, Offset
-from cloudlet.wire.kafka.records import encode_value
+from cloudlet.wire.kafka.records import Record, encode, encode_value
 
 LOG = LogName("bench/log")
 APPENDS = 50_000
 READS = 20_000
 MANY = 10_000
+BATCHES = 300
 RECORD = b"x" * 300
 LARGE = encode_value(b"y" * (1 << 20), 1)
 BODY_BYTES = 256 << 20
@@ -57,6 +63,56 @@ async def many(folder: Path) -> None:
     await logs.close()
 
 
+async def partitions(folder: Path) -> None:
+    """A partition as a broker serves it: checked, stamped, written; read back by fetches of 1 MiB."""
+    clock = SystemClock()
+    now_ms = clock.wall_ms()
+    logs = DiskLogs.open(folder)
+    store = DiskPartitions(logs)
+
+    def open_one(index: int) -> Partition:
+        settings = LogSettings(max_message_bytes=2 << 20)
+        name = LogName(f"kafka/1/bench-{index}")
+        return Partition.open(store, name, "bench", index, bytes(16), settings, clock)
+
+    partition = open_one(0)
+    small = memoryview(bytearray(encode([Record(b"x" * 100, None, now_ms)])))
+    large = memoryview(bytearray(encode([Record(b"x" * 1024, None, now_ms)] * 1000)))
+    marks = time.process_time(), time.perf_counter()
+    for _ in range(APPENDS):
+        small[:8] = bytes(8)  # the offset was stamped into it
+        await partition.append(small)
+    row("produce of one record of 100 B", APPENDS, *marks)
+    marks = time.process_time(), time.perf_counter()
+    for _ in range(BATCHES):
+        large[:8] = bytes(8)
+        await partition.append(large)
+    row("produce of 1,000 records of 1 KiB in a batch", BATCHES, *marks, size_bytes=BATCHES * len(large))
+    marks = time.process_time(), time.perf_counter()
+    offset = APPENDS
+    while offset < partition.high_watermark:
+        offset = end_offset(partition.read(offset, bytes_max=1 << 20).records)
+    row("the same fetched", BATCHES, *marks, size_bytes=BATCHES * len(large))
+    many_of_them = [open_one(index) for index in range(1, MANY + 1)]
+    for each in many_of_them:
+        small[:8] = bytes(8)
+        await each.append(small)
+    marks = time.process_time(), time.perf_counter()
+    for number in range(APPENDS):
+        small[:8] = bytes(8)
+        await many_of_them[number % 100].append(small)
+    row(f"produce of one record beside {MANY:,} partitions", APPENDS, *marks)
+    await logs.close()
+    marks = time.process_time(), time.perf_counter()
+    logs = DiskLogs.open(folder)
+    store = DiskPartitions(logs)
+    row(f"open a store of {MANY:,} partitions", 1, *marks)
+    marks = time.process_time(), time.perf_counter()
+    assert sum(open_one(index).high_watermark for index in range(1, MANY + 1)) == MANY + APPENDS
+    row("open a partition, recovered", MANY, *marks)
+    await logs.close()
+
+
 async def main() -> None:
     print("| what | cost | rate |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -82,6 +138,7 @@ async def main() -> None:
         row("reopen and find the end", 1, *marks)
         await logs.close()
         await many(Path(folder) / "many")
+        await partitions(Path(folder) / "partitions")
         blobs = DiskBlobs.open_folder(Path(folder) / "blobs", SystemClock(), Ids())
         marks = time.process_time(), time.perf_counter()
         writer = blobs.create()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.kafka.partition_world import NOW_MS, TOPIC_ID, World, batch, contents
 
+from cloudlet.engines.disk_pins import DiskPins
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Isolation
@@ -117,5 +118,200 @@ def test_coordinators_append_records_as_one_batch(play: Play) -> None:
         assert appended[:2] == (0, 2)
         found = list(decode(partition.read(0, bytes_max=1000).records))
         assert found == [(0, NOW_MS, b"k1", b"v1"), (1, NOW_MS, b"k2", None)]
+
+    play(scenario)
+
+
+def test_log_append_time_is_the_brokers(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(message_timestamp_type="LogAppendTime"))
+        world.clock.pass_ms(5)
+        sent = batch("a", "b", time_ms=12, producer=Producer(3, 0, 0))
+        appended = await partition.append(sent)
+        assert appended.append_time_ms == NOW_MS + 5
+        found = list(decode(partition.read(0, bytes_max=1000).records))  # the checksum is right too
+        assert [stamp for _, stamp, _, _ in found] == [NOW_MS + 5, NOW_MS + 5]
+        world.clock.pass_ms(5)
+        retry = await partition.append(sent)
+        assert (retry.base_offset, retry.append_time_ms, retry.is_retry) == (0, NOW_MS + 5, True)
+        assert partition.offset_for_timestamp(NOW_MS + 5) == (0, NOW_MS + 5, 0)
+
+    play(scenario)
+
+
+def test_what_is_not_synced_is_not_shown_where_a_sync_was_promised(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(flush_messages=1))
+        begun = [asyncio.ensure_future(partition.append(batch(f"{n}"))) for n in range(3)]
+        await asyncio.sleep(0)
+        assert partition.stop_offset == 3
+        assert partition.high_watermark == 0
+        assert partition.read(0, bytes_max=1000).records == b""
+        assert [done.base_offset for done in await asyncio.gather(*begun)] == [0, 1, 2]
+        assert partition.high_watermark == 3
+        partition.configure(LogSettings(flush_messages=3))
+        await partition.append(batch("3"))
+        assert partition.high_watermark == 4
+
+    play(scenario)
+
+
+def test_a_flush_interval_syncs_by_itself(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(flush_ms=1))
+        await partition.append(batch("a"))
+        assert partition.high_watermark == 1
+        segment = world.logs.find(partition.log.name).active  # type: ignore[union-attr]
+        async with asyncio.timeout(10):
+            while segment.dirty:
+                await asyncio.sleep(0.001)
+
+    play(scenario)
+
+
+def test_acks_all_wait_for_the_replicas_in_sync(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(min_insync_replicas=2))
+        await refused(ErrorCode.NOT_ENOUGH_REPLICAS, partition.append(batch("a"), acks=-1))
+        partition.replicas.change([1, 2, 3])
+        waiting = asyncio.ensure_future(partition.append(batch("a"), acks=-1))
+        await asyncio.sleep(0)
+        assert (await partition.append(batch("b"), acks=1)).base_offset == 1
+        assert (partition.high_watermark, partition.stop_offset) == (0, 2)
+        partition.follower_fetched(2, 2)
+        assert partition.high_watermark == 0
+        assert not waiting.done()
+        partition.follower_fetched(3, 1)
+        assert partition.high_watermark == 1
+        assert (await waiting).base_offset == 0
+        # A replica that is about to join counts; one that left does not.
+        partition.replicas.change([1, 2], joining=[4])
+        partition.follower_fetched(4, 1)
+        assert partition.high_watermark == 1
+        partition.follower_fetched(4, 2)
+        assert partition.high_watermark == 2
+        # Never back, and no further with too few in sync.
+        partition.replicas.change([1])
+        await partition.append(batch("c"))
+        assert partition.high_watermark == 2
+        partition.replicas.change([1, 2])
+        await refused(ErrorCode.REQUEST_TIMED_OUT, partition.append(batch("d"), acks=-1, timeout_ms=1))
+        shrunk = asyncio.ensure_future(partition.append(batch("e"), acks=-1))
+        await asyncio.sleep(0)
+        partition.follower_fetched(2, 5)
+        partition.replicas.change([1])
+        await refused(ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND, shrunk)
+
+    play(scenario)
+
+
+def test_epochs_tell_where_logs_part(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(leader_epoch=2)
+        await partition.append(batch("a", "b"))
+        partition.lead(5)
+        await partition.append(batch("c"))
+        assert partition.epoch_end(2) == (2, 2)
+        assert partition.epoch_end(3) == partition.epoch_end(4) == (2, 2)
+        assert partition.epoch_end(5) == (5, 3)
+        assert partition.epoch_end(1) == (1, 0)
+        assert partition.epoch_end(6) == partition.epoch_end(-1) == (-1, -1)
+        assert [partition.epoch_at(offset) for offset in range(4)] == [2, 2, 5, 5]
+        assert partition.diverging(2, 2) is None
+        assert partition.diverging(2, 3) == (2, 2)
+        assert partition.diverging(4, 3) == (2, 2)
+        for wrong, code in ((4, ErrorCode.FENCED_LEADER_EPOCH), (6, ErrorCode.UNKNOWN_LEADER_EPOCH)):
+            with pytest.raises(KafkaFault) as fault:
+                partition.check_leader_epoch(wrong)
+            assert fault.value.code is code
+        partition.check_leader_epoch(5)
+        partition.check_leader_epoch(-1)
+        partition.close()
+        await world.reopen()
+        # Whoever brings an older epoch leads in the log's: a checkpoint was brought back.
+        partition = world.partition(leader_epoch=3)
+        assert partition.leader_epoch == 5
+        partition.truncate(2)
+        assert partition.epoch_end(2) == (2, 2)
+        assert partition.epoch_at(1) == 2
+
+    play(scenario)
+
+
+def test_the_first_batch_of_a_response_may_be_too_large(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition()
+        size = len(batch("x" * 100))
+        for _ in range(4):
+            await partition.append(batch("x" * 100))
+        for bytes_max, is_first, count in (
+            (0, True, 1),
+            (0, False, 0),
+            (size - 1, False, 0),
+            (size, False, 1),
+            (2 * size - 1, True, 1),
+            (2 * size, True, 2),
+            (10 * size, False, 4),
+        ):
+            fetched = partition.read(0, bytes_max=bytes_max, is_first=is_first)
+            assert len(fetched.records) == count * size, (bytes_max, is_first)
+        assert partition.read(0, bytes_max=-1).records == b""
+
+    play(scenario)
+
+
+def test_segments_roll_by_time(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(segment_ms=1000))
+        for later_ms in (0, 999, 1000, 1001, 1002, 5000):
+            await partition.append(batch("x", time_ms=NOW_MS + later_ms))
+        assert [span.base for span in partition.log.spans()] == [0, 3, 5]
+        # Without times of their own the clock decides.
+        partition = world.partition(LogSettings(segment_ms=1000), "u-0")
+        await partition.append(batch("x", time_ms=-1))
+        await partition.append(batch("x", time_ms=-1))
+        world.move_clock(1001)
+        await partition.append(batch("x", time_ms=-1))
+        assert [span.base for span in partition.log.spans()] == [0, 2]
+
+    play(scenario)
+
+
+def test_a_checkpoint_brings_everything_back(play: Play) -> None:
+    """Indexes, producers and aborted transactions are those of the instant; the epoch is a new one."""
+
+    async def scenario(world: World) -> None:
+        settings = LogSettings(segment_bytes=400, index_interval_bytes=100)
+        partition = world.partition(settings)
+        for number in range(8):
+            await partition.append(
+                batch(f"{number}", producer=Producer(1, 0, number), time_ms=NOW_MS + number)
+            )
+        await partition.append(batch("t", producer=Producer(2, 0, 0), attributes=TRANSACTIONAL))
+        await partition.append_marker(2, 0, is_commit=False, coordinator_epoch=0)
+        pins = DiskPins(world.logs, is_durable=False)
+        pinned = pins.pin("p", partition.log.name)
+        assert (pinned.start, pinned.stop) == (0, 10)
+        for number in range(8, 20):
+            await partition.append(batch(f"{number}", producer=Producer(1, 0, number), time_ms=NOW_MS + 100))
+        partition.trim(15)
+        partition.close()
+        await pins.bring_back("p", pinned, 7)
+        partition = world.partition(settings)
+        assert (partition.start_offset, partition.stop_offset, partition.leader_epoch) == (0, 10, 7)
+        assert [value for _, value in contents(partition)][:8] == [b"%d" % n for n in range(8)]
+        assert partition.read(8, bytes_max=5000, isolation=Isolation.READ_COMMITTED).aborted == [(2, 8)]
+        assert partition.offset_for_timestamp(NOW_MS + 3) == (3, NOW_MS + 3, 0)
+        assert partition.offset_for_timestamp(NOW_MS + 100) is None
+        assert (await partition.append(batch("7", producer=Producer(1, 0, 7)))).is_retry
+        appended = await partition.append(batch("8", producer=Producer(1, 0, 8)))
+        assert appended.base_offset == 10
+        assert header(partition.read(10, bytes_max=0).records).leader_epoch == 7
+        assert partition.epoch_end(0) == (0, 10)
+        # The pin is as it was: it can be brought back again.
+        partition.close()
+        await pins.bring_back("p", pinned, 8)
+        partition = world.partition(settings)
+        assert (partition.stop_offset, partition.leader_epoch) == (10, 8)
 
     play(scenario)

@@ -289,19 +289,20 @@ class DiskPartition:
 
     def begin_epoch(self, epoch: int) -> None:
         log = self._log
-        if epoch <= log.epoch and log.epochs:
+        if epoch <= log.epoch:
             return
         before = log.epochs, log.epoch
         log.epochs = list(log.epochs)
         log.note_epoch(epoch, log.stop)
         try:
-            log.save_epochs()
+            log.save_epochs(durable=False)
         except OSError as error:
             log.epochs, log.epoch = before
             refuse_write(error)
 
     def epochs(self) -> Sequence[EpochStart]:
-        return [EpochStart(*entry) for entry in self._log.epochs]
+        log = self._log  # a log that was never in another epoch than 0 has no file of them
+        return [EpochStart(*entry) for entry in log.epochs] or [EpochStart(log.epoch, log.start)]
 
     # Transactions
 

@@ -125,8 +125,7 @@ class Partition(PartitionReading):
 
     def lead(self, epoch: int) -> None:
         """Lead in an epoch from the log's stop on."""
-        if epoch > self._log.epoch or not self._log.epochs():
-            self._log.begin_epoch(epoch)
+        self._log.begin_epoch(epoch)
         self.leader_epoch = epoch
         self._advance()
 

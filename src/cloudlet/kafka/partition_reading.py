@@ -19,7 +19,7 @@ from cloudlet.kafka.replicas import Replicas
 from cloudlet.kafka.seeking import Found, first_at, first_of_time
 from cloudlet.kernel.batches import end_offset
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.partition_logs import PartitionLog, PartitionLogs, cut_at
+from cloudlet.kernel.partition_logs import PartitionLog, PartitionLogs, cut_at, cut_to
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 NO_EPOCH = -1
@@ -200,8 +200,8 @@ class PartitionReading:
             records = log.read(offset, bytes_max)
             if limit < log.stop:
                 records = cut_at(records, limit)
-            if not is_first and len(records) > bytes_max:
-                records = b""
+            if len(records) > bytes_max:
+                records = cut_to(records, bytes_max, keeps_first=is_first)
             if aborted is not None and records:
                 found = log.aborted(offset, end_offset(records))
                 aborted = [(entry.producer_id, entry.first_offset) for entry in found]

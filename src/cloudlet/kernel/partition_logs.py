@@ -149,7 +149,8 @@ class PartitionLog(Protocol):
         """Delete everything, and go on at `start`: what a follower does whose leader begins later."""
 
     def begin_epoch(self, epoch: int) -> None:
-        """Go over to a higher leader epoch at the stop; durable."""
+        """Go over to a higher leader epoch at the stop. Not synced: the batches tell of it, and an epoch
+        without a batch is its leader's to remember."""
 
     def epochs(self) -> Sequence[EpochStart]:
         """The leader epochs that have records, or are the present one, in order."""
@@ -229,3 +230,15 @@ def cut_at(batches: bytes, stop: int) -> bytes:
             return batches[:position]
         position += length + LENGTH_STOP
     return batches
+
+
+def cut_to(batches: bytes, bytes_max: int, *, keeps_first: bool) -> bytes:
+    """Of whole batches, the first ones, as many as make up no more than `bytes_max`; the very first one
+    anyway, where that is wanted."""
+    position, size = 0, len(batches)
+    while size - position >= HEADER_BYTES:
+        following = position + FRONT.unpack_from(batches, position)[1] + LENGTH_STOP
+        if following > bytes_max and not (keeps_first and not position):
+            break
+        position = following
+    return batches[:position]
