@@ -95,3 +95,54 @@ def test_a_local_commit_may_be_larger(engine, tmp_path):
         await keys.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ((), [b"d1", b"d2", b"e", b"p1", b"p2"]),
+        ((1, 2), [b"p1", b"d1", b"d2", b"p2", b"e"]),
+        ((0, 1), [b"d1", b"d2", b"p1", b"e", b"p2"]),
+        ((2, 2), [b"p1", b"p2", b"d1", b"d2", b"e"]),
+    ],
+)
+def test_events_come_in_the_order_that_the_commit_says(engine, tmp_path, after, expected):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        await keys.commit(Commit(ME, put=[Put(b"d1", b"1"), Put(b"d2", b"1"), Put(b"e", b"1")]))
+        live = keys.watch(b"", b"z")
+        commit = Commit(
+            ME,
+            put=[Put(b"p1", b"1"), Put(b"p2", b"1")],
+            drop=[Drop(b"d", b"dz"), Drop(b"e")],
+            durability=Durability.SYNC,
+            after=after,
+        )
+        revision = await keys.commit(commit)
+        [seen] = await live.take()
+        assert [event.entry.key for event in seen.events] == expected
+        assert await keys.watch(b"", b"z", revision).take() == [seen]
+        [part] = await keys.watch(b"d2", b"p2", revision).take()
+        assert [event.entry.key for event in part.events] == [key for key in expected if b"d2" <= key < b"p2"]
+        await keys.close()
+        if engine == "disk":
+            keys = await opened(engine, tmp_path)
+            assert await keys.watch(b"", b"z", revision).take() == [seen]
+            await keys.close()
+
+    asyncio.run(run())
+
+
+def test_the_mark_and_the_size_are_told(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        assert keys.compacted == 0
+        before = keys.size_bytes
+        for number in range(3):
+            await keys.commit(Commit(ME, put=[Put(b"a", bytes(1000 * number))]))
+        assert keys.size_bytes > before + 3000
+        await keys.compact(keys.head)
+        assert keys.compacted == keys.head
+        await keys.close()
+
+    asyncio.run(run())

@@ -169,6 +169,14 @@ class DiskKeys:
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
         return self._feed.watch(start, stop, since)
 
+    @property
+    def compacted(self) -> Revision:
+        return self._past.mark
+
+    @property
+    def size_bytes(self) -> int:
+        return self._log.stop - self._log.segments[0].start
+
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 

@@ -21,7 +21,7 @@ time, and what they alone told is below the compaction mark.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ import google_crc32c
 import msgspec
 
 from cloudlet.kernel.keys import Author, Change, Entry, Event, LeaseId, Revision
-from cloudlet.kernel.keys_newest import Step, tombstone
+from cloudlet.kernel.keys_newest import Step, in_order, tombstone
 
 FORMAT = 1
 MAGIC = b"cloudlet"
@@ -91,7 +91,8 @@ class DropRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class StepBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One revision; `lease` ends with it, unless 0."""
+    """One revision; `lease` ends with it, unless 0. `after` as in a step: only where the order is not the
+    usual one, and not in logs of before."""
 
     face: str
     principal: str
@@ -100,6 +101,7 @@ class StepBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     lease: LeaseId
     drops: list[DropRow]
     puts: list[PutRow]
+    after: list[int] = []
 
 
 class GrantBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -171,7 +173,8 @@ def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free
         DropRow(old.key, old.mod_revision, None if free and old.key.startswith(free) else Image(*image(old)))
         for old in step.dropped
     ]
-    return _encode((author.face, author.principal, author.address, author.request_id, lease, drops, puts))
+    row = (author.face, author.principal, author.address, author.request_id, lease, drops, puts)
+    return _encode((*row, step.after) if step.after else row)
 
 
 image = attrgetter("value", "meta", "create_revision", "version", "lease")
@@ -209,17 +212,18 @@ def change_within_body(
     """The part of a step that touches [start, stop) and no key that begins with one of `without`. At the
     compaction mark and below, the entries before are compacted."""
     events: list[Event] = []
-    for drop in body.drops:
-        if start <= drop.key < stop and not drop.key.startswith(without):
-            events.append(
-                Event(tombstone(drop.key, revision), entry_before(drop) if revision > mark else None)
-            )
-    for put in body.puts:
-        if start <= put.key < stop and not put.key.startswith(without):
-            events.append(Event(entry_of(put, revision), entry_before(put) if revision > mark else None))
+    for row in rows_in_order(body):
+        if start <= row.key < stop and not row.key.startswith(without):
+            entry = entry_of(row, revision) if isinstance(row, PutRow) else tombstone(row.key, revision)
+            events.append(Event(entry, entry_before(row) if revision > mark else None))
     if not events:
         return None
     return Change(revision, author_of(body), tuple(events))
+
+
+def rows_in_order(body: StepBody) -> Sequence[PutRow | DropRow]:
+    """The rows of a step in the order of its events."""
+    return in_order(body.drops, body.puts, body.after)
 
 
 def author_of(body: StepBody) -> Author:

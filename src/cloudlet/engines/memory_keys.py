@@ -30,6 +30,8 @@ from cloudlet.kernel.keys import (
 from cloudlet.kernel.keys_newest import Newest, Step, change_of, mod_revision
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
+ENTRY_BYTES = 100  # of an entry beside its bytes
+
 
 class MemoryKeys:
     """The port over plain containers. Every commit is settled at once."""
@@ -94,6 +96,14 @@ class MemoryKeys:
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:
         return self._feed.watch(start, stop, since)
 
+    @property
+    def compacted(self) -> Revision:
+        return self._past.mark
+
+    @property
+    def size_bytes(self) -> int:
+        return self._past.size_bytes
+
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 
@@ -151,12 +161,18 @@ class MemoryPast:
         self._changes: list[Change] = []
         self._versions: dict[bytes, list[Entry]] = {}  # oldest first, tombstones too
         self._order = OrderedKeys()
+        self.size_bytes = 0
+
+    @property
+    def mark(self) -> Revision:
+        return self._mark
 
     def remember(self, change: Change) -> None:
         """Add the newest change."""
         self._changes.append(change)
         for event in change.events:
             key = event.entry.key
+            self.size_bytes += size_of(event.entry)
             if key.startswith(self.history_free):
                 continue
             versions = self._versions.get(key)
@@ -231,10 +247,15 @@ class MemoryPast:
             at = bisect_right(versions, revision, key=mod_revision)
             if at and versions[at - 1].version:
                 at -= 1  # a live entry is what the mark itself shows
+            self.size_bytes -= sum(map(size_of, versions[:at]))
             del versions[:at]
             if not versions:
                 del self._versions[key]
                 self._order.remove(key)
+
+
+def size_of(entry: Entry) -> int:
+    return ENTRY_BYTES + len(entry.key) + len(entry.value) + len(entry.meta)
 
 
 def meets(start: bytes, stop: bytes, prefixes: Sequence[bytes]) -> bool:

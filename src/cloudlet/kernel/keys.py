@@ -134,7 +134,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     """One atomic step: applied wholly if every guard holds, else `Conflict` and nothing happens.
 
     At most `limits` says of puts and drops (a range counts once), of guards, and of bytes of keys, values and
-    metas; a key is put once, and not inside a dropped range (InvalidCommit).
+    metas; a key is put once, and not inside a dropped range (InvalidCommit). The events come in the order of
+    `drop`, then of `put`; `after` says otherwise: for each drop, how many of the puts come before it.
     """
 
     author: Author
@@ -143,6 +144,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     drop: Sequence[Drop] = ()
     durability: Durability = Durability.RELAXED
     limits: Limits = PORT_LIMITS
+    after: Sequence[int] = ()
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -159,8 +161,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """The events of one revision inside a watched range, drops first, then puts, each in the commit's order;
-    the keys of a dropped range in key order."""
+    """The events of one revision inside a watched range, drops first, then puts, each in the commit's order
+    (unless it says another, see `Commit.after`); the keys of a dropped range in key order."""
 
     revision: Revision
     author: Author
@@ -273,6 +275,14 @@ class LocalKeys(Keys, Protocol):
         """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at
         head: before `commit` returns, and before it is settled, so it may not be shown yet. It must not
         commit, nor raise. Returns what ends it."""
+
+    @property
+    def compacted(self) -> Revision:
+        """The oldest revision that can be read; 0 while nothing was ever forgotten."""
+
+    @property
+    def size_bytes(self) -> int:
+        """About what the store takes, its history included."""
 
     def count(self, start: bytes, stop: bytes) -> int:
         """How many keys [start, stop) has at head, without looking at them."""

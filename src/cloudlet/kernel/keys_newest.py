@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
@@ -52,6 +53,7 @@ class Step(msgspec.Struct, gc=False):
     dropped: list[Entry]  # the entries that go
     entries: list[Entry]  # the entries that come
     previous: list[Entry | None]  # what each of them replaces
+    after: Sequence[int] = ()  # how many entries come before each that goes; none when it is empty
     whole: Change | None = None  # made once, shared by all who watch it
 
 
@@ -64,10 +66,27 @@ def change_of(step: Step) -> Change:
     """The step as a watcher of everything sees it."""
     if step.whole is None:
         revision = step.revision
-        events = [Event(tombstone(old.key, revision), old) for old in step.dropped]
-        events += map(Event, step.entries, step.previous)
-        step.whole = Change(revision, step.author, tuple(events))
+        gone = [Event(tombstone(old.key, revision), old) for old in step.dropped]
+        come = list(map(Event, step.entries, step.previous))
+        step.whole = Change(revision, step.author, tuple(in_order(gone, come, step.after)))
     return step.whole
+
+
+Gone = TypeVar("Gone")
+Come = TypeVar("Come")
+
+
+def in_order(gone: Sequence[Gone], come: Sequence[Come], after: Sequence[int]) -> list[Gone | Come]:
+    """What goes and what comes with a step, as its events are ordered; `after` as in `Step`."""
+    if not after:
+        return [*gone, *come]
+    found: list[Gone | Come] = []
+    shown = 0
+    for each, number in zip(gone, after, strict=True):
+        found += come[shown:number]
+        found.append(each)
+        shown = number
+    return [*found, *come[shown:]]
 
 
 def change_within(change: Change, start: bytes, stop: bytes) -> Change | None:
@@ -124,7 +143,7 @@ class Newest:
         if not puts and not commit.drop:
             return None
         revision = Revision(self.head + 1)
-        dropped = self._dropped(commit.drop) if commit.drop else []
+        dropped, after = self._dropped(commit.drop, commit.after) if commit.drop else ([], ())
         entries: list[Entry] = []
         previous: list[Entry | None] = []
         for put in puts:
@@ -139,7 +158,7 @@ class Newest:
                 entries.append(self._next(put, old, revision))
         if not entries and not dropped:
             return None
-        return Step(revision, commit.author, dropped, entries, previous)
+        return Step(revision, commit.author, dropped, entries, previous, after)
 
     def _next(self, put: Put, old: Entry, revision: Revision) -> Entry:
         # The old entry's key object goes on living: one key, one object, in the map, the order and the entry.
@@ -156,23 +175,27 @@ class Newest:
             return max(map(mod_revision, found), default=-1) < guard.operand
         return all(guard_holds(guard, entry) for entry in found)
 
-    def _dropped(self, drops: Sequence[Drop]) -> list[Entry]:
-        """The entries that the drops take, each once, in the order of the drops."""
+    def _dropped(self, drops: Sequence[Drop], after: Sequence[int]) -> tuple[list[Entry], Sequence[int]]:
+        """The entries that the drops take, each once, in the order of the drops; and `after` for each."""
         find = self.entries.get
         if len(drops) == 1:
             (only,) = drops
             if only.stop is not None:
-                return self.scan(only.start, only.stop, None, reverse=False)
+                found = self.scan(only.start, only.stop, None, reverse=False)
+                return found, [after[0]] * len(found) if after else ()
             old = find(only.start)
-            return [] if old is None else [old]
+            return ([], ()) if old is None else ([old], after)
         gone: dict[bytes, Entry] = {}
-        for drop in drops:
+        places: list[int] = []
+        for number, drop in enumerate(drops):
             if drop.stop is not None:
                 for entry in self.scan(drop.start, drop.stop, None, reverse=False):
                     gone.setdefault(entry.key, entry)
             elif (old := find(drop.start)) is not None:
                 gone.setdefault(old.key, old)
-        return list(gone.values())
+            if after:
+                places += [after[number]] * (len(gone) - len(places))
+        return list(gone.values()), places
 
     def apply(self, step: Step) -> None:
         """Make it so."""

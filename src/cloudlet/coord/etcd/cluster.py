@@ -39,7 +39,6 @@ SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
 PIECE_BYTES = 1 << 20
 PAGE_BYTES = 512
 ROWS_PER_TURN = 2_000
-ENTRY_OVERHEAD_BYTES = 64
 
 GET, ACTIVATE, DEACTIVATE = range(3)
 NO_ALARM, NOSPACE = 0, 1
@@ -128,8 +127,8 @@ class Cluster:
     # --- how it is
 
     def size_bytes(self) -> int:
-        """About what the newest versions of etcd's keys take."""
-        return self._keys.count(ETCD, ETCD_STOP) * ENTRY_OVERHEAD_BYTES
+        """What the store takes, its history included: what etcd calls the size of its database."""
+        return self._keys.size_bytes
 
     async def status(self, request: pb.StatusRequest) -> bytes:
         head = self._keys.head
@@ -162,7 +161,9 @@ class Cluster:
             found, _ = await self._hash(revision)
         except (Compacted, FutureRevision) as error:
             raise of_store(error) from None
-        reply = pb.HashKVResponse(hash=found, compact_revision=-1, hash_revision=revision)
+        reply = pb.HashKVResponse(
+            hash=found, compact_revision=self._keys.compacted or -1, hash_revision=revision
+        )
         return await self._replies.settled(reply, self._keys.head)
 
     async def _hash(self, revision: Revision) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 State   none of its own: keys of the space "e"
 Source  etcd 3.6, "KV API guarantees", etcdserver's apply of requests (the order of its checks), rpc.proto
-Absent  RangeStream (3.7): refused by name; the events of one transaction come deletes first, not in the
-        order of its operations
+Absent  RangeStream (3.7): refused by name. A transaction that puts a key and then deletes it is refused (as a
+        duplicate key) also where etcd overlooks it: in a range up to the end of everything, and in nested
+        transactions side by side
 
 Theory of operation
     A request is decided and applied within one turn of the loop: it reads the store at head, draws up one
@@ -25,7 +26,7 @@ from typing import NamedTuple
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
 from cloudlet.coord.local import commit_now
-from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
+from cloudlet.kernel.fault import Compacted, FutureRevision, InvalidCommit, NoSuchLease, StoreError
 from cloudlet.kernel.keys import (
     LOCAL_LIMITS,
     NO_LEASE,
@@ -157,7 +158,7 @@ def _check_apart(keys: Iterable[bytes], dropped: Intervals) -> None:
 class Draft:
     """What a request is about to change, over the store at head."""
 
-    __slots__ = ("_keys", "dropped", "drops", "entries", "past", "puts", "revision")
+    __slots__ = ("_keys", "after", "dropped", "drops", "entries", "past", "puts", "revision")
 
     def __init__(self, keys: LocalKeys, past: Past | None = None) -> None:
         self._keys = keys
@@ -167,10 +168,16 @@ class Draft:
         self.dropped: set[bytes] = set()
         self.puts: list[Put] = []
         self.drops: list[Drop] = []
+        self.after: list[int] = []  # how many puts came before each drop
 
     @property
     def is_changed(self) -> bool:
         return bool(self.entries or self.dropped)
+
+    @property
+    def now(self) -> int:
+        """The revision that a read sees."""
+        return self.revision if self.entries or self.dropped else self.revision - 1
 
     def get(self, key: bytes) -> Entry | None:
         """The entry as the operations before leave it."""
@@ -205,15 +212,23 @@ class Draft:
         self.dropped.discard(key)
         self.puts.append(Put(key, value, meta, lease))
 
+    def check_lease(self, lease: int) -> None:
+        """LeaseNotFound."""
+        try:
+            self._keys.lease_keys(LeaseId(lease))
+        except NoSuchLease as error:
+            raise of_store(error) from None
+
     def drop(self, start: bytes, stop: bytes, entries: Iterable[Entry]) -> None:
         self.dropped.update(entry.key for entry in entries)
         self.drops.append(Drop(start, stop))
+        self.after.append(len(self.puts))
 
 
 def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
     """Read; Compacted, FutureRev, NeedsPast."""
     start, stop = range_of(request.key, request.range_end)
-    now = draft.revision if draft.is_changed else draft.revision - 1
+    now = draft.now
     limit = request.limit if request.limit > 0 else 0
     has_filters = bool(
         request.min_mod_revision
@@ -221,19 +236,22 @@ def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
         or request.min_create_revision
         or request.max_create_revision
     )
-    is_sorted = request.sort_order != NONE or request.sort_target != 0
+    # As etcd: one more than the limit is fetched in the order of the keys, unless an order was asked for; a
+    # target alone sorts what was fetched.
+    fetched = limit + 1 if limit and not has_filters and request.sort_order == NONE else None
     if request.revision > now:
         raise refused("FutureRev")
     if 0 < request.revision < now:
         entries = draft.scan_at(request.revision, start, stop)
         count = len(entries)
+        entries = entries[:fetched]
     elif not request.range_end:
         found = draft.get(start)
         entries, count = ((found,), 1) if found is not None else ((), 0)
     elif request.count_only:
         return pb.RangeResponse(count=draft.count(start, stop))
-    elif limit and not has_filters and not is_sorted:
-        entries = draft.scan(start, stop, limit + 1)
+    elif fetched is not None:
+        entries = draft.scan(start, stop, fetched)[:fetched]
         count = draft.count(start, stop)
     else:
         entries = draft.scan(start, stop)
@@ -242,7 +260,7 @@ def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
         return pb.RangeResponse(count=count)
     if has_filters:
         entries = [entry for entry in entries if _passes(request, entry)]
-    if is_sorted:
+    if request.sort_order != NONE or request.sort_target != 0:
         entries = _sorted(request, entries)
     has_more = bool(limit) and len(entries) > limit
     if has_more:
@@ -342,36 +360,45 @@ def path_of(keys: LocalKeys, request: pb.TxnRequest) -> Path:
     )
 
 
+def check_branches(draft: Draft, request: pb.TxnRequest, path: Path) -> None:
+    """What must hold of the operations as the transaction begins: FutureRev, KeyNotFound, LeaseNotFound."""
+    nested = iter(path.nested)
+    for each in request.success if path.succeeded else request.failure:
+        if each.request_range is not None and each.request_range.revision >= draft.revision:
+            raise refused("FutureRev")
+        put = each.request_put
+        if put is not None:
+            if (put.ignore_value or put.ignore_lease) and draft.get(stored(put.key)) is None:
+                raise refused("KeyNotFound")
+            if put.lease:
+                draft.check_lease(put.lease)
+        if each.request_txn is not None:
+            check_branches(draft, each.request_txn, next(nested))
+
+
 def txn_in(draft: Draft, request: pb.TxnRequest, path: Path) -> pb.TxnResponse:
-    """Run the operations of the branches taken."""
+    """Run the operations of the branches taken. The header of each reply within has but the revision that the
+    operation left, that of a nested transaction nothing at all."""
     responses: list[pb.ResponseOp] = []
     nested = iter(path.nested)
     for each in request.success if path.succeeded else request.failure:
         if each.request_range is not None:
-            responses.append(pb.ResponseOp(response_range=range_in(draft, each.request_range)))
+            read = range_in(draft, each.request_range)
+            read.header = pb.ResponseHeader(revision=draft.now)
+            responses.append(pb.ResponseOp(response_range=read))
         elif each.request_put is not None:
-            responses.append(pb.ResponseOp(response_put=put_in(draft, each.request_put)))
+            written = put_in(draft, each.request_put)
+            written.header = pb.ResponseHeader(revision=draft.now)
+            responses.append(pb.ResponseOp(response_put=written))
         elif each.request_delete_range is not None:
-            responses.append(pb.ResponseOp(response_delete_range=delete_in(draft, each.request_delete_range)))
+            gone = delete_in(draft, each.request_delete_range)
+            gone.header = pb.ResponseHeader(revision=draft.now)
+            responses.append(pb.ResponseOp(response_delete_range=gone))
         elif each.request_txn is not None:
             inner = txn_in(draft, each.request_txn, next(nested))
+            inner.header = pb.ResponseHeader()
             responses.append(pb.ResponseOp(response_txn=inner))
     return pb.TxnResponse(succeeded=path.succeeded, responses=responses)
-
-
-def inner_replies(reply: pb.TxnResponse) -> Iterable[object]:
-    """The replies of a transaction's operations: each has a header of its own, with the revision alone."""
-    for each in reply.responses:
-        for inner in (
-            each.response_range,
-            each.response_put,
-            each.response_delete_range,
-            each.response_txn,
-        ):
-            if inner is not None:
-                yield inner
-                if isinstance(inner, pb.TxnResponse):
-                    yield from inner_replies(inner)
 
 
 def is_readonly(request: pb.TxnRequest) -> bool:
@@ -396,6 +423,8 @@ class Kv:
     def put(self, request: pb.PutRequest, author: Author) -> Applied:
         check_put(request)
         draft = Draft(self._keys)
+        if request.ignore_value and request.lease:
+            draft.check_lease(request.lease)  # before the key, as in etcd, but not in its transactions
         reply = put_in(draft, request)
         return Applied(reply, self._commit(draft, author))
 
@@ -409,11 +438,10 @@ class Kv:
         """NeedsPast with nothing applied, GrpcStatus."""
         check_txn(request)
         draft = Draft(self._keys, past)
-        reply = txn_in(draft, request, path_of(self._keys, request))
-        revision = self._commit(draft, author)
-        for inner in inner_replies(reply):
-            inner.header = pb.ResponseHeader(revision=revision)  # type: ignore[attr-defined]
-        return Applied(reply, revision)
+        path = path_of(self._keys, request)
+        check_branches(draft, request, path)
+        reply = txn_in(draft, request, path)
+        return Applied(reply, self._commit(draft, author))
 
     async def fetch(self, needed: NeedsPast, past: Past) -> None:
         """Read what a decision needs of the past; GrpcStatus."""
@@ -426,8 +454,10 @@ class Kv:
     def _commit(self, draft: Draft, author: Author) -> Revision:
         if not draft.is_changed:
             return self._keys.head
-        commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS)
+        commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS, draft.after)
         try:
             return commit_now(self._keys, commit)
+        except InvalidCommit:
+            raise refused("DuplicateKey") from None
         except StoreError as error:
             raise of_store(error) from None

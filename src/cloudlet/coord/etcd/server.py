@@ -68,6 +68,7 @@ class EtcdServer:
         self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)
         self.leases = Leases(keys, lessor, self.replies, ids, seconds_min=settings.lease_seconds_min)
         self.recipes = Recipes(keys, self.kv, self.leases, self.replies)
+        self._is_compacted_at_zero = False
         self._range_request = decoder(pb.RangeRequest)
         self._put_request = decoder(pb.PutRequest)
         self._delete_request = decoder(pb.DeleteRangeRequest)
@@ -242,10 +243,13 @@ class EtcdServer:
     async def _compact(self, call: Call, message: bytes) -> bytes:
         request = parsed(decoder(pb.CompactionRequest), message)
         self.access.check_root(call)
-        try:
-            await self._keys.compact(Revision(request.revision))
-        except StoreError as error:
-            raise of_store(error) from None
+        if not (request.revision or self._keys.compacted or self._is_compacted_at_zero):
+            self._is_compacted_at_zero = True  # etcd takes a 0, once, while nothing was compacted
+        else:
+            try:
+                await self._keys.compact(Revision(request.revision))
+            except StoreError as error:
+                raise of_store(error) from None
         return await self.replies.settled(pb.CompactionResponse(), self._keys.head)
 
     def _check_size(self, message: bytes) -> None:

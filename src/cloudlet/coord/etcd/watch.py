@@ -126,7 +126,11 @@ class WatchStream:
         since = Revision(request.start_revision) if request.start_revision else None
         watcher = Watcher(number, request, self._keys.watch(start, stop, since))
         self._watchers[number] = watcher
-        await self._say(watch_id=number, created=True)
+        before = None
+        if since is None:
+            before = watcher.sent  # a client takes what it is told as the last revision before its events
+            await self._keys.settle(before)
+        await self._say(watch_id=number, created=True, revision=before)
         watcher.task = asyncio.create_task(self._carry(watcher))
 
     def _free_id(self) -> int:
@@ -194,11 +198,12 @@ class WatchStream:
         created: bool = False,
         canceled: bool = False,
         cancel_reason: str = "",
+        revision: Revision | None = None,
     ) -> None:
         reply = pb.WatchResponse(
             watch_id=watch_id, created=created, canceled=canceled, cancel_reason=cancel_reason
         )
-        reply.header = self._replies.header(self._keys.settled)
+        reply.header = self._replies.header(self._keys.settled if revision is None else revision)
         await self._call.send(encode(reply))
 
     # --- progress
