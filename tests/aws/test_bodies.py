@@ -241,6 +241,15 @@ def test_who_shows_no_credentials_is_told_so_by_s3(cloud):
     assert b"<Code>AccessDenied</Code>" in refused.value.read()
 
 
+def test_what_is_no_uri_is_refused_without_a_wrapper_as_s3_does(cloud):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{cloud.url}/bucket/%ff", timeout=10)
+    said = refused.value.read()
+    assert refused.value.code == 400
+    assert b"<Error><Code>InvalidURI</Code>" in said
+    assert b"ErrorResponse" not in said
+
+
 def test_steps_may_fail_one_by_one(cloud):
     client = cloud.client("s3")
     for name in "ac":

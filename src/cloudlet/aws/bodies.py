@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 
 import msgspec
 
+from cloudlet.aws.traffic import Again
 from cloudlet.kernel.blobs import BlobId, BlobReader, Blobs, BlobWriter
 from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.keys import Durability
@@ -35,6 +37,7 @@ from cloudlet.wire.aws_chunked import (
 from cloudlet.wire.checksums import Promise, checksum, digest_of, promise_of
 from cloudlet.wire.http1 import FileBody, Head
 
+SUMMED_MAX = 64
 INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
 
 Piece = bytes | memoryview
@@ -101,6 +104,7 @@ class Bodies:
         self.blobs = blobs
         self.reading: Counter[BlobId] = Counter()  # a blob in here is not collected
         self._durability = durability
+        self._summed: dict[tuple[Slice | str, ...], Mapping[str, bytes]] = {}  # what was asked for of late
 
     async def receive(
         self, head: Head, pieces: AsyncIterable[bytes], reader: ChunkDecoder | PlainBody, intake: Intake
@@ -130,6 +134,25 @@ class Bodies:
         blob = await self.blobs.put(body, self._durability) if body else None
         return Body(blob, len(body), digests, promised)
 
+    def sums(self, slices: Sequence[Slice], algorithms: Sequence[str]) -> Mapping[str, bytes]:
+        """The sums over some bytes that are here; Again until they have been read, which takes its time."""
+        known = self._summed.get((*slices, *algorithms))
+        if known is None:
+            raise Again(self._sum(slices, algorithms))
+        return known
+
+    async def _sum(self, slices: Sequence[Slice], algorithms: Sequence[str]) -> None:
+        """Read and sum on other threads: both release the GIL."""
+        loop = asyncio.get_running_loop()
+        sums = {name: checksum(name) for name in algorithms}
+        async with aclosing(self._read_all(slices)) as pieces:
+            async for piece in pieces:
+                for each in sums.values():
+                    await loop.run_in_executor(None, each.update, piece)
+        if len(self._summed) >= SUMMED_MAX:
+            self._summed.clear()
+        self._summed[(*slices, *algorithms)] = {name: each.digest() for name, each in sums.items()}
+
     async def drop(self, body: Body) -> None:
         """Forget a body that no commit names."""
         if body.blob is not None:
@@ -153,7 +176,7 @@ class Bodies:
             return _read_one(reader, start, stop)
         return self._read_all(wanted)
 
-    async def _read_all(self, wanted: Sequence[Slice]) -> AsyncIterator[bytes]:
+    async def _read_all(self, wanted: Sequence[Slice]) -> AsyncGenerator[bytes, None]:
         names = [each.blob for each in wanted]
         self.reading.update(names)
         try:

@@ -123,9 +123,8 @@ class Gateway:
         else:
             protocol, service = spoken_protocol(request.head, request.body), "-"
         self._metrics.called(service, "-", fault.code, 0.0)
-        return refuse(
-            in_json(fault) if protocol in JSON_PROTOCOLS else fault, request_id, protocol, request.head
-        )
+        fault = in_json(fault) if protocol in JSON_PROTOCOLS else fault
+        return refuse(fault, request_id, protocol, is_bare=service in ("s3", "-"))  # plain URLs are S3's
 
     async def _serve(self, exchange: Exchange, stream: BodyStream | None) -> Response:
         """The reply to a request of a known operation; `stream` is its body where that is still to come."""

@@ -23,6 +23,7 @@ from cloudlet.kernel.logs import LogName, Offset
 from cloudlet.kernel.tuples import prefix_range, unpack
 
 if TYPE_CHECKING:
+    from cloudlet.aws.bodies import Slice
     from cloudlet.aws.call import Call, Desk
     from cloudlet.kernel.keys import Keys
 
@@ -232,6 +233,12 @@ class Request(msgspec.Struct):
             return None
         put, drop = self._commit
         return Commit(self.call.author(), list(self._guards.values()), put, drop, durability)
+
+    # --- bodies
+
+    def sums(self, slices: Sequence[Slice], algorithms: Sequence[str]) -> Mapping[str, bytes]:
+        """The sums over bytes that are kept: the operation is run again once they have been read."""
+        return self._desk.bodies.sums(slices, algorithms)
 
     # --- logs
 

@@ -207,7 +207,7 @@ class Router:
         try:
             closest, closest_name = self._closest(names, head, path)
         except UnicodeDecodeError:
-            raise Unroutable(InvalidURI, self._rest_protocol(names)) from None
+            raise Unroutable(InvalidURI, self._rest_protocol(names), names[0] if names else "-") from None
         if closest is not None:
             protocol = self._paths[closest_name].protocol
             return Route(closest_name, closest.operation, protocol, closest.labels)

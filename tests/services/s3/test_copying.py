@@ -1,9 +1,12 @@
 """CopyObject."""
 
+import base64
 import datetime
+import hashlib
 
 import pytest
 from tests.services.s3.test_objects import BODY, code_of, refusal
+from tests.services.s3.test_uploads import LARGE, begin, complete, send, sum_of
 
 
 @pytest.fixture
@@ -53,6 +56,43 @@ def test_onto_itself(s3, bucket):
     s3.copy_object(**SOURCE, CopySource=SOURCE, StorageClass="STANDARD")  # what it has; said is enough
     s3.copy_object(**SOURCE, CopySource=SOURCE, StorageClass="STANDARD_IA")
     assert s3.head_object(**SOURCE)["StorageClass"] == "STANDARD_IA"
+
+
+@pytest.mark.parametrize(("algorithm", "kind"), [("SHA1", "COMPOSITE"), ("CRC32", "FULL_OBJECT")])
+def test_a_copy_of_an_object_in_parts_is_one_that_came_whole(s3, bucket, algorithm, kind):
+    member = f"Checksum{algorithm}"
+    upload = begin(s3, bucket, ChecksumAlgorithm=algorithm, ChecksumType=kind)
+    for number, body in ((1, LARGE), (2, b"end")):
+        send(s3, bucket, upload, number, body, ChecksumAlgorithm=algorithm)
+    listed = s3.list_parts(Bucket=bucket, Key="k", UploadId=upload)["Parts"]
+    parts = [{name: part[name] for name in ("PartNumber", "ETag", member)} for part in listed]
+    made = complete(s3, bucket, upload, parts)
+    for number, part in enumerate(parts, 1):  # each part has a checksum of its own
+        asked = s3.get_object(Bucket=bucket, Key="k", PartNumber=number, ChecksumMode="ENABLED")
+        assert asked[member] == part[member]
+        assert len(asked["Body"].read()) == listed[number - 1]["Size"]
+    shown = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])
+    assert [each[member] for each in shown["ObjectParts"]["Parts"]] == [part[member] for part in parts]
+
+    whole = LARGE + b"end"
+    etag = f'"{hashlib.md5(whole).hexdigest()}"'
+    said = s3.copy_object(Bucket=bucket, Key="to", CopySource={"Bucket": bucket, "Key": "k"})
+    assert said["CopyObjectResult"]["ETag"] == etag != made["ETag"]
+    found = s3.get_object(Bucket=bucket, Key="to", ChecksumMode="ENABLED")
+    assert (found["ETag"], found["Body"].read()) == (etag, whole)
+    assert found[member] == base64.b64encode(sum_of(algorithm, whole)).decode()
+    assert found["ChecksumType"] == "FULL_OBJECT"
+    assert "PartsCount" not in s3.head_object(Bucket=bucket, Key="to", PartNumber=1)
+
+
+@pytest.mark.parametrize("algorithm", ["SHA256", "CRC32C"])
+def test_another_checksum_may_be_asked_for(s3, bucket, algorithm):
+    s3.copy_object(Bucket=bucket, Key="to", CopySource=SOURCE, ChecksumAlgorithm=algorithm)
+    found = s3.head_object(Bucket=bucket, Key="to", ChecksumMode="ENABLED")
+    assert found[f"Checksum{algorithm}"] == base64.b64encode(sum_of(algorithm, BODY)).decode()
+    assert found["ETag"] == s3.head_object(**SOURCE)["ETag"]
+    refused = code_of(s3.copy_object, Bucket=bucket, Key="to", CopySource=SOURCE, ChecksumAlgorithm="X")
+    assert refused == "InvalidRequest"
 
 
 def test_conditions(s3, bucket):

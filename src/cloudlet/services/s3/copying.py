@@ -1,18 +1,22 @@
-"""CopyObject: a new version that names the bytes of another one; no byte moves.
+"""CopyObject: a new version that names the bytes of another one; no byte moves, some are read.
 
 State   see state.py
 Source  S3 API Reference 2006-03-01, CopyObject; docs/sources/s3.md
-Absent  another checksum than the source has; a copy of an object uploaded in parts keeps its ETag and its
-        parts, where AWS gives it the ETag of a whole; access points as a source
+Absent  access points as a source
+
+A copy is an object that came whole: where its source was uploaded in parts, its ETag and a checksum that was
+one over the parts' checksums are computed anew, and so is a checksum of another algorithm that is asked for.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote
 
 import msgspec
 
+from cloudlet.aws.bodies import Slice
 from cloudlet.aws.service import Access
 from cloudlet.services.s3.buckets import check_acl, find_bucket
 from cloudlet.services.s3.faults import (
@@ -29,7 +33,8 @@ from cloudlet.services.s3.headers import (
     metadata_of,
     tags_given,
 )
-from cloudlet.services.s3.reading import Conditions, check_write
+from cloudlet.services.s3.parts import COMPOSITE, FULL_OBJECT, checksum_asked
+from cloudlet.services.s3.reading import Conditions, check_write, parts_of
 from cloudlet.services.s3.state import ENABLED, STANDARD, Object
 from cloudlet.services.s3.versions import newest_of, placed, present, read_version
 
@@ -90,7 +95,7 @@ def copy_object(rq: Request, p: shapes.CopyObjectRequest) -> shapes.CopyObjectOu
     keeps = directive("x-amz-metadata-directive", p.MetadataDirective) == COPY
     keeps_tags = directive("x-amz-tagging-directive", p.TaggingDirective) == COPY
     draft = msgspec.structs.replace(
-        found,
+        as_whole(rq, found, p.ChecksumAlgorithm or found.checksum_algorithm),
         modified_ms=rq.now_ms,
         content=found.content if keeps else content_of(p),
         metadata=found.metadata if keeps else metadata_of(p),
@@ -106,6 +111,26 @@ def copy_object(rq: Request, p: shapes.CopyObjectRequest) -> shapes.CopyObjectOu
     if from_bucket.versioning:
         result["CopySourceVersionId"] = found.version_id
     return result
+
+
+def as_whole(rq: Request, found: Object, algorithm: str) -> Object:
+    """The object as if its bytes had come in one piece, with a checksum of this algorithm."""
+    is_in_parts = parts_of(found) > 0
+    is_kept = algorithm == found.checksum_algorithm and found.checksum_type != COMPOSITE
+    wanted = [*(["MD5"] if is_in_parts else []), *([] if is_kept else [algorithm])]
+    if not wanted:
+        return found
+    slices = [Slice(piece.blob, 0, piece.size_bytes) for piece in found.pieces if piece.blob]
+    sums = rq.sums(slices, wanted)
+    return msgspec.structs.replace(
+        found,
+        etag=sums["MD5"].hex() if is_in_parts else found.etag,
+        checksum_algorithm=algorithm,
+        checksum=found.checksum if is_kept else base64.b64encode(sums[algorithm]).decode(),
+        checksum_type=FULL_OBJECT,
+        part_checksums=(),
+        upload_id="",
+    )
 
 
 def directive(header: str, asked: str | None) -> str:
@@ -138,5 +163,5 @@ def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object) -> 
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."
         )
-    if p.ChecksumAlgorithm not in (None, found.checksum_algorithm):
-        raise not_implemented("CopyObject", f"another checksum than the source's: {p.ChecksumAlgorithm}")
+    if p.ChecksumAlgorithm is not None:
+        checksum_asked(p.ChecksumAlgorithm, None)

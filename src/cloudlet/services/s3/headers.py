@@ -154,6 +154,14 @@ def override(result: dict[str, object], p: Overrides) -> None:
         result["Expires"] = write_timestamp(p.ResponseExpires, "rfc822")
 
 
+def part_checksum_shown(found: Object, number: int) -> dict[str, object]:
+    """The member that gives a part's own checksum, where it is known."""
+    if not found.part_checksums:
+        return {}
+    digest = found.part_checksums[number - 1]
+    return {CHECKSUM_MEMBERS[found.checksum_algorithm]: base64.b64encode(digest).decode()}
+
+
 def checksum_shown(found: Object) -> dict[str, object]:
     """The members that give an object's checksum."""
     if not found.checksum_algorithm:

@@ -32,6 +32,7 @@ from cloudlet.services.s3.headers import (
     described,
     metadata_of,
     override,
+    part_checksum_shown,
     tags_given,
 )
 from cloudlet.services.s3.incoming import md5_of
@@ -180,6 +181,8 @@ def looked_at(rq: Request, p: shapes.GetObjectRequest | shapes.HeadObjectRequest
             result.update(checksum_shown(found))
         return Look(found, whole, result)
     result["ContentRange"] = f"bytes {span.start}-{span.stop - 1}/{found.size_bytes}"
+    if p.PartNumber is not None and p.ChecksumMode == "ENABLED":
+        result.update(part_checksum_shown(found, p.PartNumber))
     return Look(found, span, result, PARTIAL)
 
 
@@ -237,7 +240,14 @@ def parts_shown(found: Object, marker: int, parts_max: int | None) -> shapes.Get
         "MaxParts": limit,
         "IsTruncated": last < count,
         "Parts": [
-            {"PartNumber": number, "Size": found.pieces[number - 1].size_bytes}
+            cast(
+                "shapes.ObjectPart",
+                {
+                    "PartNumber": number,
+                    "Size": found.pieces[number - 1].size_bytes,
+                    **part_checksum_shown(found, number),
+                },
+            )
             for number in range(marker + 1, last + 1)
         ],
     }

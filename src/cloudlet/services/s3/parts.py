@@ -140,6 +140,7 @@ class Whole(NamedTuple):
     checksum_algorithm: str
     checksum: str
     checksum_type: str
+    part_checksums: tuple[bytes, ...]
 
 
 def etag_of(sums: Sequence[bytes]) -> str:
@@ -170,6 +171,7 @@ def assembled(
         algorithm,
         sum_of(algorithm, kind, chosen),
         kind,
+        tuple(part.sums[algorithm] for part in chosen),
     )
 
 

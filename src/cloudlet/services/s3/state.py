@@ -74,6 +74,7 @@ class Object(Record, array_like=True):
     storage_class: str = STANDARD
     null_ordinal: int = 0  # of the newest version alone: where the null version stands, 0 for nowhere below
     upload_id: str = ""  # of the upload in parts that made it, so that completing it again is known
+    part_checksums: tuple[bytes, ...] = ()  # of each piece, by `checksum_algorithm`; of an object in parts
 
 
 def bucket_key(bucket: str) -> Key:

@@ -178,6 +178,7 @@ def complete_multipart_upload(
         tags=upload.tags,
         storage_class=upload.storage_class,
         upload_id=p.UploadId,
+        part_checksums=whole.part_checksums,
     )
     new, change = placed(rq, bucket, p.Key, new, newest)
     every_part = Prefix(parts_key(p.Bucket, p.UploadId))

@@ -25,8 +25,10 @@ SENDER_BELOW = 500
 class Refuser:
     """Writes the faults of one service over one protocol."""
 
-    def __init__(self, service: ServiceModel | None, protocol: str) -> None:
+    def __init__(self, service: ServiceModel | None, protocol: str, *, is_bare: bool = False) -> None:
         self._service = service.as_query if service and protocol in ("query", "ec2") else service
+        # S3's XML errors come without a wrapper: its model's noErrorWrapping.
+        self._is_bare = is_bare or (service is not None and service.name == "s3")
         self._json_writers = json.JsonWriters(uses_location_names=protocol.startswith("rest"))
         self._cbor_writers = cbor.CborWriters()
         self._xml_writers = xml.XmlWriters()
@@ -106,7 +108,7 @@ class Refuser:
         code = model.code if model else fault.code
         inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>"
         inside += self._elements(fault, model)
-        if self._service is not None and self._service.name == "s3":  # its model's noErrorWrapping
+        if self._is_bare:
             body = f"<Error>{inside}<RequestId>{request_id}</RequestId></Error>"
         else:
             body = (
@@ -192,6 +194,6 @@ def spoken_protocol(head: Head, body: bytes = b"") -> str:
     return "rest-json" if b"json" in kind else "rest-xml"
 
 
-def refuse(fault: Fault, request_id: str, protocol: str | None, head: Head) -> Response:
-    """The reply to a request that reached no operation."""
-    return Refuser(None, protocol or spoken_protocol(head)).refuse(fault, request_id)
+def refuse(fault: Fault, request_id: str, protocol: str, *, is_bare: bool) -> Response:
+    """The reply to a request that reached no operation; `is_bare` where S3 would answer."""
+    return Refuser(None, protocol, is_bare=is_bare).refuse(fault, request_id)
