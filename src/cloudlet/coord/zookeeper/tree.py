@@ -85,7 +85,7 @@ class Tree:
     def __init__(self, keys: LocalKeys) -> None:
         self.keys = keys
         self.sides: dict[str, Side] = {}
-        self.timed: set[str] = set()  # containers, and znodes with a TTL
+        self.timed: dict[str, None] = {}  # containers, and znodes with a TTL
         self.owed: dict[str, None] = {}  # paths whose sides are to be written, or dropped
         self.nodes = 0  # with an entry
 
@@ -159,7 +159,7 @@ class Tree:
 
     def open(self) -> None:
         """Take in what the store holds."""
-        self.sides, self.timed, self.owed, self.nodes = {}, set(), {}, 0
+        self.sides, self.timed, self.owed, self.nodes = {}, {}, {}, 0
         for special in SPECIAL:
             if special != ROOT:
                 self._side(parent_of(special)).children += 1
@@ -193,11 +193,11 @@ class Tree:
         if path not in SPECIAL:
             self._side(parent_of(path)).children += 1
         if entry.meta and entry.meta[0] & EPHEMERAL_KINDS:
-            self.timed.add(path)
+            self.timed[path] = None
 
     def _went(self, path: str) -> None:
         self.nodes -= 1
-        self.timed.discard(path)
+        self.timed.pop(path, None)
         if path not in SPECIAL:
             parent = parent_of(path)
             self._side(parent).children -= 1
@@ -230,7 +230,7 @@ class Tree:
                 self._changed_children(path, change.revision, creates=0)
                 self._bury(path)
             elif not entry.meta or not entry.meta[0] & EPHEMERAL_KINDS:
-                self.timed.discard(path)
+                self.timed.pop(path, None)
         return touched
 
     def _changed_children(self, path: str, revision: int, *, creates: int) -> None:
@@ -258,9 +258,9 @@ class Tree:
         self.nodes += more_nodes
         for path, flags in kinds.items():
             if flags:
-                self.timed.add(path)
+                self.timed[path] = None
             else:
-                self.timed.discard(path)
+                self.timed.pop(path, None)
         for path, side in sides.items():
             self.sides[path] = side
             self.owed.pop(path, None)
