@@ -31,9 +31,16 @@ Factory = Callable[[], asyncio.BaseProtocol]
 class EitherListener:
     """Listens on bound sockets; `close` refuses new clients and forgets those that have said nothing."""
 
-    def __init__(self, factory: Factory, sockets: Sequence[socket.socket], context: SSLContext) -> None:
+    def __init__(
+        self,
+        factory: Factory,
+        sockets: Sequence[socket.socket],
+        context: SSLContext | Callable[[], SSLContext],
+    ) -> None:
+        """A `context` that is a function is called at the first handshake, on another thread."""
         self._factory = factory
         self._context = context
+        self._making_context: asyncio.Future[SSLContext] | None = None
         self._sockets = list(sockets)
         self._loop = asyncio.get_running_loop()
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
@@ -79,15 +86,26 @@ class EitherListener:
             making.add_done_callback(self._making.discard)
 
     async def _make(self, client: socket.socket, is_tls: bool) -> None:  # noqa: FBT001
-        context = self._context if is_tls else None
         timeout_s = HANDSHAKE_S if is_tls else None
         try:
+            context = await self._known_context() if is_tls else None
             await self._loop.connect_accepted_socket(
                 self._factory, client, ssl=context, ssl_handshake_timeout=timeout_s
             )
         except OSError as error:  # among them every failed handshake
             log.debug("a TLS client has failed: %s", error)
             client.close()
+
+    async def _known_context(self) -> SSLContext:
+        if isinstance(self._context, SSLContext):
+            return self._context
+        if self._making_context is None:
+            self._making_context = self._loop.run_in_executor(None, self._context)
+        try:
+            self._context = await asyncio.shield(self._making_context)
+        finally:
+            self._making_context = None
+        return self._context
 
     async def close(self) -> None:
         """Stop listening; connections that are made stay."""

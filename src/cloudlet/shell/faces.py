@@ -14,6 +14,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,8 @@ from cloudlet.shell.control import Verbs
 from cloudlet.shell.stores import Stores
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from cloudlet.shell.kafka_security import KafkaSecurity
 
 
@@ -107,5 +110,13 @@ def _zookeeper(ground: Ground) -> Face:
     from cloudlet.shell.zookeeper_face import ZooKeeperFace
 
     return ZooKeeperFace(
-        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names, metrics=ground.metrics
-    )
+        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names,
+        tls=partial(_tls, ground), metrics=ground.metrics,
+    )  # fmt: skip
+
+
+def _tls(ground: Ground) -> SSLContext:
+    """How a face speaks TLS; made at the first handshake, as it needs a slow import."""
+    from cloudlet.shell.local_ca import LocalAuthority
+
+    return LocalAuthority(ground.folder, ground.clock.wall_ms()).server_context(ground.settings.names)

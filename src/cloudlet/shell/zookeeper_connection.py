@@ -34,13 +34,25 @@ TAKES_MAX_BYTES = 64 << 20  # what a client that reads nothing may be owed
 class Connection(asyncio.Protocol):
     """A client of the face."""
 
-    __slots__ = ("_delayed", "_face", "_is_begun", "_is_held", "_rest", "_transport", "client")
+    __slots__ = (
+        "_asked_s",
+        "_delayed",
+        "_face",
+        "_is_begun",
+        "_is_held",
+        "_loop",
+        "_rest",
+        "_transport",
+        "client",
+    )
 
     def __init__(self, face: ZooKeeperFace) -> None:
         self._face = face
         self._rest = b""
         self._is_begun = False  # the first four bytes have been looked at
         self._is_held = False  # nothing is read: too much is owed
+        self._asked_s = 0.0  # when what is being answered came; 0: nothing is
+        self._loop = asyncio.get_running_loop()
         self._delayed = 0  # writes that a fault keeps back
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
         self.client: Client = None  # type: ignore[assignment]
@@ -85,8 +97,10 @@ class Connection(asyncio.Protocol):
 
     def _frames(self, data: bytes) -> None:
         """Serve every whole frame."""
-        at, size = 0, len(data)
+        at, size, received = 0, len(data), 0
         client = self.client
+        if not self._asked_s:
+            self._asked_s = self._loop.time()
         try:
             while at + 4 <= size and not client.is_closing and not client.is_gone:
                 (length,) = INT.unpack_from(data, at)
@@ -103,6 +117,7 @@ class Connection(asyncio.Protocol):
                     self._face.keeper.connect(client, frame)
                 else:
                     answer(self._face.keeper, client, frame)
+                    received += 1
                 if len(client.outbox) > OUTSTANDING_MAX:
                     self.hold()
                     break
@@ -114,6 +129,7 @@ class Connection(asyncio.Protocol):
             log.exception("a request of %s failed", client.address)
             self._transport.abort()
             return
+        self._face.keeper.statistics.received += received
         self._rest = data[at:] if at else data
 
     def hold(self) -> None:
@@ -136,12 +152,15 @@ class Connection(asyncio.Protocol):
     def flush(self, settled: int) -> bool:
         """Send what may be sent; whether nothing waits any more."""
         client = self.client
+        sent = client.sent
         data = client.take(settled)
+        statistics = self._face.keeper.statistics
+        statistics.sent += client.sent - sent
         delay_ms = self._face.keeper.faults.delay_ms
         if data:
             if delay_ms or self._delayed:
                 self._delayed += 1
-                asyncio.get_running_loop().call_later(delay_ms / 1000, self._write_delayed, data)
+                self._loop.call_later(delay_ms / 1000, self._write_delayed, data)
             else:
                 self._transport.write(data)
             if client.is_overfull or self._transport.get_write_buffer_size() > TAKES_MAX_BYTES:
@@ -149,10 +168,13 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
         if client.outbox:
             return False
+        if self._asked_s:
+            statistics.note((self._loop.time() - self._asked_s) * 1000)
+            self._asked_s = 0.0
         if client.is_closing and not self._delayed:
             self._transport.close()
         elif self._is_held and not self._delayed:
-            asyncio.get_running_loop().call_soon(self.release)
+            self._loop.call_soon(self.release)
         return True
 
     def _write_delayed(self, data: bytes) -> None:

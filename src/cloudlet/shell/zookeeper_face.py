@@ -5,7 +5,8 @@ Source  ZooKeeper 3.9: ServerCnxnFactory, AdminServer; docs/zookeeper.md
 Absent  none
 
 All of it is on one port: ZooKeeper's protocol, its four-letter words, its admin server over HTTP (which
-ZooKeeper has on 8080), and each of them with TLS where that is on.
+ZooKeeper has on 8080), and each of them with TLS: the first bytes of a connection tell which it is. `tls`
+makes the context at the first handshake.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ssl import SSLContext
 
 from cloudlet.aws.metrics import Metrics
@@ -51,7 +52,7 @@ class ZooKeeperFace:
         settings: KeeperSettings = KeeperSettings(),  # noqa: B008 (frozen)
         *,
         host_names: Sequence[str] = (),
-        tls: SSLContext | None = None,
+        tls: SSLContext | Callable[[], SSLContext] | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self.keeper = Keeper(keys, clock, ids, settings)
@@ -123,6 +124,7 @@ class ZooKeeperFace:
         )
         self._connections[client] = connection
         if self.keeper.faults.rejects_connections:
+            self.keeper.statistics.rejected += 1
             connection.abort()
         return client
 

@@ -1,0 +1,256 @@
+"""The face on its port: words, the admin server, TLS, faults, and other faces beside it."""
+
+import json
+import socket
+import ssl
+import struct
+import urllib.error
+import urllib.request
+
+import pytest
+from tests.coord.zookeeper.raw import RawClient
+from tests.coord.zookeeper.running import running
+
+from cloudlet.coord.zookeeper.words import ANSWERS
+from cloudlet.kernel.clock import SystemClock
+from cloudlet.shell.local_ca import LocalAuthority
+from cloudlet.shell.zookeeper_admin import COMMANDS, NAMES
+from cloudlet.wire.jute import codec
+from cloudlet.wire.zookeeper import (
+    Code,
+    OpCode,
+    PathWatchRequest,
+    SetDataRequest,
+    WhoAmIResponse,
+)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    authority = LocalAuthority(tmp_path_factory.mktemp("tls"), SystemClock().wall_ms())
+    authority.server_context(())  # makes the files that clients trust
+    return authority
+
+
+@pytest.fixture(scope="module")
+def face(authority):
+    with running(tls=lambda: authority.server_context(())) as face:
+        yield face
+
+
+@pytest.fixture
+def raw(face):
+    made = []
+
+    def connect():
+        client = RawClient(face.port)
+        client.connect(20_000)
+        made.append(client)
+        return client
+
+    yield connect
+    for client in made:
+        client.close()
+
+
+def word(face, text):
+    with socket.create_connection(("127.0.0.1", face.port), timeout=10) as asked:
+        asked.sendall(text)
+        return asked.makefile("rb").read().decode()
+
+
+# --- four-letter words
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_every_word_is_answered_and_the_connection_closed(face, raw, name):
+    client = raw()
+    client.call(OpCode.exists, PathWatchRequest("/word", True))
+    client.create(f"/ephemeral-{name}", flags=1)
+    said = word(face, name.encode())
+    expected = {
+        "ruok": "imok", "isro": "rw", "srvr": "Mode: standalone", "stat": "Clients:", "conf": "tickTime=2000",
+        "cons": "sid=0x", "dump": f"/ephemeral-{name}", "envi": "zookeeper.version=3.9",
+        "mntr": "zk_server_state\tstandalone", "wchs": "Total watches:", "wchc": "\t/word", "wchp": "/word\n",
+        "dirs": "datadir_size: ", "crst": "reset", "srst": "reset",
+    }  # fmt: skip
+    assert expected.get(name, "") in said
+
+
+def test_a_word_may_have_an_end_of_line(face):
+    assert word(face, b"ruok\n") == "imok"
+
+
+def test_counts_are_told(face, raw):
+    word(face, b"srst")
+    client = raw()
+    for _ in range(5):
+        client.call(OpCode.exists, PathWatchRequest("/", False))
+    rows = dict(line.split("\t") for line in word(face, b"mntr").splitlines())
+    assert int(rows["zk_packets_received"]) >= 5
+    assert int(rows["zk_packets_sent"]) >= 5
+    assert int(rows["zk_znode_count"]) >= 4
+    assert float(rows["zk_max_latency"]) >= 0
+
+
+# --- the admin server
+
+
+def commanded(face, name, **headers):
+    request = urllib.request.Request(f"http://{face.address}/commands/{name}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, json.loads(reply.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+
+
+@pytest.mark.parametrize("name", sorted({*COMMANDS, *NAMES}))
+def test_every_command_is_answered(face, raw, name):
+    raw().call(OpCode.exists, PathWatchRequest("/watched", True))
+    status, said = commanded(face, name)
+    assert (status, said["command"], said["error"]) == (200, NAMES.get(name, name), None)
+
+
+def test_commands_tell_what_is_so(face, raw):
+    client = raw()
+    client.call(OpCode.exists, PathWatchRequest("/watched/one", True))
+    client.create("/admin-e", flags=1)
+    assert commanded(face, "monitor")[1]["num_alive_connections"] >= 1
+    assert "/watched/one" in commanded(face, "wchp")[1]["path_to_session_ids"]
+    paths = commanded(face, "dump")[1]["session_id_to_ephemeral_paths"]
+    assert paths[str(client.session.sessionId)] == ["/admin-e"]
+
+
+def test_an_unknown_command_is_said(face):
+    assert commanded(face, "nonesuch")[0] == 404
+
+
+def test_a_foreign_page_is_refused(face):
+    request = urllib.request.Request(
+        f"http://{face.address}/commands/stat_reset", headers={"Origin": "http://evil.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=10)
+
+
+def test_the_commands_are_listed(face):
+    with urllib.request.urlopen(f"http://{face.address}/commands", timeout=10) as reply:
+        assert b"/commands/monitor" in reply.read()
+
+
+# --- TLS
+
+
+def secured(face, authority, pair=None, folder=None):
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    if pair is not None:
+        certificate, key = folder / "client.pem", folder / "client.key"
+        certificate.write_bytes(pair[0])
+        key.write_bytes(pair[1])
+        context.load_cert_chain(certificate, key)
+    client = RawClient(face.port)
+    client.socket = context.wrap_socket(client.socket, server_hostname="localhost")
+    return client
+
+
+def who(client):
+    _, body = client.call(OpCode.whoAmI)
+    found, _ = codec(WhoAmIResponse).decode(body, 0)
+    return {(info.authScheme, info.user) for info in found.clientInfo}
+
+
+def test_tls_on_the_same_port(face, authority):
+    client = secured(face, authority)
+    client.connect()
+    assert client.create("/tls") == 0
+    assert who(client) == {("ip", "127.0.0.1")}
+    client.close()
+
+
+def test_a_certificate_is_an_identity(face, authority, tmp_path):
+    client = secured(face, authority, authority.client_pair("joe"), tmp_path)
+    client.connect()
+    assert ("x509", "CN=joe") in who(client)
+    client.close()
+
+
+# --- faults
+
+
+@pytest.fixture
+def faults(face):
+    yield face.face.faults
+    face.call(face.face.faults.lift)
+
+
+def test_requests_fail_as_often_as_asked(face, faults, raw):
+    client = raw()
+    client.create("/failing")
+    faults.failing = 2
+    for expected in (Code.OPERATIONTIMEOUT, Code.OPERATIONTIMEOUT, Code.OK):
+        assert client.call(OpCode.setData, SetDataRequest("/failing", b"", -1))[0].err == expected
+    _, body = client.call(OpCode.exists, PathWatchRequest("/failing", False))
+    assert struct.unpack_from(">i", body, 32) == (1,)  # the version: set once
+
+
+def test_a_request_may_get_no_answer_and_is_carried_out(face, faults, raw):
+    client, other = raw(), raw()
+    client.create("/unanswered")
+    faults.unanswered = 1
+    client.ask(OpCode.setData, codec(SetDataRequest).encode(SetDataRequest("/unanswered", b"", -1)))
+    _, body = client.call(OpCode.exists, PathWatchRequest("/unanswered", False))
+    assert struct.unpack_from(">i", body, 32) == (1,)
+    assert other.call(OpCode.exists, PathWatchRequest("/unanswered", False))[0].err == 0
+
+
+def test_connections_are_rejected(face, faults):
+    faults.rejects_connections = True
+    client = RawClient(face.port)
+    with pytest.raises((EOFError, ConnectionError)):
+        client.connect()
+    client.close()
+
+
+def test_replies_are_delayed_in_their_order(face, faults, raw):
+    client = raw()
+    faults.delay_ms = 30
+    asked = [client.ask(OpCode.exists, codec(PathWatchRequest).encode(PathWatchRequest("/", False)))
+             for _ in range(3)]  # fmt: skip
+    assert [client.reply()[0].xid for _ in asked] == asked
+    faults.delay_ms = 0
+    assert client.call(OpCode.exists, PathWatchRequest("/", False))[0].err == 0
+
+
+def test_connections_are_dropped_and_sessions_stay(face, raw):
+    client, other = raw(), raw()
+    assert face.call(lambda: face.face.drop(client.session.sessionId)) == 1
+    with pytest.raises((EOFError, ConnectionError)):
+        client.take_frame()
+    assert other.call(OpCode.exists, PathWatchRequest("/", False))[0].err == 0
+    back = RawClient(face.port)
+    opened, _ = back.connect(session=client.session.sessionId, password=client.session.passwd)
+    assert opened.sessionId == client.session.sessionId
+    back.close()
+
+
+# --- a cloud around it
+
+
+def test_silence_forgets_and_going_on_begins_anew(face, raw):
+    client = raw()
+    client.create("/kept")
+    session = client.session
+    face.call(lambda: face.loop.create_task(silence_and_go_on(face)))
+    with pytest.raises((EOFError, ConnectionError)):
+        client.take_frame()
+    back = RawClient(face.port)
+    opened, _ = back.connect(session=session.sessionId, password=session.passwd)
+    assert opened.sessionId == session.sessionId
+    assert back.call(OpCode.exists, PathWatchRequest("/kept", False))[0].err == 0
+    back.close()
+
+
+async def silence_and_go_on(face):
+    await face.face.silence()
+    face.face.go_on()
