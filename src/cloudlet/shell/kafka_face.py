@@ -22,6 +22,7 @@ from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.dispatch import PARTS, handlers
 from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
+from cloudlet.kafka.transactions.coordinator import Transactions
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
@@ -145,6 +146,7 @@ class KafkaFace:
     def clock_moved(self) -> None:
         self.broker.part(LogUpkeep).clock_moved()
         self.broker.part(Groups).clock_moved()
+        self.broker.part(Transactions).clock_moved()
 
     def verbs(self) -> Verbs:
         return {}

@@ -49,6 +49,7 @@ COORDINATOR_EPOCH = 0
 START_DELAY_SECONDS = 0.5  # what a start has to do first for its clients
 LOOK_SECONDS_MAX = 10.0  # Kafka's transaction.abort.timed.out.transaction.cleanup.interval.ms
 LOOK_SECONDS_MIN = 0.01
+MARKERS_SECONDS = 1.0  # what the reply to EndTxn waits for them
 RETRY_SECONDS = 0.1  # before markers that could not be written are tried again
 GONE = frozenset(
     # What needs no marker: the partition is no more, or newer writers have fenced ours already.
@@ -87,10 +88,11 @@ class Transactions:
         """Cloud time has made a step: look for what is due by it."""
         self._look.set()
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- where an id is
 
@@ -198,7 +200,8 @@ class Transactions:
         return missing(shard.transactions.get(transactional_id), said, frozenset(places))
 
     async def end(self, transactional_id: str, said: Identity, *, is_commit: bool, version: int) -> Identity:
-        """Decide the transaction; what its producer is from then on. The markers follow by themselves."""
+        """Decide the transaction; what its producer is from then on. The markers follow by themselves, and are
+        waited for a little: with all partitions at hand, whoever reads after a commit sees it."""
         shard = await self.shard_of(transactional_id)
         async with shard.line(transactional_id):
             now = shard.transactions.get(transactional_id)
@@ -212,7 +215,8 @@ class Transactions:
             if found.next is not None:
                 await shard.write(found.next)
         if found.next is not None:
-            self._spawn(self._complete(shard, transactional_id))
+            marking = self._spawn(self._complete(shard, transactional_id))
+            await asyncio.wait([marking], timeout=MARKERS_SECONDS)
         return found.identity
 
     # --- markers
