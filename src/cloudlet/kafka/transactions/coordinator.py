@@ -200,8 +200,8 @@ class Transactions:
         return missing(shard.transactions.get(transactional_id), said, frozenset(places))
 
     async def end(self, transactional_id: str, said: Identity, *, is_commit: bool, version: int) -> Identity:
-        """Decide the transaction; what its producer is from then on. The markers follow by themselves, and are
-        waited for a little: with all partitions at hand, whoever reads after a commit sees it."""
+        """Decide the transaction; what its producer is from then on. The markers follow by themselves, and
+        are waited for a little: with all partitions at hand, whoever reads after a commit sees it."""
         shard = await self.shard_of(transactional_id)
         async with shard.line(transactional_id):
             now = shard.transactions.get(transactional_id)
