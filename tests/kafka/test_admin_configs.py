@@ -160,7 +160,11 @@ def test_synonyms_are_told_nearest_first_and_hold(tmp_path):
             assert (row.Value, row.ConfigSource, layers(row)) == ("100000000", 2, below)
             code, text, rows = described(client, BROKER, "")
             assert (code, text) == (0, "")
-            assert {key: row.Value for key, row in rows.items()} == {"log.retention.ms": "100000001"}
+            # the second one is everybody's from the start, with eligible leader replicas (KIP-966)
+            assert {key: row.Value for key, row in rows.items()} == {
+                "log.retention.ms": "100000001",
+                "min.insync.replicas": "1",
+            }
         settings = broker.call(lambda: broker.broker.partition("u", 0).settings)
         assert settings.retention_ms == 100_000_000
 

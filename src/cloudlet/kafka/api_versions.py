@@ -32,6 +32,7 @@ class Feature(NamedTuple):
 
 # metadata.version 4.3-IV0 is level 30: what Kafka 4.3 formats a cluster with.
 FEATURES: Mapping[str, Feature] = {
+    "eligible.leader.replicas.version": Feature(0, 1, 1),
     "group.version": Feature(0, 1, 1, 68),
     "metadata.version": Feature(7, 30, 30),
     "transaction.version": Feature(0, 2, 2, 26),

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from cloudlet.aws.record import decoder, encode
-from cloudlet.kafka.configs import ConfigRecord, Configs
+from cloudlet.kafka.configs import ConfigRecord, Configs, broker_definitions
 from cloudlet.kernel.keys import Author, Commit, Drop, Keys, Put
 from cloudlet.kernel.tuples import pack, prefix_range, unpack
+
+IN_SYNC_MIN = "min.insync.replicas"
 
 
 class ConfigType(IntEnum):
@@ -54,8 +56,13 @@ async def store_configs(
 
 
 def load_configs(keys: Keys, configs: Configs, node_id: int) -> None:
-    """Put what is kept for a broker in force."""
+    """Put what is kept for a broker in force.
+
+    With eligible leader replicas (KIP-966, on in a cluster of Kafka 4.1 and later), the controller keeps the
+    least number of in-sync replicas as a property of all brokers from the start, and DescribeConfigs tells
+    of it as one that somebody has set."""
+    given = configs.given.get(IN_SYNC_MIN, broker_definitions()[IN_SYNC_MIN].default)
     configs.change(
         own=stored_configs(keys, ConfigType.BROKER, str(node_id)),
-        shared=stored_configs(keys, ConfigType.BROKER, ""),
+        shared={IN_SYNC_MIN: given or "1", **stored_configs(keys, ConfigType.BROKER, "")},
     )
