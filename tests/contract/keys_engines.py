@@ -13,6 +13,8 @@ from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.keys import Keys
+from cloudlet.shell.http2_server import Server
+from cloudlet.shell.keys_socket import PREFIX, serve_keys
 
 Open = Callable[[Path, ManualClock, Sequence[bytes]], Awaitable[Keys]]
 
@@ -50,8 +52,30 @@ async def open_etcd(folder: Path, clock: ManualClock, history_free: Sequence[byt
     return await EtcdKeys.open([address], clock, history_free=history_free)
 
 
-REMOTE: dict[str, Open] = {"etcd": open_etcd}
+class ServedKeys(EtcdKeys):
+    """A client of the keys' socket that takes the server and the store along when it closes."""
+
+    server: Server
+    inner: DiskKeys
+
+    async def close(self) -> None:
+        await super().close()
+        await self.server.close(0)
+        await self.inner.close()
+
+
+async def open_socket(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """Through DATA/keys.sock, a store on disk behind it."""
+    inner = await DiskKeys.open(folder, clock.monotonic_ms, history_free=history_free)
+    server = await serve_keys(folder / "s", inner, clock)
+    keys = await ServedKeys.open([f"unix:{folder / 's'}"], clock, history_free=history_free, prefix=PREFIX)
+    assert isinstance(keys, ServedKeys)
+    keys.server, keys.inner = server, inner
+    return keys
+
+
+REMOTE: dict[str, Open] = {"etcd": open_etcd, "keys socket": open_socket}
 """Engines over a server; their `commit` suspends."""
 
-DURABLE: frozenset[str] = frozenset({"disk", "small disk"})
+DURABLE: frozenset[str] = frozenset({"disk", "small disk", "keys socket"})
 """Those that find everything again when they are opened on the same folder."""

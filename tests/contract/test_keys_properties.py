@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.contract.keys_engines import DURABLE, ENGINES
+from tests.contract.keys_engines import DURABLE, ENGINES, REMOTE
 from tests.contract.keys_model import Model
 
 from cloudlet.kernel.clock import ManualClock
@@ -118,7 +118,7 @@ class Pair:
         self.watches: list[Watched] = []
 
     async def open(self) -> None:
-        self.keys = await ENGINES[self.name](self.folder, self.clock, (FREE,))
+        self.keys = await (ENGINES | REMOTE)[self.name](self.folder, self.clock, (FREE,))
 
     async def commit(self, commit: Commit) -> None:
         expected = self.model.commit(commit)
@@ -231,7 +231,7 @@ class Pair:
         await self.keys.close()
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
+@pytest.mark.parametrize("name", [*sorted(ENGINES), "keys socket"])
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(steps, min_size=5, max_size=40))
 def test_a_random_history_is_that_of_the_model(name: str, story: list[tuple[object, ...]]) -> None:

@@ -40,6 +40,7 @@ from cloudlet.kernel.keys import (
     OPERATIONS_MAX,
     Author,
     Commit,
+    Durability,
     Entry,
     Guard,
     Keys,
@@ -188,7 +189,7 @@ class EtcdKeys:
         if len(commit.drop) > DROPS_EXACT_MAX:
             await self.refresh()  # whether there is something to drop is read in the mirror
         compares = [self._layout.compare(guard) for guard in await self._guards(commit)]
-        record = self._record(commit.author)
+        record = self._record(commit.author, commit.durability)
         return await self._commits.apply(
             record,
             lambda: self._layout.transaction(
@@ -209,7 +210,7 @@ class EtcdKeys:
         ):
             raise InvalidCommit("more than an etcd takes in one transaction")
 
-    def _record(self, author: Author) -> HeadRecord:
+    def _record(self, author: Author, durability: Durability = Durability.RELAXED) -> HeadRecord:
         return HeadRecord(
             author.face,
             author.principal,
@@ -217,6 +218,7 @@ class EtcdKeys:
             author.request_id,
             self._clock.wall_ms(),
             self._ids.token(16),
+            int(durability),
         )
 
     async def _guards(self, commit: Commit) -> Sequence[Guard]:
@@ -323,6 +325,7 @@ class EtcdKeys:
             if status.message == FUTURE:
                 raise FutureRevision(self.head) from None
             raise
+        self._past.recent.forget(revision)
 
 
 def _port(engine: EtcdKeys) -> Keys:

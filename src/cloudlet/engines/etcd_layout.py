@@ -31,7 +31,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.kernel.keys import Author, Commit, Compare, Drop, Entry, Guard, LeaseId, Put, Revision, Target
+from cloudlet.kernel.keys import (
+    Author,
+    Commit,
+    Compare,
+    Drop,
+    Durability,
+    Entry,
+    Guard,
+    LeaseId,
+    Put,
+    Revision,
+    Target,
+)
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.protobuf import decode
 
@@ -59,6 +71,7 @@ class HeadRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     request_id: str
     wall_ms: int
     token: bytes
+    durability: int = int(Durability.SYNC)  # as the writer asked; an etcd gives the most to all
 
     @property
     def author(self) -> Author:

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 
 from cloudlet.engines.etcd_layout import Layout, Revisions, Told, entry_of, watch_response
 from cloudlet.engines.etcd_link import RETRY_S, RETRY_S_MAX, Link
-from cloudlet.engines.keys_feed import Feed, Past
+from cloudlet.engines.etcd_past import EtcdPast
+from cloudlet.engines.keys_feed import Feed
 from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import Entry, LeaseId, MonotonicMs, Revision
-from cloudlet.kernel.keys_newest import Newest, Step
+from cloudlet.kernel.keys_newest import Newest, Step, change_of
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import GrpcStatus
 from cloudlet.wire.protobuf import encode
@@ -37,14 +38,14 @@ WATCH = "/etcdserverpb.Watch/Watch"
 class Mirror:
     """See the module."""
 
-    def __init__(self, link: Link, layout: Layout, monotonic_ms: MonotonicMs, past: Past) -> None:
+    def __init__(self, link: Link, layout: Layout, monotonic_ms: MonotonicMs, past: EtcdPast) -> None:
         self._link = link
         self._layout = layout
         self._monotonic_ms = monotonic_ms
         self.newest = Newest(monotonic_ms)
         self.feed = Feed(past)
+        self._recent = past.recent
         self.mine: dict[bytes, Revision | None] = {}  # tokens of commits whose outcome somebody waits for
-        self.read_at = Revision(0)  # of the last whole reading: no event need stand there
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -81,7 +82,7 @@ class Mirror:
             if entry.lease:
                 newest.leases[entry.lease].keys.add(entry.key)
         self.newest = newest
-        self.read_at = newest.head
+        self._recent.begin(Revision(newest.head + 1))
         self.feed.lose(newest.head)
 
     async def _pages(self, space: bytes, revision: int) -> tuple[list[pb.KeyValue], int]:
@@ -189,6 +190,7 @@ class Mirror:
                 newest.grant(old.lease, 0)  # it has ended already
         step = Step(told.revision, told.author, dropped, entries, previous)
         newest.apply(step)
+        self._recent.add(change_of(step))
         if told.token in self.mine:
             self.mine[told.token] = told.revision
         self.feed.publish(step, told.revision)

@@ -1,26 +1,35 @@
 """The past of the etcd engine: what was at a revision, and what changed between two; asked of etcd.
 
-State   none
+State   in memory: the last changes that the mirror has seen, bounded
 Source  etcd's watch and its reads at a revision
 Absent  none
+
+What changed a moment ago is answered from memory. That is not only quicker: behind keys.sock stands a store
+whose history-free spaces show no past, and a watch of such a space that falls behind can be served from here
+alone; one that has fallen too far is told Compacted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from cloudlet.engines.etcd_layout import Layout, Revisions, Told, entry_of, prefix_end, watch_response
 from cloudlet.engines.etcd_link import COMPACTED, FUTURE, RETRY_S, Link
 from cloudlet.engines.grpc_client import ConnectionLost
+from cloudlet.engines.memory_keys import meets
 from cloudlet.kernel.fault import Compacted, FutureRevision
-from cloudlet.kernel.keys import Change, Entry, Event, Revision
+from cloudlet.kernel.keys import FIRST_REVISION, Change, Entry, Event, Revision
 from cloudlet.kernel.keys_newest import tombstone
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import GrpcStatus
 from cloudlet.wire.protobuf import encode
 
 QUIET_S = 0.1  # without an event: what a lease's end has deleted comes at once, but is not announced
+RECENT_MAX = 10_000  # changes
+RECENT_BYTES_MAX = 16 << 20
 SORT = pb.RangeRequest.SortOrder
 
 
@@ -31,6 +40,7 @@ class EtcdPast:
         self._link = link
         self._layout = layout
         self.history_free = history_free
+        self.recent = Recent()
 
     async def scan(
         self,
@@ -44,6 +54,7 @@ class EtcdPast:
         """The entries of [start, stop) at a past revision; Compacted."""
         if limit == 0 or start >= stop:
             return []
+        revision = max(revision, FIRST_REVISION)  # 0 would be the newest, to etcd; both are empty
         layout = self._layout
         order = SORT.DESCEND if reverse else SORT.NONE
         values = await self._range(layout.values, revision, start, stop, limit or 0, order)
@@ -87,6 +98,12 @@ class EtcdPast:
         changes_max: int,
     ) -> tuple[Sequence[Change], Revision]:
         """See `keys_feed.Past`."""
+        first = self.recent.first
+        if since >= first:
+            return self.recent.page(self._within, start, stop, since, until, free_after, changes_max)
+        if max(since, free_after + 1) < first and meets(start, stop, self.history_free):
+            raise Compacted(first)
+        until = min(until, Revision(first - 1))
         while True:
             try:
                 return await self._changes(start, stop, since, until, free_after, changes_max)
@@ -131,7 +148,7 @@ class EtcdPast:
                     if told.revision > until:
                         return found, Revision(until + 1)
                     at = told.revision
-                    change = self._within(told, start, stop, free_after)
+                    change = self._within(change_told(told), start, stop, free_after)
                     if change is not None:
                         found.append(change)
                         if len(found) == changes_max:
@@ -153,12 +170,88 @@ class EtcdPast:
             raise
         return kvs[0].mod_revision if kvs else 0
 
-    def _within(self, told: Told, start: bytes, stop: bytes, free_after: Revision) -> Change | None:
-        events = []
-        for key, new, before in told.changes:
-            if not start <= key < stop:
-                continue
-            if told.revision <= free_after and key.startswith(self.history_free):
-                continue
-            events.append(Event(tombstone(key, told.revision) if new is None else new, before))
-        return Change(told.revision, told.author, tuple(events)) if events else None
+    def _within(self, change: Change, start: bytes, stop: bytes, free_after: Revision) -> Change | None:
+        """What a watch of [start, stop) sees of a change."""
+        is_past = change.revision <= free_after
+        events = tuple(
+            event
+            for event in change.events
+            if start <= event.entry.key < stop
+            and not (is_past and event.entry.key.startswith(self.history_free))
+        )
+        return Change(change.revision, change.author, events) if events else None
+
+
+def change_told(told: Told) -> Change:
+    """The events of one revision as the port shows them."""
+    revision = told.revision
+    events = [
+        Event(tombstone(key, revision) if new is None else new, before) for key, new, before in told.changes
+    ]
+    return Change(revision, told.author, tuple(events))
+
+
+Cut = Callable[[Change, bytes, bytes, Revision], Change | None]
+
+
+class Recent:
+    """The last changes, every one from revision `first` on."""
+
+    def __init__(self) -> None:
+        self.first = Revision(0)
+        self._changes: deque[Change] = deque()
+        self._bytes = 0
+
+    def begin(self, revision: Revision) -> None:
+        """Keep what comes from a revision on."""
+        self._changes.clear()
+        self._bytes = 0
+        self.first = revision
+
+    def add(self, change: Change) -> None:
+        """The newest change."""
+        self._changes.append(change)
+        self._bytes += size_of(change)
+        while len(self._changes) > RECENT_MAX or self._bytes > RECENT_BYTES_MAX:
+            self._drop_oldest()
+
+    def forget(self, revision: Revision) -> None:
+        """What was up to a revision is compacted."""
+        while self._changes and self._changes[0].revision <= revision:
+            self._drop_oldest()
+        self.first = max(self.first, Revision(revision + 1))
+
+    def _drop_oldest(self) -> None:
+        oldest = self._changes.popleft()
+        self._bytes -= size_of(oldest)
+        self.first = Revision(oldest.revision + 1)
+
+    def page(
+        self,
+        cut: Cut,
+        start: bytes,
+        stop: bytes,
+        since: Revision,
+        until: Revision,
+        free_after: Revision,
+        changes_max: int,
+    ) -> tuple[Sequence[Change], Revision]:
+        """As `Past.changes`, for a revision that is kept."""
+        found: list[Change] = []
+        at = len(self._changes)
+        while at and self._changes[at - 1].revision >= since:  # the readers are near the end
+            at -= 1
+        for change in islice(self._changes, at, None):
+            if change.revision > until:
+                break
+            shown = cut(change, start, stop, free_after)
+            if shown is not None:
+                found.append(shown)
+                if len(found) == changes_max:
+                    return found, Revision(change.revision + 1)
+        return found, Revision(until + 1)
+
+
+def size_of(change: Change) -> int:
+    """About what a change takes of memory."""
+    return sum(200 + len(event.entry.value) + len(event.entry.key) for event in change.events)

@@ -16,6 +16,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudlet import __version__
 from cloudlet.aws.inside import Place
@@ -43,6 +44,9 @@ from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 from cloudlet.wire.http1 import App
 
+if TYPE_CHECKING:
+    from cloudlet.shell.http2_server import Server as KeysServer
+
 log = logging.getLogger(__name__)
 
 GRACE_MS = 5_000
@@ -67,6 +71,7 @@ class Cloud:
         self._face: AwsFace | None = None
         self._faces: dict[str, Face] = {}
         self._servers: list[Server] = []
+        self._keys_server: KeysServer | None = None
         self._public: list[Server] = []  # those of them that clients of the cloud use
 
     @property
@@ -110,6 +115,8 @@ class Cloud:
             front = Front(self._face.app, guard, self._face.metrics, verbs.reset, tokened)
             await self._listen(bound, front)
             self._servers.append(await self._serve_control(control))
+            if self._faces:
+                await self._serve_keys(self._stores)
         except BaseException:
             close_all(bound)
             await self.close()
@@ -227,6 +234,12 @@ class Cloud:
         assert self._face is not None
         return QuietCloud(self._face, list(self._faces.values()), self._public, self.stop, spared)
 
+    async def _serve_keys(self, stores: Stores) -> None:
+        """The keys for processes of the cloud beside this one; none belongs to the AWS face alone."""
+        from cloudlet.shell.keys_socket import NAME, serve_keys
+
+        self._keys_server = await serve_keys(self._folder.path / NAME, stores.keys, self.clock)
+
     async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"
         path.unlink(missing_ok=True)
@@ -269,11 +282,14 @@ class Cloud:
             await face.close()
         if self._face is not None:
             await self._face.close()
+        if self._keys_server is not None:
+            await self._keys_server.close(0)
         if self._timekeeper is not None:
             await self._timekeeper.close()
         if self._stores is not None:
             await self._stores.close()
-        (self._folder.path / "control.sock").unlink(missing_ok=True)
+        for name in ("control.sock", "keys.sock"):
+            (self._folder.path / name).unlink(missing_ok=True)
         self._folder.close()
         if self._temporary is not None:
             self._temporary.cleanup()

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.aws.drive import Rest, begin, finish
+from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.grpc import (
     DEFERRED,
     OK_BLOCK,
@@ -280,8 +281,8 @@ class ServerCall:
         except GrpcStatus as status:
             self.fail(status)
             return
-        except Exception:  # noqa: BLE001 (the connection loop)
-            self._bug()
+        except Exception as error:  # noqa: BLE001 (the connection loop)
+            self._bug(error)
             return
         coroutine = finish(answer) if isinstance(answer, Rest) else _awaited(answer)
         self._start(coroutine)
@@ -310,8 +311,11 @@ class ServerCall:
         else:
             self._end(OK_BLOCK if self._is_begun else REPLY_BLOCK + OK_BLOCK, Code.OK)
 
-    def _bug(self, error: BaseException | None = None) -> None:
-        LOG.error("%s failed", self.method.path, exc_info=error or True)
+    def _bug(self, error: BaseException) -> None:
+        if isinstance(error, ProtocolError):
+            self.fail(GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}"))
+            return
+        LOG.error("%s failed", self.method.path, exc_info=error)
         self.fail(GrpcStatus(Code.INTERNAL, f"{self.method.path} failed"))
 
     def _end(self, block: bytes, code: Code) -> None:

@@ -1,0 +1,37 @@
+"""DATA/keys.sock: the keys store for the cloud's other processes; the folder's owner alone can open it.
+
+State   none
+Source  docs/architecture.md, "Processes"; coord/keys_endpoint.py
+Absent  none
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from cloudlet.coord.keys_endpoint import PREFIX, KeysEndpoint
+from cloudlet.engines.etcd_keys import EtcdKeys
+from cloudlet.kernel.clock import Clock
+from cloudlet.kernel.keys import Keys
+from cloudlet.shell.http2_server import Server, serve
+
+NAME = "keys.sock"
+
+
+async def serve_keys(path: Path, keys: Keys, clock: Clock) -> Server:
+    """Listen at the path, which a former process may have left behind."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    old = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(old)
+    return await serve(KeysEndpoint(keys).methods, sockets=[listener], clock=clock)
+
+
+async def open_keys(path: Path, clock: Clock) -> EtcdKeys:
+    """The store behind the socket; GrpcStatus when nobody serves it."""
+    return await EtcdKeys.open([f"unix:{path}"], clock, prefix=PREFIX)
