@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.engines import disk_packs
+from cloudlet.engines import disk_pack_file, disk_packs
 from cloudlet.engines.disk_blobs import DiskBlobs
-from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, place_of
+from cloudlet.engines.disk_pack_file import place_of
+from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs
 from cloudlet.kernel.blob_ids import BlobIds
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import NoSuchBlob
@@ -20,8 +21,13 @@ from cloudlet.kernel.ids import Ids
 @pytest.fixture
 def small_packs(monkeypatch):
     monkeypatch.setattr(disk_packs, "PACK_BYTES", 1000)
-    monkeypatch.setattr(disk_packs, "SCANNED_BYTES", 100)
+    monkeypatch.setattr(disk_pack_file, "SCANNED_BYTES", 100)
     monkeypatch.setattr(disk_packs, "OPEN_MAX", 3)
+
+
+@pytest.fixture
+def compacts(monkeypatch):
+    monkeypatch.setattr(disk_packs, "COMPACTED_BYTES_MIN", 0)
 
 
 def opened(folder):
@@ -203,14 +209,16 @@ def test_what_is_no_pack_is_left_alone(tmp_path):
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["put", "drop", "reopen", "list"]), st.integers(0, 400)), max_size=60)
+    st.lists(st.tuples(st.sampled_from(["put", "drop", "reopen", "list"]), st.integers(0, 400)), max_size=60),
+    st.sampled_from([0, 1 << 20]),
 )
-@settings(deadline=None, max_examples=60)
-def test_packs_hold_what_a_dictionary_would(tmp_path_factory, steps):
+@settings(deadline=None, max_examples=120)
+def test_packs_hold_what_a_dictionary_would(tmp_path_factory, steps, smallest):
     folder = tmp_path_factory.mktemp("packs")
     clock, ids = ManualClock(), Ids()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(disk_packs, "PACK_BYTES", 700)
+        patched.setattr(disk_packs, "COMPACTED_BYTES_MIN", smallest)
         packs, model = Packs(folder, BlobIds(clock, ids)), {}
         for verb, number in steps:
             if verb == "put":
@@ -230,3 +238,83 @@ def test_packs_hold_what_a_dictionary_would(tmp_path_factory, steps):
         assert listed(packs) == sorted(model)
         assert all(read(packs, blob) == body for blob, body in model.items())
         packs.close()
+
+
+def test_a_sparse_pack_gives_its_room_back_and_keeps_its_ids(tmp_path, small_packs, compacts):
+    packs = opened(tmp_path)
+    made = {packs.put(bytes([number]) * 50): bytes([number]) * 50 for number in range(30)}
+    first = [blob for blob in made if place_of(blob).pack == place_of(next(iter(made))).pack]
+    path = tmp_path / f"{place_of(first[0]).pack:06x}"
+    before = path.stat().st_size
+    kept = [first[1], first[-1]]
+    for blob in first:
+        if blob not in kept:
+            drop(packs, blob)
+    assert path.stat().st_size < before / 2
+    assert [name for name in os.listdir(tmp_path) if name.endswith(".new")] == []
+    for _ in range(2):
+        assert [read(packs, blob) for blob in first] == [
+            made[blob] if blob in kept else None for blob in first
+        ]
+        assert listed(packs) == sorted([blob for blob in made if blob not in first] + kept)
+        assert listed(packs, kept[0], 1)[:1] == [kept[1]]
+        packs.close()
+        packs = opened(tmp_path)
+    drop(packs, kept[0])
+    assert read(packs, kept[0]) is None
+    assert read(packs, kept[1]) == made[kept[1]]
+    drop(packs, kept[1])
+    assert not path.exists()
+
+
+def test_what_is_dropped_while_its_pack_is_compacted_is_gone(tmp_path, small_packs, compacts, monkeypatch):
+    packs = opened(tmp_path)
+    made = [packs.put(bytes([number]) * 50) for number in range(30)]
+    first = [blob for blob in made if place_of(blob).pack == place_of(made[0]).pack]
+    compacted = disk_pack_file.compacted
+    victims = [first[-1], first[-2]]
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+
+        def slowly(source, pack, path):
+            found = compacted(source, pack, path)
+            for victim in victims[:1]:
+                asyncio.run_coroutine_threadsafe(packs.drop(victim, place_of(victim)), loop).result()
+            return found
+
+        monkeypatch.setattr(disk_packs, "compacted", slowly)
+        for blob in first[: len(first) // 2 + 1]:
+            await packs.drop(blob, place_of(blob))
+
+    asyncio.run(scenario())
+    left = [blob for blob in first[len(first) // 2 + 1 :] if blob != victims[0]]
+    assert [blob for blob in first if read(packs, blob) is not None] == left
+    packs.close()
+    packs = opened(tmp_path)
+    assert listed(packs) == sorted([*left, *(blob for blob in made if blob not in first)])
+
+
+def test_a_compaction_without_room_and_one_cut_off_leave_the_pack_as_it_was(
+    tmp_path, small_packs, compacts, monkeypatch
+):
+    packs = opened(tmp_path)
+    made = [packs.put(bytes([number]) * 50) for number in range(30)]
+    first = [blob for blob in made if place_of(blob).pack == place_of(made[0]).pack]
+    tried = []
+
+    def no_room(source, pack, path):
+        tried.append(pack)
+        path.write_bytes(b"half of it")
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(disk_packs, "compacted", no_room)
+    for blob in first[1:]:
+        drop(packs, blob)
+    assert tried == [place_of(first[0]).pack]
+    assert read(packs, first[0]) == bytes([0]) * 50
+    packs.close()
+    assert [name for name in os.listdir(tmp_path) if name.endswith(".new")] != []
+    packs = opened(tmp_path)
+    assert [name for name in os.listdir(tmp_path) if name.endswith(".new")] == []
+    assert listed(packs) == sorted([first[0], *(blob for blob in made if blob not in first)])

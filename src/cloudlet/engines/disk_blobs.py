@@ -25,7 +25,8 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, place_of, sync_folder
+from cloudlet.engines.disk_pack_file import place_of
+from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, sync_folder
 from cloudlet.kernel.blob_ids import DIGITS, BlobIds, is_blob_id, made_ms_of
 from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, BlobId, BlobReader
 from cloudlet.kernel.blobs_memory import MemoryBlobReader

@@ -1,9 +1,9 @@
 """Small bodies on disk, many to a file: making a file costs a hundred times what appending a kilobyte does.
 
-State   FOLDER/%06x     entries one after another, each the size of its body (u32), its id (26 bytes), whether
-                        it is there (u8), a zero byte, and the body
+State   FOLDER/%06x        a pack, see disk_pack_file.py
+        FOLDER/%06x.new    one that is being compacted; what a crash has left of it goes at the next opening
 Source  docs/architecture.md, "Blobs"; docs/decisions/0007-small-bodies.md
-Absent  taking back the room of dropped bodies while another body in their pack is held
+Absent  none
 
 Theory of operation
     An id says where its body is, so there is no index to keep or to rebuild: the last 66 bits of a packed
@@ -16,63 +16,58 @@ Theory of operation
     at the end of an old one stays there, named by nothing. A drop marks the entry; a pack goes when all of
     its entries have been dropped. How many are left in a pack of an earlier opening is counted at the first
     drop in it, or when a listing meets it. One that cannot be read to its end, by a crash or by damage,
-    stays: nobody knows what is behind the damage.
+    stays as it is: nobody knows what is behind the damage.
+
+    A pack of which under half is left is compacted: what is there is written aside, synced, and takes the
+    pack's name. What is dropped meanwhile is marked in both.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from struct import Struct
-from typing import NamedTuple
 
+from cloudlet.engines.disk_pack_file import (
+    ENTRY,
+    PACK_BYTES,
+    THERE,
+    Entry,
+    PackFile,
+    Place,
+    compacted,
+    entries_of,
+    place_of,
+    tail_for,
+)
 from cloudlet.engines.disk_segment import fdatasync
-from cloudlet.kernel.blob_ids import TAIL_BITS, BlobIds, is_blob_id, tail_of
+from cloudlet.kernel.blob_ids import BlobIds
 from cloudlet.kernel.blobs import BlobId
 
+log = logging.getLogger(__name__)
+
 BODY_BYTES_MAX = 64 << 10
-PACK_BYTES = 8 << 20
 OPEN_MAX = 64  # packs open for reading
-SCANNED_BYTES = 1 << 20
+COMPACTED_BYTES_MIN = 1 << 20  # the room of a smaller pack is not worth the trouble
 
 NAME = re.compile(r"[0-9a-f]{6}")
-ENTRY = Struct(">I26sBx")
-THERE, DROPPED = 1, 0
-STATE_AT = 30  # of an entry
-SIZE_BITS, POSITION_BITS, PACK_BITS = 17, 24, 24
-PACKED = 1 << TAIL_BITS - 1
+ASIDE = re.compile(r"[0-9a-f]{6}\.new")
 
 
-class Place(NamedTuple):
-    """Where a body is, as its id says."""
+class Left:
+    """What is there of a pack: entries, bytes; `is_whole` unless some of it cannot be read, `is_stuck` once
+    it could not be compacted."""
 
-    pack: int
-    position: int
-    size_bytes: int
+    __slots__ = ("bytes", "count", "is_stuck", "is_whole")
 
-
-class Entry(NamedTuple):
-    """A body that is there."""
-
-    id: BlobId
-    size_bytes: int
-
-
-def place_of(blob: BlobId) -> Place | None:
-    """The place that an id names; None for the id of a body with a file of its own, and for what is none."""
-    if not is_blob_id(blob):
-        return None
-    tail = tail_of(blob)
-    if not tail & PACKED:
-        return None
-    return Place(
-        tail >> SIZE_BITS + POSITION_BITS & (1 << PACK_BITS) - 1,
-        tail >> SIZE_BITS & (1 << POSITION_BITS) - 1,
-        tail & (1 << SIZE_BITS) - 1,
-    )
+    def __init__(self, entries: Sequence[Entry] = (), *, is_whole: bool = True) -> None:
+        self.count = len(entries)
+        self.bytes = sum(ENTRY.size + entry.size_bytes for entry in entries)
+        self.is_whole = is_whole
+        self.is_stuck = False
 
 
 class Packs:
@@ -82,9 +77,12 @@ class Packs:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._ids = ids
+        for left_over in [each for each in folder.iterdir() if ASIDE.fullmatch(each.name)]:
+            left_over.unlink()
         self._packs = sorted(int(each.name, 16) for each in folder.iterdir() if NAME.fullmatch(each.name))
-        self._files: dict[int, int] = {}  # pack -> descriptor, the one opened longest ago first
-        self._left: dict[int, int] = {}  # pack -> entries that are there, where that is known
+        self._files: dict[int, PackFile] = {}  # the one opened longest ago first
+        self._left: dict[int, Left] = {}  # of the packs of which it is known
+        self._dropped: dict[int, list[int]] = {}  # of a pack that is being compacted: positions, meanwhile
         self._firsts: dict[int, BlobId] = {}
         self._lasts: dict[int, BlobId] = {}  # of packs that are full
         self._active = 0  # 0 until there is one
@@ -97,8 +95,8 @@ class Packs:
         if not self._active or self._size + length > PACK_BYTES:
             self._begin_pack()
         pack, position = self._active, self._size
-        blob = self._ids.fresh(PACKED | pack << SIZE_BITS + POSITION_BITS | position << SIZE_BITS | len(body))
-        file = self._files[pack]
+        blob = self._ids.fresh(tail_for(pack, position, len(body)))
+        file = self._files[pack].file
         try:
             written = os.pwrite(file, ENTRY.pack(len(body), blob.encode(), THERE) + body, position)
             if written != length:
@@ -107,7 +105,9 @@ class Packs:
             os.ftruncate(file, position)
             raise
         self._size = position + length
-        self._left[pack] += 1
+        left = self._left[pack]
+        left.count += 1
+        left.bytes += length
         self._firsts.setdefault(pack, blob)
         self._lasts[pack] = blob
         return blob
@@ -118,7 +118,7 @@ class Packs:
         assert place is not None
         file = self._file(place.pack)
         assert file is not None
-        copy = os.dup(file)  # stays open whatever happens to the pack meanwhile
+        copy = os.dup(file.file)  # stays open whatever happens to the pack meanwhile
         try:
             await asyncio.get_running_loop().run_in_executor(None, fdatasync, copy)
             if place.pack > self._named:
@@ -134,59 +134,96 @@ class Packs:
         file = os.open(self._path(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         full, self._active, self._size = self._active, pack, 0
         self._packs.append(pack)
-        self._left[pack] = 0
-        self._keep_open(pack, file)
-        if full and not self._left[full]:
+        self._left[pack] = Left()
+        self._keep_open(pack, PackFile(file))
+        if full and not self._left[full].count:
             self._remove(full)
 
     def _path(self, pack: int) -> Path:
         return self._folder / f"{pack:06x}"
 
-    def _keep_open(self, pack: int, file: int) -> None:
+    def _keep_open(self, pack: int, file: PackFile) -> None:
         self._files[pack] = file
         if len(self._files) > OPEN_MAX:
             oldest = next(each for each in self._files if each != self._active)
-            os.close(self._files.pop(oldest))
+            self._files.pop(oldest).close()
 
-    def _file(self, pack: int) -> int | None:
-        """The descriptor of a pack, None where there is no such pack."""
+    def _file(self, pack: int) -> PackFile | None:
+        """A pack, opened; None where there is no such pack."""
         file = self._files.get(pack)
         if file is None:
-            try:
-                file = os.open(self._path(pack), os.O_RDWR | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return None
-            self._keep_open(pack, file)
+            file = PackFile.open(self._path(pack))
+            if file is not None:
+                self._keep_open(pack, file)
         return file
 
     def read(self, blob: BlobId, place: Place) -> bytes | None:
         """A body, None where it is not there."""
         file = self._file(place.pack)
-        if file is None:
-            return None
-        found = os.pread(file, ENTRY.size + place.size_bytes, place.position)
-        return found[ENTRY.size :] if is_entry(found, blob, place) else None
+        return None if file is None else file.read(blob, place)
 
     async def drop(self, blob: BlobId, place: Place) -> None:
         """Delete a body; no error if it is not there."""
         if self.read(blob, place) is None:
             return
-        if place.pack not in self._left:
-            left, is_whole = await self._entries(place.pack)
-            self._left.setdefault(place.pack, len(left) + (not is_whole))
-        file = self._file(place.pack)
-        if file is None or self.read(blob, place) is None:
+        pack = place.pack
+        if pack not in self._left:
+            entries, is_whole = await self._entries(pack)
+            self._left.setdefault(pack, Left(entries, is_whole=is_whole))
+        file = self._file(pack)
+        if file is None or file.read(blob, place) is None:
             return  # while it was counted
-        os.pwrite(file, bytes((DROPPED,)), place.position + STATE_AT)
-        self._left[place.pack] -= 1
-        if not self._left[place.pack] and place.pack != self._active:
-            self._remove(place.pack)
+        file.drop(place.position)
+        if pack in self._dropped:
+            self._dropped[pack].append(place.position)
+        left = self._left[pack]
+        left.count -= 1
+        left.bytes -= ENTRY.size + place.size_bytes
+        if pack == self._active or not left.is_whole:
+            return
+        if not left.count:
+            self._remove(pack)
+        elif pack not in self._dropped and self._is_sparse(file, left):
+            await self._compact(pack, file)
+
+    def _is_sparse(self, file: PackFile, left: Left) -> bool:
+        size_bytes = os.fstat(file.file).st_size
+        return size_bytes >= COMPACTED_BYTES_MIN and left.bytes * 2 < size_bytes and not left.is_stuck
+
+    async def _compact(self, pack: int, file: PackFile) -> None:
+        """Let what is there of a pack take its place."""
+        aside = self._folder / f"{pack:06x}.new"
+        source = PackFile(os.dup(file.file), file.moved)  # stays open whatever happens to the pack meanwhile
+        self._dropped[pack] = []
+        made: PackFile | None = None
+        try:
+            made = await asyncio.get_running_loop().run_in_executor(None, compacted, source, pack, aside)
+        except OSError as error:  # no room, as it seems: the pack stays as it is
+            log.warning("pack %06x was not compacted: %s", pack, error)
+        finally:
+            source.close()
+            dropped = self._dropped.pop(pack)
+        if made is None:
+            if pack in self._left:
+                self._left[pack].is_stuck = True
+            return
+        if pack not in self._packs:  # all of it was dropped meanwhile
+            made.close()
+            aside.unlink(missing_ok=True)
+            return
+        for position in dropped:
+            made.drop(position)
+        aside.rename(self._path(pack))
+        former = self._files.pop(pack, None)
+        if former is not None:
+            former.close()
+        self._keep_open(pack, made)
 
     def _remove(self, pack: int) -> None:
         self._path(pack).unlink(missing_ok=True)
         file = self._files.pop(pack, None)
         if file is not None:
-            os.close(file)
+            file.close()
         self._packs.remove(pack)
         for known in (self._left, self._firsts, self._lasts):
             known.pop(pack, None)
@@ -214,22 +251,21 @@ class Packs:
     def _look_at(self, pack: int) -> None:
         """Learn the first id of a pack of an earlier opening."""
         file = self._file(pack)
-        head = os.pread(file, ENTRY.size, 0) if file is not None else b""
-        if len(head) == ENTRY.size:
-            name = ENTRY.unpack(head)[1].decode("latin-1")
-            if is_blob_id(name):
-                self._firsts[pack] = BlobId(name)
+        first = None if file is None else file.first()
+        if first is not None:
+            self._firsts[pack] = first
 
     def _is_spent(self, pack: int) -> bool:
         """Whether nothing is written into a pack any more, nor was while it was looked at."""
-        return pack in self._packs and pack != self._active and not self._left.get(pack)
+        left = self._left.get(pack)
+        return pack in self._packs and pack != self._active and (left is None or not left.count)
 
     async def _entries(self, pack: int) -> tuple[Sequence[Entry], bool]:
         """The bodies in a pack in id order, and whether it could be read to its end."""
         file = self._file(pack)
         if file is None:
             return [], False
-        copy = os.dup(file)
+        copy = os.dup(file.file)
         stop = self._size if pack == self._active else PACK_BYTES
         try:
             return await asyncio.get_running_loop().run_in_executor(None, entries_of, copy, pack, stop)
@@ -239,37 +275,9 @@ class Packs:
     def close(self) -> None:
         """Let go."""
         for file in self._files.values():
-            os.close(file)
+            file.close()
         self._files.clear()
         self._active = 0
-
-
-def is_entry(found: bytes, blob: BlobId, place: Place) -> bool:
-    """Whether these bytes are the entry of a body that is there."""
-    if len(found) != ENTRY.size + place.size_bytes:
-        return False
-    return ENTRY.unpack_from(found) == (place.size_bytes, blob.encode(), THERE)
-
-
-def entries_of(file: int, pack: int, stop: int) -> tuple[Sequence[Entry], bool]:
-    """The bodies in a pack up to a position, and whether what it holds ends there: not so where a crash has
-    torn an entry, or where one is damaged."""
-    found: list[Entry] = []
-    position, window, window_start = 0, b"", 0
-    stop = min(stop, os.fstat(file).st_size)
-    while position + ENTRY.size <= stop:
-        if position + ENTRY.size > window_start + len(window):
-            window, window_start = os.pread(file, SCANNED_BYTES, position), position
-            if len(window) < ENTRY.size:
-                break
-        size, name, state = ENTRY.unpack_from(window, position - window_start)
-        blob = BlobId(name.decode("latin-1"))
-        if place_of(blob) != (pack, position, size) or position + ENTRY.size + size > stop:
-            break
-        if state == THERE:
-            found.append(Entry(blob, size))
-        position += ENTRY.size + size
-    return found, position == stop
 
 
 def sync_folder(folder: Path) -> None:
