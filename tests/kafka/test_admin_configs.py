@@ -257,3 +257,13 @@ def test_resources_and_keys_may_come_once(client, name):
         42, "Null value not supported for : retention.ms"
     )  # fmt: skip
     assert change(client, 99, "x", ("a", SET, "b")) == (42, "Unknown resource type 99")
+
+
+def test_how_many_replicas_are_in_sync_is_the_clusters_affair(client):
+    key = "min.insync.replicas"
+    row = described(client, BROKER, "1")[2][key]
+    assert (row.Value, row.ConfigSource) == ("1", 3)
+    assert change(client, BROKER, "", (key, DELETE, None)) == (
+        40, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.",
+    )  # fmt: skip
+    assert change(client, BROKER, "1", (key, SET, "2"))[0] == 40

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 
 from cloudlet.kafka.call import Call, Handler
-from cloudlet.kafka.config_records import ConfigType, store_configs, stored_configs, stored_names
+from cloudlet.kafka.config_records import IN_SYNC_MIN, ConfigType, store_configs, stored_configs, stored_names
 from cloudlet.kafka.configs import (
     Definition,
     InvalidConfig,
@@ -323,6 +323,7 @@ async def _alter_broker(
     _check_dynamic(changes, is_for_all=not name)
     old = broker.configs.own if name else broker.configs.shared
     new = changed(old, changes, definitions, is_whole=is_whole)
+    _check_in_sync(new, changes, is_for_all=not name)
     for key, value in new.items():
         if key in definitions:
             try:
@@ -332,6 +333,14 @@ async def _alter_broker(
     if not is_dry:
         await store_configs(broker.keys, broker.author(call.principal), ConfigType.BROKER, name, new)
         broker.change_configs()
+
+
+def _check_in_sync(new: Mapping[str, str], changes: Sequence[Change], *, is_for_all: bool) -> None:
+    """With eligible leader replicas (KIP-966), all brokers agree on how many replicas must be in sync."""
+    if is_for_all and IN_SYNC_MIN not in new:
+        raise InvalidConfig(f"Cluster-level {IN_SYNC_MIN} cannot be removed while ELR is enabled.")
+    if not is_for_all and any(key == IN_SYNC_MIN for key, _, _ in changes):
+        raise InvalidConfig(f"Broker-level {IN_SYNC_MIN} cannot be altered while ELR is enabled.")
 
 
 def _check_dynamic(changes: Sequence[Change], *, is_for_all: bool) -> None:

@@ -34,6 +34,7 @@ class Feature(NamedTuple):
 FEATURES: Mapping[str, Feature] = {
     "eligible.leader.replicas.version": Feature(0, 1, 1),
     "group.version": Feature(0, 1, 1, 68),
+    "kraft.version": Feature(0, 1, 0),
     "metadata.version": Feature(7, 30, 30),
     "transaction.version": Feature(0, 2, 2, 26),
 }
