@@ -31,12 +31,12 @@ def free_port():
 
 
 @contextlib.contextmanager
-def running(folder, *flags):
-    """Its address, HOST:PORT."""
+def running(folder, *flags, etcd=None):
+    """Its address, HOST:PORT; `etcd` is another program."""
     port, peer = free_port(), free_port()
     url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     command = [
-        program(), "--name", "s", "--data-dir", str(folder), "--listen-client-urls", url,
+        etcd or program(), "--name", "s", "--data-dir", str(folder), "--listen-client-urls", url,
         "--advertise-client-urls", url, "--listen-peer-urls", peer_url,
         "--initial-advertise-peer-urls", peer_url, "--initial-cluster", f"s={peer_url}", *flags,
     ]  # fmt: skip

@@ -30,6 +30,9 @@ from cloudlet.coord.etcd.faults import refused
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Revision
 from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Code, GrpcStatus
+
+NO_PASSWORD_TEXT = "auth: authentication failed, password was given for no password user"
 
 
 class Auth:
@@ -74,8 +77,10 @@ class Auth:
         if not switch.is_enabled:
             raise refused("AuthNotEnabled")
         user = self._access.user(request.name)
-        if user is None or user.no_password:
+        if user is None:
             raise refused("AuthFailed")
+        if user.no_password:
+            raise GrpcStatus(Code.UNKNOWN, NO_PASSWORD_TEXT)
         if not compare_digest(await hashed(request.password, user.salt), user.hash):
             raise refused("AuthFailed")
         if len(self._access.tokens) >= TOKENS_MAX:

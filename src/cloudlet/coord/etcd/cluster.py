@@ -143,6 +143,7 @@ class Cluster:
             dbSizeInUse=size,
             storageVersion=STORAGE_VERSION,
             dbSizeQuota=self.quota_bytes,
+            downgradeInfo=pb.DowngradeInfo(),
             errors=[f"memberID:{each.memberID} alarm:NOSPACE " for each in self.alarms()],
         )
         return await self._replies.settled(reply, head)

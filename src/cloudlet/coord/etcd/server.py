@@ -148,7 +148,7 @@ class EtcdServer:
             ),
             ("/etcdserverpb.Auth/Authenticate", doors.open(auth.authenticate)),
             ("/etcdserverpb.Auth/AuthStatus", doors.rooted(auth.status)),
-            ("/etcdserverpb.Auth/AuthEnable", doors.open(auth.enable)),
+            ("/etcdserverpb.Auth/AuthEnable", doors.rooted(auth.enable)),
             ("/etcdserverpb.Auth/UserGet", doors.of_oneself(auth.user_get, "user")),
             ("/etcdserverpb.Auth/RoleGet", doors.of_oneself(auth.role_get, "role")),
         ]
