@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -11,8 +12,10 @@ from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.engines.etcd_keys import EtcdKeys
 from cloudlet.engines.hostile_keys import HostileKeys
 from cloudlet.engines.memory_keys import MemoryKeys
-from cloudlet.kernel.clock import ManualClock
+from cloudlet.kernel.clock import ManualClock, SystemClock
+from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
+from cloudlet.shell.etcd_face import EtcdFace
 from cloudlet.shell.http2_server import Server
 from cloudlet.shell.keys_socket import PREFIX, serve_keys
 
@@ -53,14 +56,14 @@ async def open_etcd(folder: Path, clock: ManualClock, history_free: Sequence[byt
 
 
 class ServedKeys(EtcdKeys):
-    """A client of the keys' socket that takes the server and the store along when it closes."""
+    """A client that takes the server and the store behind it along when it closes."""
 
-    server: Server
+    server: Server | EtcdFace
     inner: DiskKeys
 
     async def close(self) -> None:
         await super().close()
-        await self.server.close(0)
+        await (self.server.close(0) if isinstance(self.server, Server) else self.server.close())
         await self.inner.close()
 
 
@@ -74,8 +77,22 @@ async def open_socket(folder: Path, clock: ManualClock, history_free: Sequence[b
     return keys
 
 
-REMOTE: dict[str, Open] = {"etcd": open_etcd, "keys socket": open_socket}
+async def open_face(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """Through our own etcd face, a store on disk behind it."""
+    real = SystemClock()  # it ends leases by its own time
+    inner = await DiskKeys.open(folder, real.monotonic_ms)
+    face = EtcdFace(inner, real, Ids())
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    await face.start([listener], address)
+    keys = await ServedKeys.open([address], clock, history_free=history_free)
+    assert isinstance(keys, ServedKeys)
+    keys.server, keys.inner = face, inner
+    return keys
+
+
+REMOTE: dict[str, Open] = {"etcd": open_etcd, "etcd face": open_face, "keys socket": open_socket}
 """Engines over a server; their `commit` suspends."""
 
-DURABLE: frozenset[str] = frozenset({"disk", "small disk", "keys socket"})
+DURABLE: frozenset[str] = frozenset({"disk", "small disk", "etcd face", "keys socket"})
 """Those that find everything again when they are opened on the same folder."""

@@ -81,7 +81,9 @@ Body = Callable[[Bench], Coroutine[None, None, None]]
 Run = Callable[[Body], None]
 
 
-@pytest.fixture(params=[*sorted(ENGINES), "keys socket", pytest.param("etcd", marks=pytest.mark.interop)])
+@pytest.fixture(
+    params=[*sorted(ENGINES), "etcd face", "keys socket", pytest.param("etcd", marks=pytest.mark.interop)]
+)
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
     """Runs a test's body on each engine."""
 
