@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md
-Absent  kafka, fault and console come with their features
+Absent  fault and console come with their features
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
@@ -20,6 +20,7 @@ from typing import TypeVar
 import click
 
 from cloudlet import __version__
+from cloudlet.cli.kafka_commands import data_option, kafka
 
 NOT_RUNNING = 1
 USAGE = 2
@@ -56,14 +57,6 @@ def main() -> None:
     Every flag can be given as an environment variable too: --data of every command as CLOUDLET_DATA,
     --strict of `up` as CLOUDLET_UP_STRICT.
     """
-
-
-def data_option(command: F) -> F:
-    """--data, the same on every command."""
-    return click.option(
-        "--data", envvar="CLOUDLET_DATA", type=click.Path(file_okay=False, path_type=Path), default=None,
-        help="The data folder. [default: the platform's user data folder]",
-    )(command)  # fmt: skip
 
 
 def start_options(command: F) -> F:
@@ -363,3 +356,6 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(main, {}, "cloudlet", "_CLOUDLET_COMPLETE").source())
+
+
+main.add_command(kafka)
