@@ -5,12 +5,11 @@ Needs a Java 17 runtime and Maven; the artifacts come from Maven's repository.
 """
 
 import asyncio
-import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
+from tests.interop.kafka_tools_run import RUN_SECONDS, find_class_path
 from tests.kafka.partition_world import NOW_MS, World, batch
 
 from cloudlet.kafka.cleaning import clean, extent
@@ -18,9 +17,6 @@ from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.upkeep import Held, Upkeep
 from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer
 
-HERE = pathlib.Path(__file__).parent / "kafka_tools"
-BUILD_SECONDS = 300
-RUN_SECONDS = 120
 SETTINGS = LogSettings(segment_bytes=20_000, index_interval_bytes=500, cleanup_policy=frozenset({"compact"}))
 
 pytestmark = pytest.mark.interop
@@ -28,16 +24,7 @@ pytestmark = pytest.mark.interop
 
 @pytest.fixture(scope="module")
 def class_path(tmp_path_factory):
-    for tool in ("java", "mvn"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
-    file = tmp_path_factory.mktemp("maven") / "classpath"
-    command = ["mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={file}"]
-    done = subprocess.run(
-        command, cwd=HERE, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return file.read_text().strip()
+    return find_class_path(tmp_path_factory.mktemp("maven"))
 
 
 def dump(class_path, *files, arguments=()):

@@ -117,7 +117,7 @@ def _check(call: Call, request: Request) -> None:
             raise _invalid("RebalanceTimeoutMs must be provided in first request.")
         if request.TopicPartitions is None or request.TopicPartitions:
             raise _invalid("TopicPartitions must be empty when (re-)joining.")
-        if not request.SubscribedTopicNames and not request.SubscribedTopicRegex:
+        if request.SubscribedTopicNames is None and request.SubscribedTopicRegex is None:
             raise _invalid(
                 "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining."
             )
