@@ -155,13 +155,23 @@ def _check_apart(keys: Iterable[bytes], dropped: Intervals) -> None:
 # --- deciding
 
 
+MetaOf = Callable[[bytes, Entry | None], bytes]
+"""What another face keeps beside the value that is put under a key, given the entry before."""
+
+
+def same_meta(key: bytes, before: Entry | None) -> bytes:
+    """What was there."""
+    return before.meta if before is not None else b""
+
+
 class Draft:
     """What a request is about to change, over the store at head."""
 
-    __slots__ = ("_keys", "after", "dropped", "drops", "entries", "past", "puts", "revision")
+    __slots__ = ("_keys", "_meta_of", "after", "dropped", "drops", "entries", "past", "puts", "revision")
 
-    def __init__(self, keys: LocalKeys, past: Past | None = None) -> None:
+    def __init__(self, keys: LocalKeys, past: Past | None = None, meta_of: MetaOf = same_meta) -> None:
         self._keys = keys
+        self._meta_of = meta_of
         self.revision = Revision(keys.head + 1)  # of the changes, if there are any
         self.past: Past = past if past is not None else {}
         self.entries: dict[bytes, Entry] = {}
@@ -206,7 +216,7 @@ class Draft:
     def put(self, key: bytes, value: bytes, lease: LeaseId) -> None:
         """Write a key; what another face keeps beside its value stays (a znode's ACL)."""
         old = self.get(key)
-        meta = old.meta if old is not None else b""
+        meta = self._meta_of(key, old)
         created, version = (old.create_revision, old.version + 1) if old is not None else (self.revision, 1)
         self.entries[key] = Entry(key, value, meta, created, self.revision, version, lease)
         self.dropped.discard(key)
@@ -412,8 +422,9 @@ def is_readonly(request: pb.TxnRequest) -> bool:
 class Kv:
     """The service over one store."""
 
-    def __init__(self, keys: LocalKeys) -> None:
+    def __init__(self, keys: LocalKeys, meta_of: MetaOf = same_meta) -> None:
         self._keys = keys
+        self._meta_of = meta_of
 
     def range(self, request: pb.RangeRequest, past: Past | None = None) -> Applied:
         """NeedsPast, GrpcStatus."""
@@ -422,7 +433,7 @@ class Kv:
 
     def put(self, request: pb.PutRequest, author: Author) -> Applied:
         check_put(request)
-        draft = Draft(self._keys)
+        draft = Draft(self._keys, meta_of=self._meta_of)
         if request.ignore_value and request.lease:
             draft.check_lease(request.lease)  # before the key, as in etcd, but not in its transactions
         reply = put_in(draft, request)
@@ -437,7 +448,7 @@ class Kv:
     def txn(self, request: pb.TxnRequest, author: Author, past: Past | None = None) -> Applied:
         """NeedsPast with nothing applied, GrpcStatus."""
         check_txn(request)
-        draft = Draft(self._keys, past)
+        draft = Draft(self._keys, past, self._meta_of)
         path = path_of(self._keys, request)
         check_branches(draft, request, path)
         reply = txn_in(draft, request, path)

@@ -11,6 +11,7 @@ has settled (replies.py). Reads answer at once unless a write before them is sti
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.watch import PROGRESS_S, WatchStream
 from cloudlet.coord.leases import Lessor
+from cloudlet.coord.zookeeper.znode import meta_beside
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.kernel.ids import Ids
@@ -62,7 +64,7 @@ class EtcdServer:
         self._keys = keys
         self._settings = settings
         self.replies = Replies(keys)
-        self.kv = Kv(keys)
+        self.kv = Kv(keys, partial(meta_beside, clock))
         self.access = Access(keys, clock)
         self.auth = Auth(self.access, ids)
         self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)

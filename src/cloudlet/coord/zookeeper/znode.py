@@ -13,7 +13,8 @@ MOVED stands where revision and version of the entry are not the znode's: of the
 an entry (their first write is version 1), and of one that was deleted and made anew, or written twice, in one
 multi, as a commit puts a key only once. version is the entry's less `base`.
 
-A value that a client of etcd has put may have no meta; such a znode is open to all, its times are zero.
+A value may have been put without a meta (before this face was there): such a znode is open to all, its times
+are zero.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from struct import Struct
 
 import msgspec
 
+from cloudlet.coord.zookeeper.paths import ZNODES
+from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import NO_LEASE, Entry, LeaseId, Put
 
 NULL_DATA, CONTAINER, HAS_TTL, HAS_ACL, MOVED = 1, 2, 4, 8, 16
@@ -135,8 +138,12 @@ def written(key: bytes, znode: Znode, before: Entry | None, zxid: int) -> Put:
     return Put(key, znode.data or b"", meta, znode.owner)
 
 
-def meta_of_put(before: Entry | None, cloud_ms: int) -> bytes:
-    """The meta that a put of another face gives a znode: what it has, set now."""
+def meta_beside(clock: Clock, key: bytes, before: Entry | None) -> bytes:
+    """What stands beside a value that another face puts: of a znode what it has, set now; else what was
+    there."""
+    if not key.startswith(ZNODES):
+        return before.meta if before is not None else b""
+    cloud_ms = clock.cloud_ms()
     if before is None or len(before.meta) < _times.size:
         return _times.pack(0, cloud_ms, cloud_ms)
     flags, ctime, _ = _times.unpack_from(before.meta)
