@@ -126,10 +126,14 @@ class ClassicGroup(Generations):
             if member_id == self.roster.leader:
                 shares = {each: assignments.get(each, b"") for each in self.roster.members}
 
+                image = self.image(shares)._replace(changed_ms=self.cloud_ms())
+
                 def then(error: ErrorCode, now_ms: float) -> None:
                     self._agreed(shares, error, now_ms)
+                    if not error:
+                        self.changed_ms = image.changed_ms
 
-                self.effects.append(Write(self.image(shares), then))
+                self.effects.append(Write(image, then))
         else:
             self._has_synced(member_id)
             answer = Synced(ErrorCode.NONE, self.roster.protocol_type, self.protocol, member.assignment)
