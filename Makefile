@@ -23,6 +23,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml $(LOCK)
 	$(PIP) install --constraint $(LOCK) --editable .
+	@$(BIN)/python -m compileall -q src/cloudlet
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

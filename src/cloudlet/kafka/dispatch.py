@@ -25,6 +25,7 @@ from cloudlet.kafka import (
     produce,
 )
 from cloudlet.kafka.call import Handler, Part
+from cloudlet.kafka.call_events import CallEvents
 from cloudlet.kafka.groups import admin_calls, classic_calls, consumer_calls, offset_calls
 from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
@@ -52,7 +53,7 @@ TABLES: tuple[Mapping[int, Handler], ...] = (
     transaction_calls.HANDLERS,
 )
 
-PARTS: tuple[type[Part], ...] = (LogUpkeep, Groups, Transactions)
+PARTS: tuple[type[Part], ...] = (LogUpkeep, Groups, Transactions, CallEvents)
 
 
 def handlers() -> dict[int, Handler]:

@@ -325,6 +325,13 @@ class Partition(PartitionReading):
         self._log.trim(start)
         self._advance()
 
+    def truncate_fully(self, start: int) -> None:
+        """Delete everything, and go on at `start`."""
+        self._log.truncate_fully(start)
+        replay(self._log, self.producers)
+        self._high_watermark = start
+        self._advance()
+
     def truncate(self, stop: int) -> None:
         """Cut the log to what the leader of a later epoch has; producers are what they were then."""
         try:
