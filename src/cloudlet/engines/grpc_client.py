@@ -232,7 +232,7 @@ class GrpcClient(asyncio.Protocol):
         self._heard = True
         for event in self._http2.receive(data):
             self._take(event)
-        if self._http2.sender.out:
+        if self._http2.sender.out or self._http2.sender.unhurried:
             self._schedule()
         while self._room and self._http2.may_open:
             waiting = self._room.popleft()
@@ -311,7 +311,7 @@ class GrpcClient(asyncio.Protocol):
     def _flush(self) -> None:
         self._is_scheduled = False
         sender = self._http2.sender
-        if sender.out and not self._transport.is_closing():
+        if (sender.out or sender.unhurried) and not self._transport.is_closing():
             self._transport.write(sender.take())
         self._http2.tidy()
         if sender.is_unfinished:

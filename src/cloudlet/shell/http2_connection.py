@@ -4,9 +4,10 @@ State   the calls that are being answered, what is to be written, the deadlines 
 Source  RFC 9113; gRPC, "PROTOCOL-HTTP2.md"
 Absent  none
 
-What is read in one turn of the loop is answered in one write. What becomes ready at another time (a commit is
-on the disk, a watch has events) marks the connection, and the server writes all the marked ones once at the
-end of the turn. While the client does not read, nothing of it is read, and nothing more is taken out of the
+What is read in one turn of the loop is answered in one write; the answer to a ping waits a few milliseconds
+for the reply to a call, if one is at work. What becomes ready at another time (a commit is on the disk, a
+watch has events) marks the connection, and the server writes all the marked ones once at the end of the turn.
+While the client does not read, nothing of it is read, and nothing more is taken out of the
 streams' queues.
 """
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 WRITE_BUFFER_BYTES = 256 << 10
 HELD_BYTES_MAX = 64 << 20  # of messages that are not whole, over all streams of a connection
+UNHURRIED_MAX = 16  # answers to pings that wait for a reply to go with
 NEVER = 1 << 62
 PING = b"cloudlet"
 
@@ -134,6 +136,11 @@ class Http2Connection(asyncio.Protocol):
             self._write_now()
             if http2.sender.is_unfinished:
                 self._go_on()
+        elif http2.sender.unhurried:
+            if self._calls and len(http2.sender.unhurried) < UNHURRIED_MAX:
+                self.shared.linger(self)
+            else:
+                self._write_now()
         if self.slow:
             self._wake_slow()
         if http2.is_greeted:
@@ -234,7 +241,7 @@ class Http2Connection(asyncio.Protocol):
         """The turn is over."""
         self._is_scheduled = False
         sender = self.http2.sender
-        if sender.out:
+        if (sender.out or sender.unhurried) and not self._transport.is_closing():
             self._transport.write(sender.take())
             if sender.closed:
                 self.http2.tidy()

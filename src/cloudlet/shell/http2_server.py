@@ -40,6 +40,7 @@ BACKLOG = 1024
 REQUEST_LINE = re.compile(rb"[^\n]* HTTP/1\.[0-9]\r?\n")
 TICK_MS = 1000
 DEADLINE_MS = 50  # how late a call may learn that its deadline has passed
+LINGER_MS = 5
 ABORT_MS = 1000
 
 
@@ -83,6 +84,8 @@ class Shared:
         self.tick = 0
         self._clock = clock
         self._marked: list[Http2Connection] = []
+        self._lingering: set[Http2Connection] = set()
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._deadlines: asyncio.TimerHandle | None = None
         shortest = min(limits.handshake_ms, limits.ping_ms, limits.write_ms, limits.idle_ms)
         self._tick_ms = max(1, min(TICK_MS, shortest // 4))
@@ -104,8 +107,9 @@ class Shared:
 
     def stop(self) -> None:
         self._timer.cancel()
-        if self._deadlines is not None:
-            self._deadlines.cancel()
+        for timer in (self._deadlines, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
 
     # --- writing
 
@@ -114,6 +118,17 @@ class Shared:
         if not self._marked:
             self.loop.call_soon(self._flush)
         self._marked.append(connection)
+
+    def linger(self, connection: Http2Connection) -> None:
+        """Write the connection's frames in a while, if nothing else has by then."""
+        if not self._lingering:
+            self._linger_timer = self.loop.call_later(LINGER_MS / 1000, self._lingered)
+        self._lingering.add(connection)
+
+    def _lingered(self) -> None:
+        lingering, self._lingering = self._lingering, set()
+        for connection in lingering:
+            connection.flush()
 
     def _flush(self) -> None:
         marked, self._marked = self._marked, []

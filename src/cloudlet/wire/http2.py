@@ -317,7 +317,8 @@ class Http2(Streams):
         if flags & ACK:
             self._events.append(Ponged(payload))
         else:
-            self.sender.out.append(frame(PING, ACK, 0, payload))
+            # Go's client pings with nearly every call, to learn how fast the line is.
+            self.sender.unhurried.append(frame(PING, ACK, 0, payload))
 
     def _settings(self, flags: int, number: int, payload: bytes) -> None:
         if number:

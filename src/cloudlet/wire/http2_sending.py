@@ -80,6 +80,7 @@ class Sender:
 
     def __init__(self, encoder: HeaderEncoder) -> None:
         self.out: list[bytes] = []
+        self.unhurried: list[bytes] = []  # goes with what is written next, or after a while alone
         self.encoder = encoder
         self.window = WINDOW_START
         self.window_start = WINDOW_START  # of new streams
@@ -92,6 +93,9 @@ class Sender:
     def take(self) -> bytes:
         """What is to be written now."""
         out = self.out
+        if self.unhurried:
+            out += self.unhurried
+            self.unhurried.clear()
         if len(out) == 1:
             data = out[0]
         else:

@@ -16,6 +16,7 @@ repeats (etcd's header) need not be written anew. A member of a oneof is None un
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -106,12 +107,19 @@ def more(data: bytes, at: int, first: int) -> tuple[int, int]:
 
 def varint(value: int) -> bytes:
     """The bytes of a varint; negative numbers as ten bytes, in two's complement."""
-    if value < 0:
-        value &= MASK_64
-    elif value < 128:
-        return bytes((value,))
-    elif value < 16384:
-        return bytes((value & 127 | 128, value >> 7))
+    if 0 <= value < 1 << 28:
+        if value < 1 << 7:
+            return bytes((value,))
+        if value < 1 << 14:
+            return bytes((value & 127 | 128, value >> 7))
+        if value < 1 << 21:
+            return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
+        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14 & 127 | 128, value >> 21))
+    return _long_varint(value & MASK_64)
+
+
+@lru_cache(maxsize=1024)  # the ids of a cluster and its members, in every reply
+def _long_varint(value: int) -> bytes:
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -191,7 +199,7 @@ SIGNS = {
     "uint32": "{v} & 0xFFFFFFFF",
     "bool": "{v} != 0",
 }
-VALUES_128 = {"int64": "v", "int32": "v", "enum": "v", "uint64": "v", "uint32": "v", "bool": "v == 1"}
+VALUES_128 = {"int64": "v", "int32": "v", "enum": "v", "uint64": "v", "uint32": "v", "bool": "v != 0"}
 
 
 def _merge_source(message: Message) -> list[str]:
