@@ -145,6 +145,8 @@ class GrpcClient(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         path = address.removeprefix("unix:")
         scheme = b"http" if tls is None else b"https"
+        if tls is not None:
+            tls.set_alpn_protocols(["h2"])
         authority = b"localhost" if path != address else address.encode()
         host, _, port = address.rpartition(":")
         host = host.strip("[]")

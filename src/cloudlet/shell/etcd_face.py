@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.origin import OriginGuard
@@ -39,7 +39,7 @@ class EtcdFace:
         settings: EtcdSettings = EtcdSettings(),  # noqa: B008 (frozen)
         *,
         host_names: Sequence[str] = (),
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._keys = keys

@@ -102,8 +102,9 @@ def _etcd(ground: Ground) -> Face:
     from cloudlet.shell.etcd_face import EtcdFace
 
     return EtcdFace(
-        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names, metrics=ground.metrics
-    )
+        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names,
+        tls=partial(_tls, ground), metrics=ground.metrics,
+    )  # fmt: skip
 
 
 def _zookeeper(ground: Ground) -> Face:

@@ -23,7 +23,6 @@ from cloudlet.shell.grpc_call import CLOSING, UNKNOWN_METHOD, ServerCall, refuse
 from cloudlet.shell.http2_web import WebCall
 from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, failure_block, terms
 from cloudlet.wire.http2 import Http2
-from cloudlet.wire.http2_fields import Head
 from cloudlet.wire.http2_frames import ErrorCode
 from cloudlet.wire.http2_sending import Stream
 from cloudlet.wire.http2_streams import Data, Ended, Event, Failed, Opened, Ponged, Reset
@@ -172,7 +171,8 @@ class Http2Connection(asyncio.Protocol):
         assert head is not None
         route = head.note
         if route is None:
-            route = head.note = self._route(head)
+            path = head.path.decode("latin-1")
+            route = head.note = Route(self.shared.methods.get(path), terms(head))
         assert isinstance(route, Route)
         method = route.method
         if route.terms.status != 200:
@@ -193,9 +193,6 @@ class Http2Connection(asyncio.Protocol):
         call.begin()
         if ends:
             call.ended()
-
-    def _route(self, head: Head) -> Route:
-        return Route(self.shared.methods.get(head.path.decode("latin-1")), terms(head))
 
     # --- what calls ask for
 

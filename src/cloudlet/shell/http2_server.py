@@ -7,7 +7,8 @@ Absent  the upgrade from HTTP/1.1 (h2c), which RFC 9113 has given up
     server = await serve(methods, app=pages, sockets=bound)
 
 The first bytes tell which protocol a client speaks: the preface of HTTP/2 begins like no request of HTTP/1.1
-does. Under TLS the handshake may have told already.
+does. Under TLS the handshake may have told already. A server that is given `tls` takes plain clients too, on
+the same port (shell/either.py).
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import re
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 import msgspec
@@ -27,6 +27,7 @@ import msgspec
 from cloudlet.kernel.clock import Clock, SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.shell import http
+from cloudlet.shell.either import EitherListener
 from cloudlet.shell.grpc_call import ServerCall
 from cloudlet.shell.http2_connection import NEVER, Http2Connection
 from cloudlet.wire.grpc import Code, Method
@@ -239,15 +240,12 @@ class Greeting(asyncio.Protocol):
 class Server:
     """A listening server; made by `serve`."""
 
-    def __init__(self, shared: Shared, listeners: Sequence[asyncio.Server]) -> None:
+    def __init__(
+        self, shared: Shared, listeners: Sequence[asyncio.Server | EitherListener], ports: Sequence[int]
+    ) -> None:
         self._shared = shared
         self._listeners = listeners
-        self.ports = [
-            name[1]
-            for listener in listeners
-            for sock in listener.sockets
-            if isinstance(name := sock.getsockname(), tuple)
-        ]
+        self.ports = ports
 
     @property
     def connections(self) -> int:
@@ -279,7 +277,10 @@ class Server:
         shared = self._shared
         shared.is_closing = True
         for listener in self._listeners:
-            listener.close()
+            if isinstance(listener, EitherListener):
+                await listener.close()
+            else:
+                listener.close()
         for connection in list(shared.connections):
             connection.drain()
         await shared.web.close(grace_ms)
@@ -306,7 +307,7 @@ async def serve(
     app: App | None = None,
     sockets: Sequence[socket.socket] = (),
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-    tls: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
 ) -> Server:
@@ -314,36 +315,32 @@ async def serve(
     clock = clock or SystemClock()
     web = await http.serve(app or Nothing(), clock=clock, ids=ids)
     shared = Shared(methods, app, web, limits, clock)
-    handshake_s = limits.handshake_ms / 1000 if tls is not None else None
-    listeners: list[asyncio.Server] = []
+    listeners: list[asyncio.Server | EitherListener] = []
+    ports = [name[1] for sock in sockets if isinstance(name := sock.getsockname(), tuple)]
 
     def connect() -> Greeting:
         return Greeting(shared)
 
     try:
-        for sock in sockets:
-            loop = shared.loop
-            create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-            listeners.append(
-                await create(connect, sock=sock, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s)
-            )
+        if tls is not None:
+            listeners.append(EitherListener(connect, sockets, lambda: offering(tls)))
+        else:
+            for sock in sockets:
+                loop = shared.loop
+                create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+                listeners.append(await create(connect, sock=sock, backlog=BACKLOG))
     except BaseException:
         shared.stop()
         await web.close(0)
         for listener in listeners:
-            listener.close()
+            if isinstance(listener, asyncio.Server):
+                listener.close()
         raise
-    return Server(shared, listeners)
+    return Server(shared, listeners, ports)
 
 
-def tls_context(certificate: Path, key: Path, client_authority: Path | None = None) -> ssl.SSLContext:
-    """A context that offers h2 and HTTP/1.1; with `client_authority` every client needs a certificate that it
-    has signed."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
+def offering(tls: ssl.SSLContext | Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """The context, which lets the client choose between h2 and HTTP/1.1."""
+    context = tls if isinstance(tls, ssl.SSLContext) else tls()
     context.set_alpn_protocols(["h2", "http/1.1"])
-    if client_authority is not None:
-        context.load_verify_locations(client_authority)
-        context.verify_mode = ssl.CERT_REQUIRED
     return context
