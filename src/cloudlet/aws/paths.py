@@ -82,6 +82,8 @@ class Template:
         # All labels, the last one greedy: S3's, whose paths a pattern is spared.
         self.cuts = len(found) - 1 if greedy == 1 and None not in found and found[-1][2] else None  # type: ignore[index]
         self._plain: list[Place] = []
+        self._plainest: Place | None = None  # what a request means that has nothing to tell them apart
+        self._telling: set[bytes] = set()  # headers that do
         self._by_argument: dict[str, list[Place]] = {}
 
     def labels(self, path: str) -> Sequence[str]:
@@ -97,6 +99,8 @@ class Template:
         for places in [self._by_argument.setdefault(name, []) for name in place.arguments] or [self._plain]:
             places.append(place)
             places.sort(key=lambda each: each.order)
+        self._plainest = _fittest(self._plain, NO_ARGUMENTS, {})
+        self._telling |= place.needed_headers
 
     def choose(self, given: Given, headers: Mapping[bytes, bytes]) -> Place | None:
         """The operation that the arguments and headers mean."""
@@ -106,6 +110,8 @@ class Template:
             if named:
                 most = min(named, key=lambda place: place.order).order[0]
                 return _fittest([place for place in named if place.order[0] == most], given, headers)
+        elif headers.keys().isdisjoint(self._telling):
+            return self._plainest
         return _fittest(self._plain, given, headers)
 
 
