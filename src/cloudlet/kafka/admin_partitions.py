@@ -9,17 +9,15 @@ Absent  a second broker to elect or reassign to; a second log folder to move to:
 
 from __future__ import annotations
 
-import asyncio
-
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.create_topics import UNKNOWN_TOPIC, check_assignment
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
-TURN_PARTITIONS_MAX = 100  # whose size is looked up in one turn of the loop
 PREFERRED, UNCLEAN = 0, 1
 NOT_NEEDED = "Leader election not needed for topic partition."
 
@@ -41,16 +39,15 @@ async def describe_log_dirs(
             if image is not None:
                 wanted.append((image, [one for one in topic.Partitions if 0 <= one < len(image.states)]))
     topics: list[messages.DescribeLogDirsResponse.DescribeLogDirsTopic] = []
-    count = 0
+    turn = Turn(broker.clock)
     for image, indexes in wanted:
         rows: list[messages.DescribeLogDirsResponse.DescribeLogDirsPartition] = []
         for index in indexes:
             rows.append(
                 cls.DescribeLogDirsPartition(PartitionIndex=index, PartitionSize=broker.size(image, index))
             )
-            count += 1
-            if count % TURN_PARTITIONS_MAX == 0:
-                await asyncio.sleep(0)
+            if turn.is_over():
+                await turn.end()
         if rows:
             topics.append(cls.DescribeLogDirsTopic(Name=image.name, Partitions=rows))
     total, usable = broker.disk_bytes()

@@ -159,6 +159,8 @@ class Broker:
         found = image.opened[index]
         if found is not None:
             return found
+        if self.topics.by_id.get(image.id) is not image:  # deleted since it was looked up
+            raise KafkaFault(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         state = image.states[index]
         if state.leader != self.node_id:
             raise KafkaFault(ErrorCode.NOT_LEADER_OR_FOLLOWER)

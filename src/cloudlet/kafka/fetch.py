@@ -12,13 +12,13 @@ that a reader always gets on.
 
 from __future__ import annotations
 
-import asyncio
 from typing import NamedTuple
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.fetch_sessions import FINAL_EPOCH, FIRST_EPOCH, FetchSessions, Slot, SlotKey, Slots
 from cloudlet.kafka.partition import Fetched, Isolation
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -26,8 +26,6 @@ from cloudlet.wire.kafka.error_codes import ErrorCode
 BY_ID_SINCE = 13
 SESSIONS_SINCE = 7
 DIVERGING_SINCE = 12
-TURN_BYTES_MAX = 4 << 20  # read in one turn of the loop, at 0.4 ms the megabyte
-TURN_SLOTS_MAX = 500
 NO_REPLICA = -1
 LEADER_CODES = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 
@@ -164,7 +162,7 @@ async def _look(
     """Look at the pending slots; (bytes found so far, whether the fetch is to be answered at once)."""
     todo, slots.pending = slots.pending, {}
     is_done = False
-    turn_bytes = turn_slots = 0
+    turn = Turn(call.broker.clock)
     for slot in todo:
         before = found.get(slot)
         if before is not None and before.fetched is not None:
@@ -175,12 +173,9 @@ async def _look(
             is_done = True
         else:
             size += len(one.fetched.records)
-            turn_bytes += len(one.fetched.records)
             slots.quiet(slot)
-        turn_slots += 1
-        if turn_bytes > TURN_BYTES_MAX or turn_slots > TURN_SLOTS_MAX:
-            turn_bytes = turn_slots = 0
-            await asyncio.sleep(0)
+        if turn.is_over():
+            await turn.end()
     return size, is_done
 
 

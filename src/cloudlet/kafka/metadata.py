@@ -16,6 +16,7 @@ from cloudlet.kafka.permissions import (
     TOPIC_OPERATIONS,
 )
 from cloudlet.kafka.topics import INTERNAL_TOPICS, NO_ID, TopicImage, invalid_name
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import Conflict
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.codec import encode
@@ -110,7 +111,7 @@ async def _rows(call: Call, request: messages.MetadataRequest) -> list[TopicRow]
     operations = TOPIC_OPERATIONS if request.IncludeTopicAuthorizedOperations else NO_OPERATIONS
     topics = call.broker.topics
     if request.Topics is None or (not request.Topics and call.api_version == 0):
-        return [row_of(image, operations) for image in topics.by_name.values()]
+        return await _all_rows(call, operations)
     rows: list[TopicRow] = []
     for wanted in request.Topics:
         if wanted.Name is None:
@@ -124,6 +125,16 @@ async def _rows(call: Call, request: messages.MetadataRequest) -> list[TopicRow]
                 rows.append(await _missing(call, wanted.Name, request.AllowAutoTopicCreation, operations))
                 continue
         rows.append(row_of(image, operations))
+    return rows
+
+
+async def _all_rows(call: Call, operations: int) -> list[TopicRow]:
+    turn = Turn(call.broker.clock)
+    rows: list[TopicRow] = []
+    for image in list(call.broker.topics.by_name.values()):
+        rows.append(row_of(image, operations))
+        if turn.is_over():
+            await turn.end()
     return rows
 
 

@@ -11,7 +11,6 @@ together with the rest.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage
 from cloudlet.kafka.transactions.writes import PRODUCE_V2_SINCE, refusals
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 ACKS_NONE = 0
 ACKS = (-1, 0, 1)
 ADMIN_CLIENT_ID = "__admin_client"  # the one client whose records Kafka takes into internal topics
-TURN_PARTITIONS_MAX = 256  # appended to in one turn of the loop, at 4 us each
 BY_ID_SINCE = 13
 LEADER_HINT_SINCE = 10
 LEADER_CODES = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
@@ -47,7 +46,7 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
     waiting: list[Waiting] = []
     topics: list[TopicResponse] = []
     refused = await refusals(call, request)
-    count = 0
+    turn = Turn(call.broker.clock)
     for topic in request.TopicData:
         image = _image(call, topic)
         rows: list[PartitionResponse] = []
@@ -60,9 +59,8 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
             else:
                 assert image is not None
                 _begin(call, request, image, data, row, waiting)
-            count += 1
-            if count % TURN_PARTITIONS_MAX == 0:
-                await asyncio.sleep(0)
+            if turn.is_over():
+                await turn.end()
         topics.append(TopicResponse(Name=topic.Name, TopicId=topic.TopicId, PartitionResponses=rows))
     for row, rest in waiting:
         try:

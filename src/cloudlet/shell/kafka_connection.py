@@ -145,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stop += nbytes
         if not self._at_work and self._writable:
             self._go_on()
-        elif self._stop == len(self._buffer):
+        if self._stop == len(self._buffer):  # and a request is at work: there is no room to read into
             self._pause()
 
     # What it does with the frames
