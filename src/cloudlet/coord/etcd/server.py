@@ -2,7 +2,7 @@
 
 State   none of its own: see the services
 Source  etcd 3.6, server/etcdserver/api/v3rpc (the order of its checks and limits)
-Absent  RangeStream; gRPC reflection; client-api-version is not looked at
+Absent  RangeStream; client-api-version is not looked at
 
 A unary method that writes applies its change in the turn in which the call came and answers once the change
 has settled (replies.py). Reads answer at once unless a write before them is still on its way to the disk.
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.coord.etcd import reflection
 from cloudlet.coord.etcd.auth import READ, WRITE, Access
 from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
@@ -33,13 +34,11 @@ from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, LocalKeys, Revision
 from cloudlet.wire import etcd_messages as pb
-from cloudlet.wire import grpc_messages
 from cloudlet.wire.grpc import Answer, Call, Code, GrpcStatus, Method, bidi, server_stream, unary
-from cloudlet.wire.protobuf import decoder, encode
+from cloudlet.wire.protobuf import decoder
 
 REQUEST_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
 OVERHEAD_BYTES = 512 << 10  # what gRPC may add to it
-SERVING = 1
 
 
 class EtcdSettings(msgspec.Struct, frozen=True):
@@ -97,11 +96,10 @@ class EtcdServer:
         add("etcdserverpb.Lease", "LeaseKeepAlive", self.leases.keepalive, bidi)
         add("etcdserverpb.Maintenance", "Snapshot", self._snapshot, server_stream)
         add("v3electionpb.Election", "Observe", self._observe, server_stream)
-        add("grpc.health.v1.Health", "Check", _health)
         for path, cls, handler in self._others():
             service, _, name = path.strip("/").partition("/")
             add(service, name, self._waiting(cls, handler))
-        return found
+        return found | reflection.methods(list(found))
 
     def _others(self) -> list[tuple[str, type, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]]:
         """The methods that are not worth a fast path: each waits for what it shows."""
@@ -327,10 +325,3 @@ def parsed(decode: Callable[[bytes], Any], message: bytes) -> Any:
         return decode(message)
     except ProtocolError as error:
         raise GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
-
-
-def _health(call: Call, message: bytes) -> Answer:
-    request = parsed(decoder(grpc_messages.HealthCheckRequest), message)
-    if request.service not in ("", "etcdserverpb.KV", "etcdserverpb.Watch"):
-        raise GrpcStatus(Code.NOT_FOUND, "unknown service")
-    return encode(grpc_messages.HealthCheckResponse(status=SERVING))

@@ -1,0 +1,134 @@
+"""Leases: their times on both clocks, their end as one revision, their keepers."""
+
+import pytest
+from tests.coord.etcd.running import run, running
+
+from cloudlet.wire.grpc import Code, GrpcStatus
+
+DAY_MS = 86_400_000
+
+
+def test_a_lease_takes_its_keys_along_in_one_revision():
+    async def body():
+        async with running() as served:
+            client = served.client
+            lease = (await client.LeaseGrant(TTL=60)).ID
+            assert 0 < lease < 1 << 63
+            for key in (b"a", b"b", b"c"):
+                await client.Put(key=key, lease=lease)
+            assert (await client.LeaseTimeToLive(ID=lease, keys=True)).keys == [b"a", b"b", b"c"]
+            stream = await client.watch(key=b"\0", range_end=b"\0")
+            revoked = await client.LeaseRevoke(ID=lease)
+            events = await stream.events(3)
+            assert {event.kv.mod_revision for event in events} == {revoked.header.revision}
+            assert all(event.type == 1 for event in events)
+            assert (await client.Range(key=b"\0", range_end=b"\0")).kvs == []
+            stream.cancel()
+
+    run(body)
+
+
+def test_a_lease_is_let_go_by_a_put_without_it():
+    async def body():
+        async with running() as served:
+            client = served.client
+            lease = (await client.LeaseGrant(TTL=60, ID=77)).ID
+            await client.Put(key=b"a", lease=lease)
+            await client.Put(key=b"a")
+            before = (await client.LeaseRevoke(ID=77)).header.revision
+            assert before == 3  # nothing was deleted, so nothing happened
+            assert (await client.Range(key=b"a")).count == 1
+
+    run(body)
+
+
+@pytest.mark.parametrize(("asked", "granted"), [(0, 2), (1, 2), (2, 2), (-5, 2), (60, 60)])
+def test_the_least_time(asked, granted):
+    async def body():
+        async with running() as served:
+            lease = await served.client.LeaseGrant(TTL=asked)
+            assert lease.TTL == granted
+
+    run(body)
+
+
+def test_a_setting_allows_less():
+    async def body():
+        async with running(lease_seconds_min=1) as served:
+            assert (await served.client.LeaseGrant(TTL=1)).TTL == 1
+
+    run(body)
+
+
+def test_what_is_refused():
+    async def body():
+        async with running() as served:
+            client = served.client
+            await client.LeaseGrant(TTL=60, ID=77)
+            for call, code, text in (
+                (client.LeaseGrant(TTL=60, ID=77), Code.FAILED_PRECONDITION, "lease already exists"),
+                (client.LeaseGrant(TTL=9_000_000_001), Code.OUT_OF_RANGE, "too large lease TTL"),
+                (client.LeaseRevoke(ID=78), Code.NOT_FOUND, "requested lease not found"),
+                (client.Put(key=b"a", lease=78), Code.NOT_FOUND, "requested lease not found"),
+            ):
+                with pytest.raises(GrpcStatus) as caught:
+                    await call
+                assert (caught.value.code, caught.value.message) == (code, f"etcdserver: {text}")
+            assert (await client.LeaseTimeToLive(ID=78)).TTL == -1
+            stream = client.stream("LeaseKeepAlive")
+            stream.send(ID=78)
+            assert (await stream.receive()).TTL == 0
+            stream.send(ID=77)
+            assert (await stream.receive()).TTL == 60
+            stream.cancel()
+
+    run(body)
+
+
+def test_a_lease_ends_by_itself():
+    async def body():
+        async with running(lease_seconds_min=1) as served:
+            client = served.client
+            lease = (await client.LeaseGrant(TTL=1)).ID
+            await client.Put(key=b"a", lease=lease)
+            stream = await client.watch(key=b"a")
+            [event] = await stream.events(1)
+            assert event.type == 1
+            assert (await client.LeaseTimeToLive(ID=lease)).TTL == -1
+            stream.cancel()
+
+    run(body)
+
+
+def test_a_move_of_the_clock_ends_whom_nobody_keeps():
+    async def body():
+        async with running() as served:
+            client = served.client
+            kept, alone = [(await client.LeaseGrant(TTL=100)).ID for _ in range(2)]
+            for lease, key in ((kept, b"kept"), (alone, b"alone")):
+                await client.Put(key=key, lease=lease)
+            keeper = client.stream("LeaseKeepAlive")
+            keeper.send(ID=kept)
+            assert (await keeper.receive()).TTL == 100
+            served.move_clock(DAY_MS)
+            await served.face.lessor.sweep()
+            assert [kv.key for kv in (await client.Range(key=b"\0", range_end=b"\0")).kvs] == [b"kept"]
+            keeper.end()
+            assert await keeper.receive() is None
+            served.move_clock(DAY_MS)
+            await served.face.lessor.sweep()
+            assert (await client.Range(key=b"kept")).count == 0
+
+    run(body)
+
+
+def test_leases_survive_a_restart(tmp_path):
+    async def body():
+        async with running(tmp_path) as served:
+            await served.client.LeaseGrant(TTL=60, ID=77)
+            await served.client.Put(key=b"a", lease=77)
+        async with running(tmp_path) as served:
+            assert [each.ID for each in (await served.client.LeaseLeases()).leases] == [77]
+            assert (await served.client.LeaseTimeToLive(ID=77, keys=True)).keys == [b"a"]
+
+    run(body)
