@@ -47,7 +47,7 @@ def test_the_least_time(asked, granted):
     async def body():
         async with running() as served:
             lease = await served.client.LeaseGrant(TTL=asked)
-            assert lease.TTL == granted
+            assert granted == lease.TTL
 
     run(body)
 
