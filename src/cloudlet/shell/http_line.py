@@ -313,8 +313,9 @@ class Line(asyncio.Protocol):
 
     def _close(self) -> None:
         self._sink = None
-        self._transport.close()
-        self._watch_writes()
+        if not self._transport.is_closing():  # asyncio's TLS transport loses its buffers at a second close
+            self._transport.close()
+            self._watch_writes()
 
     def _linger(self) -> None:
         """Close our half and swallow what comes: a close with unread bytes would reset the connection, and
