@@ -42,6 +42,7 @@ class PartitionSegment(Segment):
 
     __slots__ = (
         "_aborted",
+        "_aborted_written",
         "_has_files",
         "created_ms",
         "first_timestamp",
@@ -63,6 +64,7 @@ class PartitionSegment(Segment):
         self.max_timestamp_offset = -1
         self.first_timestamp = UNREAD
         self.created_ms = 0
+        self._aborted_written = 0
         self._has_files = False
         self._aborted: list[Aborted] | None = None if size else []
 
@@ -165,9 +167,14 @@ class PartitionSegment(Segment):
     def flush(self, lock: Lock, root: str) -> None:
         is_sealed = self.sealed
         super().flush(lock, root)
-        if not self._has_files and not self.gone:
+        if self.gone:
+            return
+        if self._aborted and self._aborted_written < len(self._aborted):
+            with contextlib.suppress(OSError):
+                self._write_aborted()
+        if not self._has_files:
             self._make_files()
-        if is_sealed and not self.gone:
+        if is_sealed:
             for suffix in ("timeindex", "index", "txnindex"):
                 with contextlib.suppress(FileNotFoundError):
                     sync_file(path_of(self.folder, self.base, suffix))
@@ -236,15 +243,23 @@ class PartitionSegment(Segment):
                 for version, entry in found
                 if version == _ABORTED_VERSION and max(self.base, entry.first_offset) <= entry.last_offset
             ]
+            self._aborted_written = len(self._aborted)
         return self._aborted
 
     def note_aborted(self, entry: Aborted) -> None:
-        """Enter one, in memory and in the file. OSError leaves the file short: recovery writes it anew."""
+        """Enter one. Where the disk is full it is in memory, and the file is written later."""
+        self.aborted().append(entry)
+        with contextlib.suppress(OSError):
+            self._write_aborted()
+
+    def _write_aborted(self) -> None:
         entries = self.aborted()
-        entries.append(entry)
+        start = self._aborted_written
         fd = os.open(path_of(self.folder, self.base, "txnindex"), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.pwrite(fd, _ABORTED.pack(_ABORTED_VERSION, *entry), (len(entries) - 1) * _ABORTED.size)
+            raw = encode_aborted(entries[start:])
+            if os.pwrite(fd, raw, start * _ABORTED.size) == len(raw):
+                self._aborted_written = len(entries)
         finally:
             os.close(fd)
 
@@ -253,8 +268,10 @@ class PartitionSegment(Segment):
         entries = self.aborted()
         kept = [entry for entry in entries if entry.last_offset < offset]
         if len(kept) < len(entries):
-            os.truncate(path_of(self.folder, self.base, "txnindex"), len(kept) * _ABORTED.size)
             self._aborted = kept
+            if len(kept) < self._aborted_written:
+                os.truncate(path_of(self.folder, self.base, "txnindex"), len(kept) * _ABORTED.size)
+                self._aborted_written = len(kept)
 
 
 def encode_aborted(entries: Sequence[Aborted]) -> bytes:
