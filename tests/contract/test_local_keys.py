@@ -25,7 +25,7 @@ def test_a_tap_sees_a_change_before_its_commit_returns(engine, tmp_path):
     async def run():
         keys = await opened(engine, tmp_path)
         seen = []
-        end = keys.tap(b"b", b"c", lambda change: seen.append((change.revision, keys.get(b"b1"))))
+        tap = keys.tap(b"b", b"c", lambda change: seen.append((change.revision, keys.get(b"b1"))))
         await keys.commit(Commit(ME, put=[Put(b"a", b"1")]))
         assert seen == []
         running = keys.commit(Commit(ME, put=[Put(b"a", b"2"), Put(b"b1", b"1")], durability=Durability.SYNC))
@@ -33,10 +33,16 @@ def test_a_tap_sees_a_change_before_its_commit_returns(engine, tmp_path):
             running.send(None)
         assert seen == [(keys.head, keys.get(b"b1"))]
         assert seen[0][1].value == b"1"
-        end()
-        end()
-        await keys.commit(Commit(ME, drop=[Drop(b"b1")]))
+        tap.is_paused = True
+        await keys.commit(Commit(ME, put=[Put(b"b1", b"2")]))
         assert len(seen) == 1
+        tap.is_paused = False
+        await keys.commit(Commit(ME, put=[Put(b"b1", b"3")]))
+        assert len(seen) == 2
+        tap.end()
+        tap.end()
+        await keys.commit(Commit(ME, drop=[Drop(b"b1")]))
+        assert len(seen) == 2
         await keys.close()
 
     asyncio.run(run())

@@ -40,7 +40,7 @@ from cloudlet.engines.disk_keys_record import (
 )
 from cloudlet.engines.disk_keys_replay import replay
 from cloudlet.engines.disk_keys_sync import RELAXED_SYNC_S, Fatal, GroupSync
-from cloudlet.engines.keys_feed import Feed, FeedWatch
+from cloudlet.engines.keys_feed import Feed, FeedTap, FeedWatch
 from cloudlet.engines.memory_keys import meets
 from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
 from cloudlet.kernel.keys import (
@@ -180,7 +180,7 @@ class DiskKeys:
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 
-    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 
     # --- writing

@@ -65,7 +65,7 @@ class Feed:
         self._due: deque[tuple[Revision, FeedWatch]] = deque()  # watches to wake when a revision settles
         self._watches: dict[bytes, set[FeedWatch]] = {}
         self._lengths: Counter[int] = Counter()  # of the prefixes in `_watches`
-        self._taps: list[tuple[bytes, bytes, Callable[[Change], None]]] = []
+        self.taps: list[FeedTap] = []
 
     # --- what the engine tells
 
@@ -80,15 +80,15 @@ class Feed:
             self.settled = settled
         if self._lengths:
             self._deliver(step)
-        for start, stop, applied in self._taps:
-            if any(start <= key < stop for key in step_keys(step)):
-                applied(change_of(step))
+        for tap in self.taps:
+            if not tap.is_paused and any(tap.start <= key < tap.stop for key in step_keys(step)):
+                tap.applied(change_of(step))
 
-    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `applied` with each change of the range as it is published; returns what ends it."""
-        row = (start, stop, applied)
-        self._taps.append(row)
-        return lambda: self._taps.remove(row) if row in self._taps else None
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
+        """Call `applied` with each change of the range as it is published."""
+        tap = FeedTap(self, start, stop, applied)
+        self.taps.append(tap)
+        return tap
 
     def advance(self, settled: Revision) -> None:
         """The mark moved up."""
@@ -176,6 +176,23 @@ class Feed:
                         touched.add(watch)
         for watch in touched:
             watch.push(step)
+
+
+class FeedTap:
+    """See kernel/keys.py, Tap."""
+
+    __slots__ = ("_feed", "applied", "is_paused", "start", "stop")
+
+    def __init__(self, feed: Feed, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> None:
+        self._feed = feed
+        self.start = start
+        self.stop = stop
+        self.applied = applied
+        self.is_paused = False
+
+    def end(self) -> None:
+        if self in self._feed.taps:
+            self._feed.taps.remove(self)
 
 
 def step_keys(step: Step) -> Iterable[bytes]:

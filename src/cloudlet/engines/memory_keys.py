@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-from cloudlet.engines.keys_feed import Feed, FeedWatch
+from cloudlet.engines.keys_feed import Feed, FeedTap, FeedWatch
 from cloudlet.kernel.fault import Compacted, FutureRevision, StoreError
 from cloudlet.kernel.keys import (
     Author,
@@ -107,7 +107,7 @@ class MemoryKeys:
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 
-    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 
     async def lease_grant(self, lease: LeaseId, ttl_ms: int, author: Author) -> None:

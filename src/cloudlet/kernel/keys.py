@@ -267,14 +267,24 @@ class Keys(Protocol):
         """Settle everything and let go; what waits is told."""
 
 
+class Tap(Protocol):
+    """What sees changes as they are applied. While it is paused it is called for none: its owner knows what
+    it commits itself."""
+
+    is_paused: bool
+
+    def end(self) -> None:
+        """See no more changes."""
+
+
 class LocalKeys(Keys, Protocol):
     """What an engine of this process offers beside the port, to the faces that run over local engines alone:
     its `commit` never suspends, and every change can be seen in the turn in which it is applied."""
 
-    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Callable[[], None]:
+    def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Tap:
         """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at
         head: before `commit` returns, and before it is settled, so it may not be shown yet. It must not
-        commit, nor raise. Returns what ends it."""
+        commit, nor raise."""
 
     @property
     def compacted(self) -> Revision:

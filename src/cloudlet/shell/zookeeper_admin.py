@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
 
+from cloudlet.coord.zookeeper.figures import data_bytes
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.words import (
     VERSION_LINE,
@@ -163,7 +164,7 @@ def _configuration(keeper: Keeper, address: str) -> Facts:
 
 
 def _directories(keeper: Keeper, address: str) -> Facts:
-    return {"datadir_size": keeper.data_bytes(), "logdir_size": 0}
+    return {"datadir_size": data_bytes(keeper), "logdir_size": 0}
 
 
 def _environment(keeper: Keeper, address: str) -> Facts:

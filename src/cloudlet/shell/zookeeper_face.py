@@ -21,6 +21,7 @@ from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.faults import Faults
 from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.figures import nodes_count
 from cloudlet.coord.zookeeper.keeper import Keeper, KeeperSettings
 from cloudlet.coord.zookeeper.sessions import Session
 from cloudlet.coord.zookeeper.words import said
@@ -83,7 +84,7 @@ class ZooKeeperFace:
         metrics.gauge(
             "cloudlet_zookeeper_sessions", "ZooKeeper sessions.", lambda: float(len(keeper.sessions.by_id))
         )
-        metrics.gauge("cloudlet_zookeeper_znodes", "Znodes.", lambda: float(keeper.nodes_count))
+        metrics.gauge("cloudlet_zookeeper_znodes", "Znodes.", lambda: float(nodes_count(keeper)))
 
     async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
         self.address = address

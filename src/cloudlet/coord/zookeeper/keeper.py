@@ -16,6 +16,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -25,7 +26,7 @@ from cloudlet.coord.local import commit_now
 from cloudlet.coord.zookeeper.acl import OPEN, Identity
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
-from cloudlet.coord.zookeeper.paths import SPECIAL, ZNODES, ZNODES_STOP, key_of, parent_of, path_of
+from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of, path_of
 from cloudlet.coord.zookeeper.quotas import Quotas
 from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
 from cloudlet.coord.zookeeper.transaction import Happened, Transaction
@@ -43,9 +44,9 @@ from cloudlet.kernel.keys import (
     Commit,
     Drop,
     Durability,
-    LeaseId,
     LocalKeys,
     Revision,
+    Tap,
 )
 from cloudlet.wire.jute import INT, codec
 from cloudlet.wire.zookeeper import (
@@ -56,6 +57,8 @@ from cloudlet.wire.zookeeper import (
     ConnectResponse,
     EventType,
 )
+
+log = logging.getLogger(__name__)
 
 SWEEP_MS = 60_000
 SWEEP_NODES_MAX = 10_000  # znode.container.maxPerMinute
@@ -140,13 +143,12 @@ class Keeper:
         self.quotas = Quotas(self.tree)
         self.faults = Faults()
         self.statistics = Statistics()
-        self._began_ms = clock.monotonic_ms()
+        self.began_ms = clock.monotonic_ms()
         self.config = b""  # of /zookeeper/config, which a standalone server leaves empty
         self.clients: dict[Client, None] = {}
         self.unsent: dict[Client, None] = {}  # clients with frames to send, or to be closed
         self.on_outside: Callable[[], None] = lambda: None
-        self._own = False  # the change being applied is ours
-        self._end_tap: Callable[[], None] = lambda: None
+        self._tap: Tap | None = None  # of other faces' changes
         self._suspects: list[Session] = []  # whose lease may be gone
         self._swept_ms = 0  # cloud time
 
@@ -156,41 +158,19 @@ class Keeper:
         self.quotas.open()
         self.sessions.open(self.clock.monotonic_ms(), self.clock.cloud_ms())
         self._swept_ms = self.clock.cloud_ms()
-        self._end_tap = self.keys.tap(ZNODES, ZNODES_STOP, self._applied)
+        self._tap = self.keys.tap(ZNODES, ZNODES_STOP, self._applied)
         self.repay()
 
     def forget(self) -> None:
         """Let go of everything that was derived from the store, and of every client."""
-        self._end_tap()
+        if self._tap is not None:
+            self._tap.end()
+            self._tap = None
         for client in list(self.clients):
             client.close()
             self.leave(client)
         self.watches = Watches()
         self.sessions = Sessions(self.keys)
-
-    # --- what is said of it
-
-    @property
-    def nodes_count(self) -> int:
-        """All znodes, with those that are there without an entry."""
-        return self.tree.nodes + sum(1 for path in SPECIAL if self.keys.get(key_of(path)) is None)
-
-    def data_bytes(self) -> int:
-        """The size of all paths and data. It walks the whole tree."""
-        return sum(
-            len(entry.value) + len(entry.key) - len(ZNODES) for entry in self.keys.scan(ZNODES, ZNODES_STOP)
-        )
-
-    def uptime_ms(self) -> int:
-        return int(self.clock.monotonic_ms() - self._began_ms)
-
-    def ephemerals_of(self, session: LeaseId) -> list[str]:
-        """The paths of a session's ephemerals."""
-        try:
-            keys = self.keys.lease_keys(session)
-        except NoSuchLease:
-            return []
-        return [path for key in keys if key.startswith(ZNODES) and (path := path_of(key)) is not None]
 
     # --- clients
 
@@ -232,6 +212,9 @@ class Keeper:
             session = self._returned(client, asked, timeout_ms)
         else:
             session = self._begun(client, timeout_ms)
+            if session is None:
+                client.close()  # without an answer, which could only say that a session is over
+                return
         if session is None:
             answer = ConnectResponse(0, 0, 0, bytes(PASSWORD_BYTES))
         else:
@@ -241,14 +224,19 @@ class Keeper:
         if session is None:
             client.close()
 
-    def _begun(self, client: Client, timeout_ms: int) -> Session:
+    def _begun(self, client: Client, timeout_ms: int) -> Session | None:
         session = Session(
             self.sessions.next_id(self.clock.wall_ms()), self.ids.token(PASSWORD_BYTES), timeout_ms
         )
-        self.keys.lease_begin(session.id, timeout_ms + BACKSTOP_MS)
-        self._attach(session, client)
+        author = Author("zookeeper", f"{session.id:#x}", client.author.address)
         put = [session.record()]
-        self.write(Commit(client.author, (), put, (), Durability.SYNC))
+        try:
+            self.keys.lease_begin(session.id, timeout_ms + BACKSTOP_MS)
+            self.write(Commit(author, (), put, (), Durability.SYNC))
+        except (KeeperFault, StoreError) as error:
+            log.warning("no session can be made: %s", error)
+            return None
+        self._attach(session, client)
         self.sessions.add(session, self.clock.monotonic_ms())
         return session
 
@@ -312,20 +300,28 @@ class Keeper:
     def tick(self) -> None:
         """Time has passed: sessions may be over, znodes may have lived long enough."""
         for session in self.sessions.due(self.clock.monotonic_ms()):
-            self.end_session(session)
+            self._try_to_end(session)
         for session in self.sessions.to_renew():
             try:
                 self.keys.lease_keepalive(session.id)
             except NoSuchLease:
-                self.end_session(session)
+                self._try_to_end(session)
         if self.clock.cloud_ms() - self._swept_ms >= self.settings.sweep_ms:
             self.sweep()
 
     def clock_moved(self) -> None:
         """Cloud time has made a step."""
         for session in self.sessions.jumped(self.clock.monotonic_ms(), self.clock.cloud_ms()):
-            self.end_session(session)
+            self._try_to_end(session)
         self.tick()
+
+    def _try_to_end(self, session: Session) -> None:
+        """End a session, or (the disk may be full) come back to it soon."""
+        try:
+            self.end_session(session)
+        except KeeperFault as fault:
+            log.warning("session %#x cannot be ended: %s", session.id, fault)
+            self.sessions.postpone(session)
 
     def sweep(self) -> None:
         """Delete containers that are empty again, and empty znodes whose TTL is over."""
@@ -339,7 +335,11 @@ class Keeper:
             if is_over or (znode.flags & HAS_TTL and now_ms - znode.mtime > znode.ttl):
                 transaction = Transaction(self.tree, NO_LEASE, (), now_ms)
                 transaction.remove(znode, transaction.find(parent_of(path)))
-                self.apply(transaction, Author("zookeeper", "container manager"))
+                try:
+                    self.apply(transaction, Author("zookeeper", "container manager"))
+                except KeeperFault as fault:
+                    log.warning("%s cannot be deleted, though its time is over: %s", path, fault)
+                    return
 
     # --- writing
 
@@ -367,7 +367,9 @@ class Keeper:
         """Commit in this turn; KeeperFault with nothing changed."""
         if commit.limits is not LOCAL_LIMITS:
             commit = msgspec.structs.replace(commit, limits=LOCAL_LIMITS)
-        self._own = True
+        tap = self._tap
+        assert tap is not None, "the keeper is not open"
+        tap.is_paused = True
         try:
             return commit_now(self.keys, commit)
         except NoSuchLease:
@@ -375,13 +377,11 @@ class Keeper:
         except (NoSpace, InvalidCommit, Conflict) as error:
             raise KeeperFault(Code.SYSTEMERROR, str(error)) from None
         finally:
-            self._own = False
+            tap.is_paused = False
 
     # --- other faces' changes
 
     def _applied(self, change: Change) -> None:
-        if self._own:
-            return
         for one in self.tree.follow(change):
             if not self.quotas.is_idle:
                 self.quotas.follow({one.path: one.now})
@@ -403,13 +403,17 @@ class Keeper:
         """Commit what other faces' changes owe, and end sessions whose lease was revoked; in a turn after
         such a change."""
         while self.tree.owed:
+            owed = dict(self.tree.owed)
             puts, drops = self.tree.repayment()
-            self.write(Commit(Author("zookeeper", "tree"), (), puts, drops, Durability.SYNC))
+            try:
+                self.write(Commit(Author("zookeeper", "tree"), (), puts, drops, Durability.SYNC))
+            except KeeperFault as fault:
+                log.warning("what other faces changed cannot be noted yet: %s", fault)
+                self.tree.owed = owed
+                break
         suspects, self._suspects = self._suspects, []
         for session in suspects:
             try:
                 self.keys.lease_keys(session.id)
             except NoSuchLease:
-                self.end_session(session)
-            except StoreError:
-                return
+                self._try_to_end(session)

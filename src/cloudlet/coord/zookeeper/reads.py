@@ -12,6 +12,7 @@ from __future__ import annotations
 from cloudlet.coord.zookeeper import acl as acls
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.figures import ephemerals_of
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.paths import CONFIG, QUOTA, ROOT
 from cloudlet.coord.zookeeper.watches import STANDARD
@@ -124,7 +125,7 @@ def ephemerals(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _path.decode(frame, at)
     assert client.session is not None
     prefix = asked.path.strip()
-    paths = keeper.ephemerals_of(client.session.id)
+    paths = ephemerals_of(keeper, client.session.id)
     found = [path for path in paths if prefix in ("", ROOT) or path.startswith(prefix)]
     return _names_reply.encode(GetChildrenResponse(found))
 

@@ -129,6 +129,10 @@ class Sessions:
         """The id that a client names."""
         return LeaseId(number)
 
+    def postpone(self, session: Session) -> None:
+        """It is over and could not be ended: `due` gives it again."""
+        self._place(session)
+
     def to_renew(self) -> list[Session]:
         """The sessions whose lease is to be renewed, each once: `due` has seen that they live."""
         found, self._renewing = self._renewing, []

@@ -25,7 +25,7 @@ from cloudlet.coord.zookeeper.paths import (
 )
 from cloudlet.coord.zookeeper.tree import Tree, side_key, side_value, stat_of
 from cloudlet.coord.zookeeper.znode import CONTAINER, EPHEMERAL_KINDS, HAS_TTL, Side, Znode, fresh, written
-from cloudlet.kernel.keys import Author, Commit, Drop, Durability, LeaseId, Put
+from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LeaseId, Put
 from cloudlet.wire.zookeeper import ACL, TTL_MS_MAX, Code, CreateMode, EventType, Perms, Stat
 
 NO_TTL = -1
@@ -230,7 +230,7 @@ class Transaction:
                 gone.append(Drop(side_key(path)))
         if not puts and not gone:
             return None
-        return Commit(author, (), puts, gone, Durability.SYNC)
+        return Commit(author, (), puts, gone, Durability.SYNC, LOCAL_LIMITS)
 
 
 def _mode_of(path: str, flags: int, ttl: int) -> CreateMode:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from cloudlet import __version__
 from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.figures import data_bytes, ephemerals_of, nodes_count, uptime_ms
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.watches import Table
 
@@ -43,12 +44,12 @@ def figures(keeper: Keeper) -> dict[str, object]:
         "packets_sent": statistics.sent,
         "num_alive_connections": connected(keeper),
         "outstanding_requests": sum(len(client.outbox) for client in keeper.clients),
-        "znode_count": keeper.nodes_count,
+        "znode_count": nodes_count(keeper),
         "watch_count": keeper.watches.data.count() + keeper.watches.children.count(),
         "ephemerals_count": sum(map(len, ephemerals(keeper).values())),
-        "approximate_data_size": keeper.data_bytes(),
+        "approximate_data_size": data_bytes(keeper),
         "global_sessions": len(keeper.sessions.by_id),
-        "uptime": keeper.uptime_ms(),
+        "uptime": uptime_ms(keeper),
         "connection_rejected": statistics.rejected,
     }
 
@@ -60,7 +61,7 @@ def connected(keeper: Keeper) -> int:
 
 def ephemerals(keeper: Keeper) -> dict[int, list[str]]:
     """The paths of each session's ephemerals, of sessions that have some."""
-    found = {session: keeper.ephemerals_of(session) for session in keeper.sessions.by_id}
+    found = {session: ephemerals_of(keeper, session) for session in keeper.sessions.by_id}
     return {session: paths for session, paths in found.items() if paths}
 
 
@@ -71,7 +72,7 @@ def configuration(keeper: Keeper, address: str) -> dict[str, object]:
         "clientPort": int(address.rpartition(":")[2] or 0),
         "secureClientPort": -1,
         "dataDir": "keys",
-        "dataDirSize": keeper.data_bytes(),
+        "dataDirSize": data_bytes(keeper),
         "dataLogDir": "keys",
         "dataLogSize": 0,
         "tickTime": settings.tick_ms,
@@ -140,7 +141,7 @@ def _crst(keeper: Keeper, address: str, client: Client) -> str:
 
 
 def _dirs(keeper: Keeper, address: str, client: Client) -> str:
-    return f"datadir_size: {keeper.data_bytes()}\nlogdir_size: 0\n"
+    return f"datadir_size: {data_bytes(keeper)}\nlogdir_size: 0\n"
 
 
 def _dump(keeper: Keeper, address: str, client: Client) -> str:
