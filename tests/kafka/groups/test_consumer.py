@@ -26,6 +26,9 @@ class Known:
     def find(self, name):
         return (name.encode(), self.counts[name]) if name in self.counts else None
 
+    def name(self, topic):
+        return topic.decode()
+
     def names(self):
         return list(self.counts)
 
@@ -114,7 +117,7 @@ class Stage:
         self.group = ConsumerGroup("g")
         for fact in last.values():
             self.group.apply(fact)
-        self.group.loaded(self.now_ms, self.settings.session_timeout_ms)
+        self.group.watch(self.now_ms, self.settings.session_timeout_ms)
         assert self.show() == live
         return live
 

@@ -265,7 +265,9 @@ def test_the_heartbeats_of_a_consumer_group(client, topic):
     mine = {"MemberId": "m", "GenerationIdOrMemberEpoch": 1}
     assert commit(client, topic, {topic: {0: (3, "")}}, version=9, **mine) == [0]
     assert commit(client, topic, {topic: {0: (3, "")}}, **mine) == [ErrorCode.UNSUPPORTED_VERSION]
-    assert join(client, topic).ErrorCode == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+    assert join(client, topic).ErrorCode == ErrorCode.MEMBER_ID_REQUIRED
+    broken = join(client, topic, member="x")  # what it brings is not what consumers bring
+    assert broken.ErrorCode == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     assert beat(client, topic, epoch=-1).MemberEpoch == -1
 
 

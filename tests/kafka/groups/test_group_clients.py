@@ -456,3 +456,29 @@ def test_offsets_go_with_their_topic(kafka, name):
     make_topic(kafka, name, 1)
     until(lambda: consumer.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)[0].offset < 0)
     consumer.close()
+
+
+@STRATEGIES
+def test_members_of_both_protocols_in_one_group(impatient, name, settings):
+    """A rolling change from the classic to the consumer protocol and back, by restarts of the clients."""
+    kafka = impatient
+    make_topic(kafka, name, 4, messages=40)
+    classic = settings if "group_protocol" not in settings else {"heartbeat_interval_ms": 300}
+    modern = {"group_protocol": "consumer"}
+    found = [Member(kafka, [name], name, **classic) for _ in range(2)]
+    try:
+        until(lambda: shares(found)() == [2, 2])
+        for kind in (modern, modern, classic, classic):
+            found.append(Member(kafka, [name], name, **kind))
+            until(lambda: sorted(shares(found)() or []) == [1, 1, 2])
+            found.pop(0).close()
+            until(lambda: shares(found)() == [2, 2])
+        assert not any(member.errors for member in found)
+        admin = AdminClient(kafka.client())
+        [listed] = [
+            group for group in admin.list_consumer_groups().result(SECONDS).valid if group.group_id == name
+        ]
+        assert listed.type == ck.ConsumerGroupType.CLASSIC
+    finally:
+        for member in found:
+            member.close()

@@ -4,6 +4,7 @@ import pytest
 
 from cloudlet.kafka.groups.classic_values import GroupImage
 from cloudlet.kafka.groups.consumer_values import (
+    ClassicSide,
     ConsumerMember,
     Current,
     CurrentFact,
@@ -24,7 +25,7 @@ from cloudlet.kafka.groups.records import (
     encode_entry,
     subscribed_topics,
 )
-from cloudlet.kafka.groups.roster import MemberImage
+from cloudlet.kafka.groups.roster import MemberImage, Protocol
 from cloudlet.kernel.fault import ProtocolError
 
 TOPIC = bytes(range(16))
@@ -53,6 +54,9 @@ ENTRIES = [
     ConsumerEntry("g", GroupFact(None)),
     ConsumerEntry("g", MemberFact("m", MEMBER)),
     ConsumerEntry("g", MemberFact("m", ConsumerMember("m"))),
+    ConsumerEntry(
+        "g", MemberFact("m", ConsumerMember("m", classic=ClassicSide(9_000, (Protocol("range", b"x"),))))
+    ),
     ConsumerEntry("g", MemberFact("m", None)),
     ConsumerEntry("g", TargetEpochFact(4)),
     ConsumerEntry("g", TargetEpochFact(None)),
@@ -100,7 +104,7 @@ def test_broken_records_are_refused():
 
 
 def test_an_unknown_state_of_a_member_is_read_as_unknown():
-    key, value = encode_entry(ENTRIES[17])
+    key, value = encode_entry(ENTRIES[18])
     at = 2 + 4 + 4
     later = value[:at] + b"\x09" + value[at + 1 :]
     assert decode_entry(key, later).fact.current.state is MemberState.UNKNOWN

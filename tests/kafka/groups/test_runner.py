@@ -98,7 +98,7 @@ def test_what_is_decided_is_written_and_comes_back(tmp_path):
 def test_consumer_groups_come_back(tmp_path):
     async def play(runner, again):
         def decide(shard):
-            group, _ = shard.consumer_group("k", may_make=True)
+            group, _ = shard.consumer_group("k", Topics(), may_make=True)
             beat = Beat("m", 0, rebalance_timeout_ms=1000, topics=("t",), regex=".*", owned={})
             answer, facts = group.heartbeat(beat, Topics(), ConsumerSettings(), 0)
             return answer, [ConsumerEntry("k", fact) for fact in facts]

@@ -15,8 +15,9 @@ from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import State
 from cloudlet.kafka.groups.coordinator import Groups
+from cloudlet.kafka.groups.mixed import CONSUMER_PROTOCOL
 from cloudlet.kafka.groups.records import Entry
-from cloudlet.kafka.groups.shard import CONSUMER_PROTOCOL, Group, Shard
+from cloudlet.kafka.groups.shard import Group, Shard
 from cloudlet.kafka.permissions import GROUP_OPERATIONS, NO_OPERATIONS
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 from cloudlet.wire.kafka import messages

@@ -196,12 +196,17 @@ class ClassicGroup(Generations):
         if self.sync_deadline_ms <= now_ms:
             self._sync_time_is_up(now_ms)
 
-    def bury(self) -> None:
-        """The group is deleted, or its partition has moved: whoever waits is told to look again."""
+    def call_to_join(self, now_ms: float) -> None:
+        """Begin a rebalance that no member has asked for: the group was of another protocol until now."""
+        if self.state is State.STABLE:
+            self._rebalance(now_ms)
+
+    def bury(self, error: ErrorCode = ErrorCode.REBALANCE_IN_PROGRESS) -> None:
+        """The group is deleted, becomes another, or its partition has moved: whoever waits is told."""
         self.state = State.DEAD
         for member in self.roster:
-            self._answer_waiting_join(member, Joined(member.id, ErrorCode.NOT_COORDINATOR))
-            self._answer_waiting_sync(member, Synced(ErrorCode.NOT_COORDINATOR))
+            self._answer_waiting_join(member, Joined(member.id, error))
+            self._answer_waiting_sync(member, Synced(error))
         self.join_deadline_ms = self.sync_deadline_ms = inf
 
     # -- joining

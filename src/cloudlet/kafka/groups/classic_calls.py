@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3: the requests' versions as their schemas tell them; GroupCoordinatorService
-Absent  members of the classic protocol in a consumer group that is not empty: INCONSISTENT_GROUP_PROTOCOL
+Absent  none
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import TypeVar
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.groups import mixed
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import Join, Joined, Leaver, Synced
 from cloudlet.kafka.groups.consumer import ConsumerGroup
 from cloudlet.kafka.groups.coordinator import Groups
-from cloudlet.kafka.groups.records import Entry
+from cloudlet.kafka.groups.records import ConsumerEntry, Entry
 from cloudlet.kafka.groups.roster import UNKNOWN_MEMBER, Protocol
 from cloudlet.kafka.groups.runner import Runner
 from cloudlet.kafka.groups.shard import Shard
@@ -62,8 +63,8 @@ async def _join(call: Call, request: messages.JoinGroupRequest) -> Joined:
     least, most = number("group.min.session.timeout.ms"), number("group.max.session.timeout.ms")
     if not least <= request.SessionTimeoutMs <= most:
         raise KafkaFault(ErrorCode.INVALID_SESSION_TIMEOUT)
-    runner = await call.broker.part(Groups).runner(request.GroupId)
-    await _prepare(runner, request)
+    groups = call.broker.part(Groups)
+    runner = await groups.runner(request.GroupId)
     has_own = call.api_version >= OWN_REBALANCE_TIMEOUT_SINCE
     join = Join(
         request.MemberId,
@@ -79,10 +80,30 @@ async def _join(call: Call, request: messages.JoinGroupRequest) -> Joined:
     )
     prefix = call.client_id if request.GroupInstanceId is None else request.GroupInstanceId
     new_id = f"{prefix}-{call.broker.ids.uuid()}"
+    known = (await runner.ready()).groups.get(request.GroupId)
+    if isinstance(known, ConsumerGroup) and known.members:
+        return await _join_consumer_group(groups, runner, request.GroupId, join, new_id)
+    await _prepare(runner, request)
     waiter: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
     now_ms = call.broker.clock.monotonic_ms()
     await runner.act(request.GroupId, lambda group: group.join(join, waiter, new_id, now_ms))
     return await _answer(call, waiter, Joined(request.MemberId, ErrorCode.REBALANCE_IN_PROGRESS))
+
+
+async def _join_consumer_group(
+    groups: Groups, runner: Runner, group_id: str, join: Join, new_id: str
+) -> Joined:
+    settings = groups.consumer_settings(group_id)
+
+    def decide(shard: Shard) -> tuple[Joined, list[Entry]]:
+        group, _ = shard.consumer_group(group_id, groups.topics, may_make=False)
+        joined, facts = mixed.join(group, join, new_id, groups.topics, settings, shard.clock.cloud_ms())
+        return joined, [ConsumerEntry(group_id, fact) for fact in facts]
+
+    joined = await runner.change(decide)
+    if not joined.error:
+        runner.classic_beaten(group_id, joined.member_id, must_act=True)
+    return joined
 
 
 async def _prepare(runner: Runner, request: messages.JoinGroupRequest) -> None:
@@ -91,8 +112,6 @@ async def _prepare(runner: Runner, request: messages.JoinGroupRequest) -> None:
     known = shard.groups.get(request.GroupId)
     if isinstance(known, ClassicGroup):
         return
-    if isinstance(known, ConsumerGroup) and known.members:
-        raise KafkaFault(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     if request.MemberId != UNKNOWN_MEMBER:
         raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID)
     if not request.ProtocolType or not request.Protocols:
@@ -120,7 +139,21 @@ async def sync_group(call: Call, request: messages.SyncGroupRequest) -> messages
 
 
 async def _sync(call: Call, request: messages.SyncGroupRequest) -> Synced:
-    runner = await call.broker.part(Groups).runner(request.GroupId)
+    groups = call.broker.part(Groups)
+    runner = await groups.runner(request.GroupId)
+    known = (await runner.ready()).groups.get(request.GroupId)
+    if isinstance(known, ConsumerGroup):
+        synced = mixed.sync(
+            known,
+            request.MemberId,
+            request.GroupInstanceId,
+            request.GenerationId,
+            request.ProtocolType,
+            request.ProtocolName,
+            groups.topics,
+        )
+        runner.classic_beaten(request.GroupId, request.MemberId, must_act=False)
+        return synced
     waiter: asyncio.Future[Synced] = asyncio.get_running_loop().create_future()
     shares = {each.MemberId: bytes(each.Assignment) for each in request.Assignments}
 
@@ -155,6 +188,11 @@ async def _answer(call: Call, waiter: asyncio.Future[A], to_nobody: A) -> A:
 async def heartbeat(call: Call, request: messages.HeartbeatRequest) -> messages.HeartbeatResponse:
     """A member lives; the answer tells it of a rebalance."""
     runner = await call.broker.part(Groups).runner(request.GroupId)
+    known = (await runner.ready()).groups.get(request.GroupId)
+    if isinstance(known, ConsumerGroup):
+        error = mixed.heartbeat(known, request.MemberId, request.GroupInstanceId, request.GenerationId)
+        runner.classic_beaten(request.GroupId, request.MemberId, must_act=bool(error) or None)
+        return messages.HeartbeatResponse(ErrorCode=error)
     now_ms = call.broker.clock.monotonic_ms()
     error = await runner.act(
         request.GroupId,
@@ -178,7 +216,7 @@ async def leave_group(call: Call, request: messages.LeaveGroupRequest) -> messag
     now_ms = call.broker.clock.monotonic_ms()
     shard = await runner.ready()
     known = shard.groups.get(request.GroupId)
-    if isinstance(known, ConsumerGroup) and is_batch:
+    if isinstance(known, ConsumerGroup):
         errors = await _remove(call, runner, request.GroupId, leavers)
     else:
         errors = await runner.act(request.GroupId, lambda group: group.leave(leavers, now_ms))
@@ -195,7 +233,7 @@ async def leave_group(call: Call, request: messages.LeaveGroupRequest) -> messag
 
 
 async def _remove(call: Call, runner: Runner, group_id: str, leavers: list[Leaver]) -> list[ErrorCode]:
-    """Remove members of a consumer group, as an administrator does it by the same request."""
+    """Classic members leave a consumer group, or an administrator removes members of either protocol."""
     topics = call.broker.part(Groups).topics
     return await runner.change(
         lambda shard: shard.remove_members(group_id, leavers, topics),

@@ -2,7 +2,7 @@
 
 State   none beside its image (consumer_image.py)
 Source  Apache Kafka 4.3: KIP-848; texts of errors as Kafka gives them
-Absent  members of the classic protocol in the same group (a group changes its protocol while it is empty)
+Absent  none; members of the classic protocol in the same group are in mixed.py
 
 Theory of operation
     Three epochs follow each other: the *group epoch* goes up when the members or their topics change, the
@@ -68,14 +68,35 @@ class ConsumerGroup(ConsumerImage):
         """Decide on a heartbeat of a member that joins or is in the group: the answer, and what it rests on.
 
         Once the facts are written, `beaten` starts the member's session anew."""
-        if len(self.members) >= settings.members_max and beat.member_id not in self.members:
+        self.check_room(beat.member_id, settings)
+        facts: list[Fact] = []
+        member, replaced = self._caller(beat, facts)
+        moved = self.step(
+            member, _updated(member, beat), replaced, beat.owned, facts, topics, settings, cloud_ms
+        )
+        is_told = beat.is_full or moved.assigned != member.assigned or moved.revoking != member.revoking
+        return BeatAnswer(moved.id, moved.epoch, moved.assigned if is_told else None), facts
+
+    def check_room(self, member_id: str, settings: ConsumerSettings) -> None:
+        if len(self.members) >= settings.members_max and member_id not in self.members:
             raise KafkaFault(
                 ErrorCode.GROUP_MAX_SIZE_REACHED,
                 f"The consumer group has reached its maximum capacity of {settings.members_max} members.",
             )
-        facts: list[Fact] = []
-        member, replaced = self._caller(beat, facts)
-        updated = _updated(member, beat)
+
+    def step(
+        self,
+        member: ConsumerMember,
+        updated: ConsumerMember,
+        replaced: str | None,
+        owned: Assignment | None,
+        facts: list[Fact],
+        topics: Topics,
+        settings: ConsumerSettings,
+        cloud_ms: int,
+    ) -> ConsumerMember:
+        """Take in what a member says anew, and take it one step towards its target; the facts are added.
+        `replaced` is the one whose place it takes, `owned` what it says that it has."""
         is_new = member.id not in self.members and replaced is None
         if is_new or _identity(updated) != _identity(member):
             facts.append(MemberFact(updated.id, updated))
@@ -105,18 +126,17 @@ class ConsumerGroup(ConsumerImage):
         def is_free(topic: TopicId, partition: int) -> bool:
             return self.owners.get((topic, partition)) in mine
 
-        moved = reconcile(updated, target_epoch, target, is_free, beat.owned)
+        moved = reconcile(updated, target_epoch, target, is_free, owned)
         if moved != updated:
             facts.append(CurrentFact(moved.id, current_of(moved)))
-        is_told = beat.is_full or moved.assigned != member.assigned or moved.revoking != member.revoking
-        return BeatAnswer(moved.id, moved.epoch, moved.assigned if is_told else None), facts
+        return moved
 
     def leave(self, beat: Beat, topics: Topics, cloud_ms: int) -> tuple[BeatAnswer, list[Fact]]:
         """Decide on a heartbeat that says good-bye: for good, or (static) until the session ends."""
         if beat.instance_id is None:
             member = self.member(beat.member_id)
         else:
-            member = self._static_caller(beat)
+            member = self.static_caller(beat.instance_id, beat.member_id)
         if beat.epoch == STATIC_LEAVE_EPOCH:
             current = current_of(member)._replace(epoch=STATIC_LEAVE_EPOCH, revoking=NOTHING)
             return BeatAnswer(member.id, beat.epoch), [CurrentFact(member.id, current)]
@@ -142,39 +162,43 @@ class ConsumerGroup(ConsumerImage):
                 return (fresh if known is None else with_current(known, current_of(fresh))), None
             member = self.member(beat.member_id)
         elif beat.epoch == JOIN_EPOCH:
-            return self._static_joiner(beat, facts)
+            return self.static_joiner(beat.instance_id, beat.member_id, facts, is_classic=False)
         else:
-            member = self._static_caller(beat)
+            member = self.static_caller(beat.instance_id, beat.member_id)
         _check_epoch(member, beat)
         return member, None
 
-    def _static_joiner(self, beat: Beat, facts: list[Fact]) -> tuple[ConsumerMember, str | None]:
-        bearer = self.instances.get(beat.instance_id or "")
+    def static_joiner(
+        self, instance_id: str, member_id: str, facts: list[Fact], *, is_classic: bool
+    ) -> tuple[ConsumerMember, str | None]:
+        """A static member that joins, and the id of the one whose place it takes: between members of the
+        consumer protocol only of one that has left."""
+        bearer = self.instances.get(instance_id)
         if bearer is None:
-            return ConsumerMember(beat.member_id), None
+            return ConsumerMember(member_id), None
         old = self.members[bearer]
-        if old.epoch != STATIC_LEAVE_EPOCH:
+        if not is_classic and old.classic is None and old.epoch != STATIC_LEAVE_EPOCH:
             raise KafkaFault(
                 ErrorCode.UNRELEASED_INSTANCE_ID,
-                f"Static member {beat.member_id} with instance id {beat.instance_id} cannot join the group "
+                f"Static member {member_id} with instance id {instance_id} cannot join the group "
                 f"because the instance id is owned by {old.id} member.",
             )
-        new = replace(old, id=beat.member_id, epoch=0, previous_epoch=0)
+        new = replace(old, id=member_id, epoch=0, previous_epoch=0)
         facts += removal(old.id)
         facts.append(MemberFact(new.id, new))
         facts.append(TargetFact(new.id, self.targets.get(old.id, NOTHING)))
         facts.append(CurrentFact(new.id, current_of(new)))
         return new, old.id
 
-    def _static_caller(self, beat: Beat) -> ConsumerMember:
-        bearer = self.instances.get(beat.instance_id or "")
+    def static_caller(self, instance_id: str, member_id: str) -> ConsumerMember:
+        """The static member that calls; UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID."""
+        bearer = self.instances.get(instance_id)
         if bearer is None:
-            raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {beat.instance_id} is unknown.")
-        if bearer != beat.member_id:
+            raise KafkaFault(ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
+        if bearer != member_id:
             raise KafkaFault(
                 ErrorCode.FENCED_INSTANCE_ID,
-                f"Static member {beat.member_id} with instance id {beat.instance_id} was fenced by member "
-                f"{bearer}.",
+                f"Static member {member_id} with instance id {instance_id} was fenced by member {bearer}.",
             )
         return self.members[bearer]
 
@@ -278,6 +302,7 @@ def _updated(member: ConsumerMember, beat: Beat) -> ConsumerMember:
         assignor=member.assignor if beat.assignor is None else beat.assignor,
         client_id=beat.client_id,
         client_host=beat.client_host,
+        classic=None,
     )
 
 

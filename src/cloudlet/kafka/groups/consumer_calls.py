@@ -31,7 +31,7 @@ from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 OWN_MEMBER_ID_SINCE = 1
-CONSUMER_MEMBER = 1  # MemberType: 0 speaks the classic protocol
+CLASSIC_MEMBER, CONSUMER_MEMBER = 0, 1  # MemberType
 Request = messages.ConsumerGroupHeartbeatRequest
 Response = messages.ConsumerGroupHeartbeatResponse
 
@@ -67,7 +67,9 @@ async def _beat(call: Call, request: Request) -> Response:
     settings = groups.consumer_settings(request.GroupId)
 
     def decide(shard: Shard) -> tuple[BeatAnswer, list[Entry]]:
-        group, before = shard.consumer_group(request.GroupId, may_make=beat.epoch == JOIN_EPOCH)
+        group, before = shard.consumer_group(
+            request.GroupId, groups.topics, may_make=beat.epoch == JOIN_EPOCH
+        )
         answer, facts = group.heartbeat(beat, groups.topics, settings, shard.clock.cloud_ms())
         return answer, [*before, *(ConsumerEntry(group.id, fact) for fact in facts)]
 
@@ -83,8 +85,10 @@ async def _beat(call: Call, request: Request) -> Response:
 
 async def _leave(groups: Groups, runner: Runner, group_id: str, beat: Beat) -> BeatAnswer:
     def decide(shard: Shard) -> tuple[BeatAnswer, list[Entry]]:
-        group, _ = shard.consumer_group(group_id, may_make=False)
+        group, _ = shard.consumer_group(group_id, groups.topics, may_make=False)
         answer, facts = group.leave(beat, groups.topics, shard.clock.cloud_ms())
+        if beat.epoch == LEAVE_EPOCH:
+            return answer, shard.fenced(group, [answer.member_id], groups.topics)
         return answer, [ConsumerEntry(group_id, fact) for fact in facts]
 
     return await runner.change(decide)
@@ -148,7 +152,7 @@ async def consumer_group_describe(
     for group_id in request.GroupIds:
         try:
             runner = await groups.runner(group_id)
-            group, _ = (await runner.ready()).consumer_group(group_id, may_make=False)
+            group, _ = (await runner.ready()).consumer_group(group_id, groups.topics, may_make=False)
             row = _described(call, group, groups.consumer_settings(group_id).assignor)
         except KafkaFault as fault:
             row = messages.ConsumerGroupDescribeResponse.DescribedGroup(
@@ -201,7 +205,7 @@ def _described_member(
         SubscribedTopicRegex=member.regex,
         Assignment=told(member.assigned),
         TargetAssignment=told(target),
-        MemberType=CONSUMER_MEMBER,
+        MemberType=CONSUMER_MEMBER if member.classic is None else CLASSIC_MEMBER,
     )
 
 

@@ -153,7 +153,7 @@ class ConsumerImage:
         member = self.members.get(member_id)
         if member is None:
             return
-        self.sessions[member_id] = now_ms + session_timeout_ms
+        self.sessions[member_id] = now_ms + self._session_ms(member, session_timeout_ms)
         if member.state is MemberState.UNREVOKED_PARTITIONS:
             self.deadlines.setdefault(member_id, now_ms + member.rebalance_timeout_ms)
         else:
@@ -173,10 +173,20 @@ class ConsumerImage:
             min(self.deadlines.values(), default=inf),
         )
 
-    def loaded(self, now_ms: float, session_timeout_ms: int) -> None:
-        """After a restart: every session starts anew."""
+    def watch(self, now_ms: float, session_timeout_ms: int) -> None:
+        """Start the session of every member that has none: after a restart, or when the group was a classic
+        one just now."""
         for member_id in self.members:
-            self.beaten(member_id, now_ms, session_timeout_ms)
+            if member_id not in self.sessions:
+                self.beaten(member_id, now_ms, session_timeout_ms)
+
+    @staticmethod
+    def _session_ms(member: ConsumerMember, session_timeout_ms: int) -> int:
+        return session_timeout_ms if member.classic is None else member.classic.session_timeout_ms
+
+    def must_act(self, member_id: str, now_ms: float) -> None:
+        """A classic member is to join or sync within its rebalance timeout."""
+        self.deadlines.setdefault(member_id, now_ms + self.members[member_id].rebalance_timeout_ms)
 
     def tombstones(self) -> list[Fact]:
         """The facts by which the group is gone."""

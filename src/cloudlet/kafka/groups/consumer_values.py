@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3: ConsumerGroupHeartbeat, and ConsumerGroup*Key/Value of __consumer_offsets
-Absent  the classic side of a member (ClassicMemberMetadata): groups of both protocols at once
+Absent  none
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+from typing import Protocol as Interface
 
 from cloudlet.kafka.groups.assignors import Assignment, TopicId
+from cloudlet.kafka.groups.roster import Protocol
 
 JOIN_EPOCH = 0
 LEAVE_EPOCH = -1
@@ -30,6 +32,13 @@ class MemberState(IntEnum):
     UNKNOWN = 127  # a later Kafka's
 
 
+class ClassicSide(NamedTuple):
+    """What a member of a consumer group has that speaks the classic protocol."""
+
+    session_timeout_ms: int
+    protocols: tuple[Protocol, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ConsumerMember:
     """A member: who it is and what it wants, and what it has now."""
@@ -43,6 +52,7 @@ class ConsumerMember:
     regex: str | None = None
     rebalance_timeout_ms: int = -1
     assignor: str | None = None
+    classic: ClassicSide | None = None  # None: it speaks the consumer protocol
     epoch: int = 0
     previous_epoch: int = 0
     state: MemberState = MemberState.STABLE
@@ -136,7 +146,7 @@ class BeatAnswer(NamedTuple):
     assignment: Assignment | None = None  # None: as the member knows it
 
 
-class Topics(Protocol):
+class Topics(Interface):
     """The topics of the cluster, as far as a group must know them."""
 
     @property
@@ -145,6 +155,9 @@ class Topics(Protocol):
 
     def find(self, name: str) -> tuple[TopicId, int] | None:
         """A topic's id and number of partitions."""
+
+    def name(self, topic: TopicId) -> str | None:
+        """A topic's name by its id."""
 
     def names(self) -> Iterable[str]:
         """Those that a regular expression may stand for: not the internal ones."""

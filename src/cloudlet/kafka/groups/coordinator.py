@@ -46,6 +46,10 @@ class KnownTopics:
         image = self._broker.topics.by_name.get(name)
         return None if image is None else (image.id, len(image.states))
 
+    def name(self, topic: bytes) -> str | None:
+        image = self._broker.topics.by_id.get(topic)
+        return None if image is None else image.name
+
     def names(self) -> Iterable[str]:
         return [name for name, image in self._broker.topics.by_name.items() if not image.is_internal]
 
@@ -57,7 +61,11 @@ class Groups:
         self.broker = broker
         self.topics = KnownTopics(broker)
         self._runners: dict[int, Runner] = {}
-        self._settings = Settings(self._limits, self.consumer_settings)
+        self._settings = Settings(
+            self._limits,
+            self.consumer_settings,
+            lambda: str(broker.configs.value("group.consumer.migration.policy")),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
 

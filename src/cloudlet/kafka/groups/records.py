@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from cloudlet.kafka.groups.assignors import Assignment
 from cloudlet.kafka.groups.classic_values import GroupImage
 from cloudlet.kafka.groups.consumer_values import (
+    ClassicSide,
     ConsumerMember,
     Current,
     CurrentFact,
@@ -31,7 +32,7 @@ from cloudlet.kafka.groups.consumer_values import (
     TargetFact,
 )  # fmt: skip
 from cloudlet.kafka.groups.offsets import Committed
-from cloudlet.kafka.groups.roster import MemberImage
+from cloudlet.kafka.groups.roster import MemberImage, Protocol
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.codec import decode, decode_versioned, encode_versioned, version_of
@@ -157,7 +158,17 @@ def _consumer(group: str, fact: Fact) -> tuple[bytes, bytes | None]:
 
 
 def _member(member: ConsumerMember) -> messages.ConsumerGroupMemberMetadataValue:
-    return messages.ConsumerGroupMemberMetadataValue(
+    shape = messages.ConsumerGroupMemberMetadataValue
+    classic = None
+    if member.classic is not None:
+        classic = shape.ClassicMemberMetadata_(
+            SessionTimeoutMs=member.classic.session_timeout_ms,
+            SupportedProtocols=[
+                shape.ClassicProtocol(Name=each.name, Metadata=each.metadata)
+                for each in member.classic.protocols
+            ],
+        )
+    return shape(
         InstanceId=member.instance_id,
         RackId=member.rack_id,
         ClientId=member.client_id,
@@ -166,6 +177,7 @@ def _member(member: ConsumerMember) -> messages.ConsumerGroupMemberMetadataValue
         SubscribedTopicRegex=member.regex or "",
         RebalanceTimeoutMs=member.rebalance_timeout_ms,
         ServerAssignor=member.assignor,
+        ClassicMemberMetadata=classic,
     )
 
 
@@ -260,8 +272,16 @@ def _read_member(key: Any, data: bytes | None) -> Fact:
         value.SubscribedTopicRegex or None,
         value.RebalanceTimeoutMs,
         value.ServerAssignor,
+        _classic_side(value.ClassicMemberMetadata),
     )
     return MemberFact(key.MemberId, member)
+
+
+def _classic_side(found: Any) -> ClassicSide | None:
+    if found is None:
+        return None
+    protocols = tuple(Protocol(each.Name, bytes(each.Metadata)) for each in found.SupportedProtocols)
+    return ClassicSide(found.SessionTimeoutMs, protocols)
 
 
 def _read_target_epoch(key: Any, data: bytes | None) -> Fact:

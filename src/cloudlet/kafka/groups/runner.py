@@ -33,7 +33,6 @@ from cloudlet.kafka.groups.consumer import ConsumerGroup
 from cloudlet.kafka.groups.consumer_values import Topics
 from cloudlet.kafka.groups.records import (
     ClassicEntry,
-    ConsumerEntry,
     Entry,
     OffsetEntry,
     decode_entry,
@@ -97,7 +96,7 @@ class Runner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for group in self.shard.groups.values():
             if isinstance(group, ClassicGroup):
-                group.bury()
+                group.bury(ErrorCode.NOT_COORDINATOR)
                 self._answer(group)
 
     # -- loading
@@ -183,10 +182,26 @@ class Runner:
             answer, entries = decide(shard)
             if entries:
                 await self._append(entries, producer)
+                await self._after(entries)
                 for group_id in dict.fromkeys(entry.group for entry in entries):
                     if group_id in shard.groups:
                         self.schedule(group_id)
             return answer
+
+    async def _after(self, entries: Sequence[Entry]) -> None:
+        """What follows from a change of groups beside their state: sessions begin, members of a group that is
+        gone are told, those of one that has become a classic group are called to join."""
+        buried, self.shard.buried = self.shard.buried, []
+        for old in buried:
+            self._answer(old)
+        now_ms = self.clock.monotonic_ms()
+        for entry in entries:
+            group = self.shard.groups.get(entry.group)
+            if isinstance(group, ConsumerGroup):
+                group.watch(now_ms, self.shard.settings.consumer(group.id).session_timeout_ms)
+            elif isinstance(entry, ClassicEntry) and entry.image and entry.image.members and group:
+                group.call_to_join(now_ms)
+                await self._settle(group)
 
     async def act(self, group_id: str, act: Callable[[ClassicGroup], T], *, is_heartbeat: bool = False) -> T:
         """Let something happen to a classic group, which is there, and have its effects done. A heartbeat
@@ -209,6 +224,21 @@ class Runner:
             group.beaten(member_id, self.clock.monotonic_ms(), session_timeout_ms)
             if group_id not in self._scheduled or group.deadlines:
                 self.schedule(group_id)
+
+    def classic_beaten(self, group_id: str, member_id: str, *, must_act: bool | None) -> None:
+        """A classic member of a consumer group has been answered: its session starts anew. It must act (join
+        after a heartbeat, sync after a join) within its rebalance timeout, or (False) has acted."""
+        group = self.shard.groups.get(group_id)
+        if not isinstance(group, ConsumerGroup) or member_id not in group.members:
+            return
+        now_ms = self.clock.monotonic_ms()
+        side = group.members[member_id].classic
+        group.sessions[member_id] = now_ms + (side.session_timeout_ms if side else 0)
+        if must_act is False:
+            group.deadlines.pop(member_id, None)
+        elif must_act:
+            group.must_act(member_id, now_ms)
+        self.schedule(group_id)
 
     async def _settle(self, group: ClassicGroup) -> None:
         """Do what a group has asked for, in order."""
@@ -307,8 +337,9 @@ class Runner:
             return
         gone = group.expired(now_ms)
         if gone:
-            facts = group.fence(gone, self.topics, self.clock.cloud_ms())
-            await self._append([ConsumerEntry(group.id, fact) for fact in facts])
+            entries = self.shard.fenced(group, gone, self.topics)
+            await self._append(entries)
+            await self._after(entries)
 
     async def expire_offsets(self, retention_ms: int) -> None:
         """Forget what has expired by cloud time."""

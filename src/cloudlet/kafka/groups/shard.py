@@ -3,7 +3,7 @@
 State   in memory    the groups and offsets of the partition, changed by `replay` alone; within a classic
                      group its members come and go, and only its agreed generations are in the log
 Source  Apache Kafka 4.3: the group coordinator's replay of records, validation of offset commits, expiry
-Absent  groups of both protocols at once: a group changes its protocol while it is empty
+Absent  none
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import GroupImage, Leaver, Limits, State
 from cloudlet.kafka.groups.consumer import ConsumerGroup, ConsumerSettings
-from cloudlet.kafka.groups.consumer_values import GroupFact, Topics
+from cloudlet.kafka.groups.consumer_values import Fact, GroupFact, TargetEpochFact, Topics
+from cloudlet.kafka.groups.mixed import CONSUMER_PROTOCOL, downgraded, may_downgrade, upgraded
 from cloudlet.kafka.groups.offsets import Committed, Offsets
 from cloudlet.kafka.groups.records import (
     ClassicEntry,
@@ -27,7 +28,6 @@ from cloudlet.kafka.groups.records import (
 from cloudlet.kernel.clock import Clock
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
-CONSUMER_PROTOCOL = "consumer"
 EPOCH_COMMIT_VERSION = 9  # the first OffsetCommit that speaks of member epochs
 
 Group = ClassicGroup | ConsumerGroup
@@ -38,6 +38,7 @@ class Settings(NamedTuple):
 
     limits: Callable[[], Limits]
     consumer: Callable[[str], ConsumerSettings]  # of a group, by its id
+    migrations: Callable[[], str] = lambda: "BIDIRECTIONAL"  # group.consumer.migration.policy
 
 
 class Committer(NamedTuple):
@@ -54,12 +55,13 @@ class Committer(NamedTuple):
 class Shard:
     """One partition's state."""
 
-    __slots__ = ("clock", "groups", "offsets", "settings")
+    __slots__ = ("buried", "clock", "groups", "offsets", "settings")
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
         self.groups: dict[str, Group] = {}
+        self.buried: list[ClassicGroup] = []  # whose waiting members have yet to be told
         self.offsets = Offsets()
 
     # -- what the log says
@@ -80,6 +82,7 @@ class Shard:
         if entry.image is None:
             if isinstance(known, ClassicGroup):
                 known.bury()
+                self.buried.append(known)
                 del self.groups[entry.group]
         elif is_loading or not isinstance(known, ClassicGroup):
             self.groups[entry.group] = ClassicGroup.of(
@@ -98,6 +101,8 @@ class Shard:
                 del self.groups[entry.group]
             return
         if not isinstance(known, ConsumerGroup):
+            if is_tombstone(entry.fact):
+                return
             known = self.groups[entry.group] = ConsumerGroup(entry.group)
         known.apply(entry.fact)
 
@@ -113,7 +118,7 @@ class Shard:
                 if group.epoch == 0 and not group.members:
                     del self.groups[group.id]  # facts that tombstones have outlived
                 else:
-                    group.loaded(now_ms, self.settings.consumer(group.id).session_timeout_ms)
+                    group.watch(now_ms, self.settings.consumer(group.id).session_timeout_ms)
 
     # -- groups
 
@@ -130,16 +135,43 @@ class Shard:
             return [ConsumerEntry(group, fact) for fact in known.tombstones()]
         return []
 
-    def consumer_group(self, group: str, *, may_make: bool) -> tuple[ConsumerGroup, list[Entry]]:
+    def consumer_group(
+        self, group: str, topics: Topics, *, may_make: bool
+    ) -> tuple[ConsumerGroup, list[Entry]]:
         """The consumer group, perhaps one that is to be made, with what makes room for it."""
         known = self.groups.get(group)
         if isinstance(known, ConsumerGroup):
             return known, []
         if known is None and not may_make:
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Consumer group {group} not found.")
-        if known is not None and (known.state is not State.EMPTY or not may_make):
+        if known is None:
+            return ConsumerGroup(group), []
+        if not may_make or not self._may_upgrade(known):
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group} is not a consumer group.")
-        return ConsumerGroup(group), [] if known is None else [ClassicEntry(group, None)]
+        found = ConsumerGroup(group)
+        facts = upgraded(known, topics) if len(known.roster) else []
+        for fact in facts:
+            found.apply(fact)
+        return found, [ClassicEntry(group, None), *(ConsumerEntry(group, fact) for fact in facts)]
+
+    def _may_upgrade(self, group: ClassicGroup) -> bool:
+        if not len(group.roster):
+            return group.state is State.EMPTY
+        return (
+            self.settings.migrations().upper() in ("UPGRADE", "BIDIRECTIONAL")
+            and group.roster.protocol_type == CONSUMER_PROTOCOL
+            and len(group.roster) <= self.settings.consumer(group.id).members_max
+        )
+
+    def fenced(self, group: ConsumerGroup, gone: Sequence[str], topics: Topics) -> list[Entry]:
+        """The facts by which members of a consumer group are gone; where only classic ones are left, it
+        becomes a classic group."""
+        may = self.settings.migrations().upper() in ("DOWNGRADE", "BIDIRECTIONAL")
+        if may and may_downgrade(group, gone) and not may_downgrade(group, ()):
+            image = downgraded(group, gone, topics, self.clock.cloud_ms())
+            return [*self._without_consumer(group.id), ClassicEntry(group.id, image)]
+        facts = group.fence(gone, topics, self.clock.cloud_ms())
+        return [ConsumerEntry(group.id, fact) for fact in facts]
 
     def remove_members(
         self, group_id: str, leavers: Sequence[Leaver], topics: Topics
@@ -157,8 +189,7 @@ class Shard:
             else:
                 errors.append(ErrorCode.NONE)
                 gone.append(member_id)
-        facts = group.fence(gone, topics, self.clock.cloud_ms()) if gone else []
-        return errors, [ConsumerEntry(group_id, fact) for fact in facts]
+        return errors, self.fenced(group, gone, topics) if gone else []
 
     def delete(self, group: str) -> list[Entry]:
         """The facts by which a group is gone; GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
@@ -268,6 +299,11 @@ class Shard:
         ]
 
 
+def is_tombstone(fact: Fact) -> bool:
+    """Whether a fact takes one back."""
+    return (fact.epoch if isinstance(fact, GroupFact | TargetEpochFact) else fact[1]) is None
+
+
 def is_empty(group: Group) -> bool:
     """Whether nobody is in a group, or promised to be."""
     if isinstance(group, ConsumerGroup):
@@ -307,8 +343,8 @@ def _is_over(committed: Committed, since: int | None, now_ms: int, retention_ms:
 def _check_consumer_commit(group: ConsumerGroup, by: Committer) -> None:
     if by.generation < 0 and not group.members:
         return
-    group.member(by.member_id)
-    if not by.is_transactional and by.version < EPOCH_COMMIT_VERSION:
+    is_classic = group.member(by.member_id).classic is not None
+    if not is_classic and not by.is_transactional and by.version < EPOCH_COMMIT_VERSION:
         raise KafkaFault(
             ErrorCode.UNSUPPORTED_VERSION,
             "OffsetCommit version 9 or above must be used by members using the modern group protocol",
@@ -316,7 +352,7 @@ def _check_consumer_commit(group: ConsumerGroup, by: Committer) -> None:
     try:
         _check_member_epoch(group, by.member_id, by.generation)
     except KafkaFault:
-        if by.is_transactional:
+        if by.is_transactional or is_classic:
             raise KafkaFault(ErrorCode.ILLEGAL_GENERATION) from None
         raise
 
