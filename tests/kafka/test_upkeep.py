@@ -212,10 +212,10 @@ def test_silent_producers_are_forgotten_after_a_day_of_cloud_time(tmp_path: Path
         partition = world.partition()
         upkeep = upkeep_of(world, partition)
         await partition.append(batch("x", producer=Producer(1, 0, 0)))
-        upkeep.expire_producers()
+        await upkeep.expire_producers()
         assert len(partition.producers) == 1
         world.move_clock(DAY_MS + 1)
-        upkeep.expire_producers()
+        await upkeep.expire_producers()
         assert len(partition.producers) == 0
         await world.logs.close()
 
@@ -232,7 +232,7 @@ def test_the_folder_holds_kafkas_files(tmp_path: Path) -> None:
         for _ in range(5):
             await partition.append(batch("x" * 50))
         partition.trim(2)
-        upkeep.checkpoint()
+        await upkeep.checkpoint()
         assert (folder / "replication-offset-checkpoint").read_text() == "0\n1\nt 0 5\n"
         assert (folder / "recovery-point-offset-checkpoint").read_text() == "0\n1\nt 0 4\n"
         assert (folder / "log-start-offset-checkpoint").read_text() == "0\n1\nt 0 2\n"

@@ -163,6 +163,10 @@ class DiskPartition:
     def size_bytes(self) -> int:
         return sum(segment.size for segment in self._log.segments)
 
+    @property
+    def active_base(self) -> int:
+        return self._log.active.base
+
     # Batches
 
     def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
@@ -337,6 +341,7 @@ class DiskPartition:
             return file.read()
 
     def write_snapshot(self, offset: int, data: bytes) -> None:
+        self._check_there()
         try:
             self._log.write_snapshot(offset, data)
         except OSError as error:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cloudlet.kafka.cleaning import clean, extent, is_due
@@ -101,15 +101,15 @@ class Upkeep:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        with contextlib.suppress(StoreError):
-            self.checkpoint(is_clean=True)
+        with contextlib.suppress(StoreError, OSError):
+            await self.checkpoint(is_clean=True)
             self._logs.write_text(self._folder, CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_TEXT)
 
     # The rounds
 
     async def _run(self) -> None:
         rhythm = self._rhythm
-        jobs: list[tuple[float, Callable[[], object]]] = [
+        jobs: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (rhythm.retention_s, self.retain),
             (rhythm.cleaning_s, self.compact),
             (rhythm.producers_s, self.expire_producers),
@@ -125,9 +125,7 @@ class Upkeep:
                     continue
                 due[number] = seconds
                 try:
-                    done = job()
-                    if asyncio.iscoroutine(done):
-                        await done
+                    await job()
                 except (StoreError, OSError) as error:
                     logger.warning("upkeep of %s: %s", self._folder, error)
 
@@ -143,9 +141,7 @@ class Upkeep:
 
     async def retain(self) -> None:
         """Delete what is too old or too much, of every partition."""
-        for count, held in enumerate(list(self._held())):
-            if count % PER_TURN == PER_TURN - 1:
-                await asyncio.sleep(0)
+        async for held in self._each():
             partition = held.opened
             if partition is None:
                 settings = held.settings()
@@ -174,10 +170,8 @@ class Upkeep:
 
     async def compact(self) -> None:
         """Clean the logs that are dirty enough, the dirtiest first."""
-        due: list[tuple[float, int, Partition]] = []
-        for number, held in enumerate(list(self._held())):
-            if number % PER_TURN == PER_TURN - 1:
-                await asyncio.sleep(0)
+        due: list[tuple[float, Partition]] = []
+        async for held in self._each():
             partition = held.opened
             if partition is None:
                 if not held.settings().is_compacted:
@@ -190,8 +184,8 @@ class Upkeep:
                 self._take_up(partition)
                 found = extent(partition, self._clock)
                 if is_due(found, partition.settings, self._clock):
-                    due.append((found.ratio, number, partition))
-        for _, _, partition in sorted(due, key=lambda entry: (-entry[0], entry[1])):
+                    due.append((found.ratio, partition))
+        for _, partition in sorted(due, key=lambda entry: -entry[0]):
             try:
                 await self.compact_one(partition)
             except (StoreError, OSError) as error:  # deleted meanwhile, or no room
@@ -222,39 +216,50 @@ class Upkeep:
         if not partition.cleaned_to and cleaned_to <= partition.stop_offset:
             partition.cleaned_to = cleaned_to
 
-    def expire_producers(self) -> None:
+    async def expire_producers(self) -> None:
         """Forget the producers that have been silent for long."""
-        for held in self._held():
+        async for held in self._each():
             if held.opened is not None:
                 held.opened.expire_producers()
 
     # Checkpoints
 
-    def checkpoint(self, *, is_clean: bool = False) -> None:
+    async def checkpoint(self, *, is_clean: bool = False) -> None:
         """Write Kafka's checkpoints of the open partitions, and snapshots of their producers where a restart
         had much to replay else. What the files say of others stays."""
-        files = {name: self._known(name) for name in (HIGH_WATERMARKS, RECOVERY_POINTS, STARTS)}
-        for held in self._held():
+        files: dict[str, dict[str, int]] = {HIGH_WATERMARKS: {}, RECOVERY_POINTS: {}, STARTS: {}}
+        known = {name: self._known(name) for name in files}
+        async for held in self._each():
             partition = held.opened
+            key = f"{held.topic} {held.index}"
             if partition is None:
+                for name, offsets in files.items():
+                    if key in known[name]:
+                        offsets[key] = known[name][key]
                 continue
-            key = _key(partition)
             partition.save_producers(REPLAYED_BYTES_MAX)
             files[HIGH_WATERMARKS][key] = partition.high_watermark
-            base = partition.log.spans()[-1].base
+            base = partition.log.active_base
             files[RECOVERY_POINTS][key] = partition.stop_offset if is_clean else base
             files[STARTS][key] = partition.start_offset
         for name, offsets in files.items():
-            if offsets != self._files.get(name):
+            if offsets != known[name]:
                 self._logs.write_offsets(self._folder, name, offsets)
                 self._files[name] = offsets
+                await asyncio.sleep(0)
 
     def _known(self, file: str) -> dict[str, int]:
-        """What a checkpoint says of the partitions that there are."""
+        """What a checkpoint says."""
         if file not in self._files:
             self._files[file] = self._logs.read_offsets(self._folder, file)
-        there = {f"{held.topic} {held.index}" for held in self._held()}
-        return {key: offset for key, offset in self._files[file].items() if key in there}
+        return self._files[file]
+
+    async def _each(self) -> AsyncIterator[Held]:
+        """The partitions, some in each turn of the loop."""
+        for count, held in enumerate(self._held()):
+            if count % PER_TURN == PER_TURN - 1:
+                await asyncio.sleep(0)
+            yield held
 
 
 def _key(partition: Partition) -> str:

@@ -113,6 +113,10 @@ class PartitionLog(Protocol):
     def size_bytes(self) -> int:
         """Of all segments."""
 
+    @property
+    def active_base(self) -> int:
+        """Where the active segment begins."""
+
     def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
         """Add checked batches, whose offsets go on from `stop`, stamped with an epoch not below the log's. It
         goes on in a new segment first where the options want it; `now_ms` is cloud time."""

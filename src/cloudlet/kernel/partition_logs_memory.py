@@ -131,6 +131,10 @@ class MemoryPartition:
     def size_bytes(self) -> int:
         return sum(segment.size_bytes for segment in self._segments)
 
+    @property
+    def active_base(self) -> int:
+        return self._segments[-1].base
+
     def _check_there(self) -> None:
         if self.is_gone:
             raise StoreError(f"{self.name} was deleted")
