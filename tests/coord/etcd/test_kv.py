@@ -97,11 +97,13 @@ def test_a_put_keeps_what_another_face_keeps_beside_the_value():
     async def body():
         async with running() as served:
             await served.keys.commit(
-                Commit(Author("zookeeper"), put=[Put(b"e/zk/1/a", b"1", b"acl")], durability=Durability.SYNC)
+                Commit(
+                    Author("zookeeper"), put=[Put(b"eother", b"1", b"of another")], durability=Durability.SYNC
+                )
             )
-            await served.client.Put(key=b"/zk/1/a", value=b"2")
-            entry = served.keys.get(b"e/zk/1/a")
-            assert (entry.value, entry.meta, entry.version) == (b"2", b"acl", 2)
+            await served.client.Put(key=b"other", value=b"2")
+            entry = served.keys.get(b"eother")
+            assert (entry.value, entry.meta, entry.version) == (b"2", b"of another", 2)
 
     run(body)
 

@@ -11,6 +11,8 @@ waiter whose lease ends is told so.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from cloudlet.coord.etcd.kv import Kv
@@ -45,7 +47,7 @@ class Recipes:
 
     async def lock(self, request: pb.LockRequest, author: Author) -> bytes:
         mine = await self._join(request.name, request.lease, b"", author)
-        await self._wait_for_turn(request.name, mine)
+        await self._wait_for_turn(request.name, mine, author)
         return await self._replies.settled(pb.LockResponse(key=mine.key[1:]), self._keys.head)
 
     async def unlock(self, request: pb.UnlockRequest, author: Author) -> bytes:
@@ -58,7 +60,7 @@ class Recipes:
         mine = await self._join(request.name, request.lease, request.value, author)
         if mine.value != request.value:
             self._put(mine, request.value, author)
-        await self._wait_for_turn(request.name, mine)
+        await self._wait_for_turn(request.name, mine, author)
         leader = pb.LeaderKey(name=request.name, key=mine.key[1:], rev=mine.create_revision, lease=mine.lease)
         return await self._replies.settled(pb.CampaignResponse(leader=leader), self._keys.head)
 
@@ -137,8 +139,17 @@ class Recipes:
     def _first(self, name: bytes) -> Entry | None:
         return next(iter(self._waiters(name)), None)
 
-    async def _wait_for_turn(self, name: bytes, mine: Entry) -> None:
-        """Until no key that was created before is there; an error where one's own key has gone."""
+    async def _wait_for_turn(self, name: bytes, mine: Entry, author: Author) -> None:
+        """Until no key that was created before is there; an error where one's own key has gone. A waiter whose
+        client gives up takes its key away."""
+        try:
+            await self._turn(name, mine)
+        except asyncio.CancelledError:
+            with contextlib.suppress(GrpcStatus):  # the store may be closed
+                self._kv.delete_range(pb.DeleteRangeRequest(key=mine.key[1:]), author)
+            raise
+
+    async def _turn(self, name: bytes, mine: Entry) -> None:
         prefix = name + b"/"
         cursor = self._keys.watch(*range_of(prefix, prefix_end(prefix)))
         try:

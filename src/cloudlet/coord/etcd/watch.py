@@ -169,6 +169,8 @@ class WatchStream:
             reply = pb.WatchResponse(watch_id=watcher.id, canceled=True, compact_revision=error.revision)
             reply.header = self._replies.header(0)
             await self._call.send(encode(reply))
+        except GrpcStatus as status:
+            self._call.fail(status)  # the client cannot take it; it may come back and go on
 
     async def _send(self, watcher: Watcher, changes: Sequence[Change]) -> None:
         request = watcher.request
@@ -209,15 +211,22 @@ class WatchStream:
     # --- progress
 
     def _is_synced(self, watcher: Watcher) -> bool:
-        """Whether all that a watcher is owed up to the settled mark was sent."""
-        return not watcher.is_sending and watcher.cursor.position > self._keys.settled
+        """Whether all that a watcher is owed up to the settled mark was sent. One that is to begin later is
+        not: a client takes what it is told for the place to go on from."""
+        settled = self._keys.settled
+        return (
+            not watcher.is_sending
+            and watcher.cursor.position > settled
+            and watcher.request.start_revision <= settled
+        )
 
     async def _progress_if_owed(self) -> None:
         """One answer for all watchers, as soon as every one is synced."""
         watchers = self._watchers.values()
-        if self._is_progress_owed and watchers and all(map(self._is_synced, watchers)):
+        if self._is_progress_owed and all(map(self._is_synced, watchers)):
             self._is_progress_owed = False
-            await self._say(watch_id=NO_ID)
+            if watchers:
+                await self._say(watch_id=NO_ID)
 
     async def _tick(self) -> None:
         """Tell the watchers that asked for it how far the store is, unless events have told them."""

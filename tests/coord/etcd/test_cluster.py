@@ -1,0 +1,103 @@
+"""Cluster and Maintenance: members, alarms, sizes, hashes, snapshots."""
+
+import hashlib
+
+import pytest
+from tests.coord.etcd.running import run, running
+
+from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Code, GrpcStatus
+
+NOSPACE = 1
+
+
+async def refused(call, code, text):
+    with pytest.raises(GrpcStatus) as caught:
+        await call
+    assert (caught.value.code, caught.value.message) == (code, text)
+
+
+def test_members_are_told_by_the_address_that_was_dialled():
+    async def body():
+        async with running() as served:
+            [member] = (await served.client.MemberList()).members
+            assert member.clientURLs == [f"http://{served.address}"]
+            assert (await served.client.Status()).leader == member.ID
+
+    run(body)
+
+
+def test_the_quota_raises_the_alarm_and_writes_are_refused_until_it_is_disarmed():
+    async def body():
+        async with running(quota_bytes=200_000) as served:
+            client = served.client
+            full = (Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded")
+            with pytest.raises(GrpcStatus):
+                for _ in range(100):
+                    await client.Put(key=b"k", value=bytes(10_000))
+            [alarm] = (await client.Alarm()).alarms
+            assert (alarm.alarm, (await client.Status()).errors != []) == (NOSPACE, True)
+            put = pb.RequestOp(request_put=pb.PutRequest(key=b"k"))
+            await refused(client.Put(key=b"k"), *full)
+            await refused(client.Txn(success=[put]), *full)
+            await refused(client.LeaseGrant(TTL=5), *full)
+            assert (await client.Range(key=b"k")).count == 1
+            assert (await client.DeleteRange(key=b"nosuch")).deleted == 0
+            await client.Compact(revision=(await client.Status()).header.revision)
+            await client.Alarm(action=2, alarm=NOSPACE)
+            await client.Put(key=b"k")
+            assert (await client.Alarm()).alarms == []
+
+    run(body)
+
+
+def test_a_snapshot_carries_its_sum(tmp_path):
+    async def body():
+        async with running(tmp_path) as served:
+            for number in range(50):
+                await served.client.Put(key=b"%d" % number, value=bytes(100_000))
+            stream = served.client.stream("Snapshot")
+            stream.send()
+            stream.end()
+            blobs = []
+            while (reply := await stream.receive()) is not None:
+                blobs.append(reply.blob)
+            whole = b"".join(blobs)
+            assert len(blobs) > 2
+            assert (len(whole) - 32) % 512 == 0
+            assert whole[-32:] == hashlib.sha256(whole[:-32]).digest()
+            assert b"cloudlet" in whole[:20]
+
+    run(body)
+
+
+def test_hashes_tell_contents_apart():
+    async def body():
+        found = []
+        for value in (b"1", b"1", b"2"):
+            async with running() as served:
+                await served.client.Put(key=b"k", value=value)
+                await served.client.Put(key=b"later")
+                found.append((await served.client.HashKV(revision=2)).hash)
+        assert found[0] == found[1] != found[2]
+
+    run(body)
+
+
+def test_what_one_member_cannot():
+    async def body():
+        async with running() as served:
+            client = served.client
+            for call, code, text in (
+                (client.MemberRemove(ID=1), Code.NOT_FOUND, "etcdserver: member not found"),
+                (client.MemberAdd(peerURLs=["bad"]), Code.INVALID_ARGUMENT,
+                 "etcdserver: given member URLs are invalid"),
+                (client.MoveLeader(targetID=1), Code.FAILED_PRECONDITION,
+                 "etcdserver: bad leader transferee"),
+                (client.MemberAdd(peerURLs=["http://a:1"]), Code.UNIMPLEMENTED,
+                 "cloudlet: this cluster has one member, and none can be added"),
+            ):  # fmt: skip
+                await refused(call, code, text)
+            assert (await client.Defragment()).header.revision == 1
+
+    run(body)
