@@ -45,7 +45,9 @@ def test_the_quota_raises_the_alarm_and_writes_are_refused_until_it_is_disarmed(
             assert (await client.Range(key=b"k")).count == 1
             assert (await client.DeleteRange(key=b"nosuch")).deleted == 0
             await client.Compact(revision=(await client.Status()).header.revision)
-            await client.Alarm(action=2, alarm=NOSPACE)
+            await client.Alarm(action=2, alarm=NOSPACE)  # of no member: nothing
+            await refused(client.Put(key=b"k"), *full)
+            await client.Alarm(action=2, alarm=NOSPACE, memberID=alarm.memberID)
             await client.Put(key=b"k")
             assert (await client.Alarm()).alarms == []
 

@@ -1,6 +1,6 @@
 """etcd's Cluster and Maintenance services, for a cluster of one member.
 
-State   ("etcd", "alarm", kind) -> nothing: an alarm that is raised
+State   ("etcd", "alarm", kind, member's id) -> nothing: an alarm that is raised
 Source  etcd 3.6, v3rpc/member and v3rpc/maintenance
 Absent  members beside this one (refused by name), downgrades; a snapshot is our own format and no bbolt file,
         so etcdutl's offline verbs refuse it: `cloudlet checkpoint` brings a cloud back
@@ -94,18 +94,19 @@ class Cluster:
         """What is raised."""
         found = []
         for entry in self._keys.scan(*prefix_range(("etcd", "alarm"))):
-            kind = unpack(entry.key)[2]
+            _, _, kind, member = unpack(entry.key)
             assert isinstance(kind, int)
-            found.append(pb.AlarmMember(memberID=MEMBER_ID, alarm=kind))
+            assert isinstance(member, bytes)
+            found.append(pb.AlarmMember(memberID=int.from_bytes(member), alarm=kind))
         return found
 
     @property
     def is_full(self) -> bool:
         """Whether writes are refused until the alarm is disarmed."""
-        return self._keys.get(pack(("etcd", "alarm", NOSPACE))) is not None
+        return bool(self._keys.count(*NOSPACE_ALARMS))
 
-    def raise_alarm(self, kind: int, author: Author) -> None:
-        key = pack(("etcd", "alarm", kind))
+    def raise_alarm(self, kind: int, author: Author, member: int = MEMBER_ID) -> None:
+        key = alarm_key(kind, member)
         if self._keys.get(key) is None:
             commit_now(self._keys, Commit(author, (), [Put(key, b"")], (), Durability.SYNC))
 
@@ -114,12 +115,14 @@ class Cluster:
         if request.action == GET:
             found = [each for each in before if request.alarm in (NO_ALARM, each.alarm)]
         elif request.action == ACTIVATE:
+            named = pb.AlarmMember(memberID=request.memberID, alarm=request.alarm)
             if request.alarm != NO_ALARM:
-                self.raise_alarm(request.alarm, author)
-            found = [each for each in self.alarms() if each.alarm == request.alarm]
+                self.raise_alarm(request.alarm, author, request.memberID)
+            found = [each for each in self.alarms() if each == named]
         else:
-            found = [each for each in before if request.alarm in (NO_ALARM, each.alarm)]
-            drops = [Drop(pack(("etcd", "alarm", each.alarm))) for each in found]
+            named = pb.AlarmMember(memberID=request.memberID, alarm=request.alarm)
+            found = [each for each in before if each == named]
+            drops = [Drop(alarm_key(each.alarm, each.memberID)) for each in found]
             if drops:
                 commit_now(self._keys, Commit(author, (), (), drops, Durability.SYNC))
         return await self._replies.settled(pb.AlarmResponse(alarms=found), self._keys.head)
@@ -215,6 +218,13 @@ class Cluster:
         if not re.fullmatch(r"\d+\.\d+(\.\d+)?", request.version):
             raise refused("WrongDowngradeVersionFormat")
         raise refused("InvalidDowngradeTargetVersion")
+
+
+def alarm_key(kind: int, member: int) -> bytes:
+    return pack(("etcd", "alarm", kind, member.to_bytes(8)))
+
+
+NOSPACE_ALARMS = prefix_range(("etcd", "alarm", NOSPACE))
 
 
 def row_of(entry: Entry) -> bytes:

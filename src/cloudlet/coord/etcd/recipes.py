@@ -140,8 +140,8 @@ class Recipes:
         return next(iter(self._waiters(name)), None)
 
     async def _wait_for_turn(self, name: bytes, mine: Entry, author: Author) -> None:
-        """Until no key that was created before is there; an error where one's own key has gone. When the client
-        gives up, its key goes."""
+        """Until no key that was created before is there; an error where one's own key has gone. When the
+        client gives up, its key goes."""
         try:
             await self._turn(name, mine)
         except asyncio.CancelledError:
