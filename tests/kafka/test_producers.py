@@ -166,3 +166,47 @@ def test_open_transactions_survive_in_a_snapshot_in_their_order() -> None:
     again.end(9, 0, 0, 9, 1, is_commit=True)
     again.settle(100)
     assert again.first_unstable == 8
+
+
+def test_behind_a_first_batch_that_failed_nothing_is_taken_before_it_comes_again() -> None:
+    producers = Producers()
+    assert producers.verify(7, 0, 0, 1, is_v2=False), "the coordinator refuses this one"
+    assert producers.verify(7, 0, 1, 1, is_v2=False), "and lets this one pass"
+    with pytest.raises(KafkaFault) as refused:
+        producers.check(7, 0, 1, 1, is_transactional=True)
+    assert refused.value.code is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert producers.check(7, 0, 0, 1, is_transactional=True) is None
+    producers.add(7, 0, Kept(0, 0, 10, 10, 1), is_transactional=True)
+    assert not producers.verify(7, 0, 1, 1, is_v2=False), "the transaction is open here"
+    assert producers.check(7, 0, 1, 1, is_transactional=True) is None
+
+
+def test_the_second_version_begins_each_epoch_at_sequence_0() -> None:
+    producers = Producers()
+    producers.verify(7, 0, 3, 1, is_v2=True)
+    with pytest.raises(KafkaFault) as refused:
+        producers.check(7, 0, 3, 1, is_transactional=True)
+    assert refused.value.code is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    producers.verify(7, 0, 0, 1, is_v2=True)
+    assert producers.check(7, 0, 0, 1, is_transactional=True) is None
+
+
+def test_what_was_verified_outlives_only_the_marker_of_the_transaction_before() -> None:
+    producers = Producers()
+    producers.verify(7, 1, 0, 1, is_v2=True)
+    producers.end(7, 1, 0, 5, 1, is_commit=True)  # the marker of epoch 0's transaction carries epoch 1
+    with pytest.raises(KafkaFault):
+        producers.check(7, 1, 2, 1, is_transactional=True)
+    producers.end(7, 2, 0, 6, 1, is_commit=True)
+    with pytest.raises(KafkaFault) as refused:
+        producers.verify(7, 1, 0, 1, is_v2=True)
+    assert refused.value.code is ErrorCode.INVALID_PRODUCER_EPOCH
+
+
+def test_a_marker_in_the_highest_epoch_may_come_twice() -> None:
+    producers = Producers()
+    producers.add(7, 32_767, Kept(0, 0, 10, 10, 1), is_transactional=True)
+    producers.check_marker(7, 32_767, 0, 2)
+    producers.add(8, 5, Kept(0, 0, 11, 11, 1), is_transactional=True)
+    with pytest.raises(KafkaFault):
+        producers.check_marker(8, 5, 0, 2)

@@ -139,11 +139,9 @@ class Partition(PartitionReading):
         origin: Origin = Origin.CLIENT,
         timeout_ms: float = 30_000,
         produce_version: int = 9,
-        is_v2_transaction: bool = False,
     ) -> Appended:
         """Append batches as they came; they are patched where they lie, if they may be written. KafkaFault
-        for what Kafka refuses, StoreError where the disk does. `is_v2_transaction`: a producer that this
-        partition does not know must start at sequence 0 (KIP-890)."""
+        for what Kafka refuses, StoreError where the disk does."""
         if acks == ACKS_ALL:
             self._check_in_sync(ErrorCode.NOT_ENOUGH_REPLICAS)
         now_ms = self._clock.wall_ms()
@@ -158,7 +156,7 @@ class Partition(PartitionReading):
         )
         if found[0].producer_id >= 0 or len(found) > 1:
             is_client = origin is Origin.CLIENT
-            kept = _check_producers(self.producers, found, is_client=is_client, is_v2=is_v2_transaction)
+            kept = _check_producers(self.producers, found, is_client=is_client)
             if kept is not None:
                 return await self._retried(kept, acks, timeout_ms)
         appended = self._write(batches, found, now_ms)
@@ -168,6 +166,11 @@ class Partition(PartitionReading):
         if acks == ACKS_ALL and self._high_watermark < appended.stop_offset:
             await self._wait_committed(appended.stop_offset, timeout_ms)
         return appended
+
+    def verify(self, producer_id: int, epoch: int, sequence: int, *, is_v2: bool) -> bool:
+        """Whether the coordinator must be asked about a transactional batch before it is appended: not while
+        the transaction is open here. `is_v2`: its producer speaks transactions v2. KafkaFault."""
+        return self.producers.verify(producer_id, epoch, sequence, self._clock.wall_ms(), is_v2=is_v2)
 
     async def append_records(
         self, records: Sequence[Record], *, producer: Writer = NO_PRODUCER, attributes: int = 0
@@ -345,9 +348,7 @@ class Partition(PartitionReading):
         self._advance()
 
 
-def _check_producers(
-    producers: Producers, found: Sequence[Batch], *, is_client: bool, is_v2: bool
-) -> Kept | None:
+def _check_producers(producers: Producers, found: Sequence[Batch], *, is_client: bool) -> Kept | None:
     """Whether batches may be appended by what is known of their producers; the first try, if this is a
     retry."""
     for batch in found:
@@ -357,12 +358,6 @@ def _check_producers(
         if not is_client:
             producers.check_epoch(producer_id, batch.producer_epoch)
             continue
-        if is_v2 and batch.base_sequence and producers.find(producer_id) is None:
-            raise KafkaFault(
-                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-                f"Invalid sequence number for producer {producer_id}: {batch.base_sequence}. Expected "
-                "sequence 0 for transactions v2 idempotent producer with no existing state.",
-            )
         kept = producers.check(
             producer_id,
             batch.producer_epoch,

@@ -18,7 +18,7 @@ from cloudlet.aws.drive import Rest, begin
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage
-from cloudlet.kafka.transactions.writes import PRODUCE_V2_SINCE, refusals
+from cloudlet.kafka.transactions.writes import refusals
 from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka import messages
@@ -126,7 +126,6 @@ def _begin(
             acks=request.Acks,
             timeout_ms=request.TimeoutMs,
             produce_version=call.api_version,
-            is_v2_transaction=request.TransactionalId is not None and call.api_version >= PRODUCE_V2_SINCE,
         )
         result = begin(appending)
     except (KafkaFault, StoreError) as error:

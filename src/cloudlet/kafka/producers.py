@@ -14,6 +14,11 @@ Theory of operation
         same epoch, sequence not the last + 1         OUT_OF_ORDER_SEQUENCE_NUMBER  (0 follows 2^31 - 1)
         producer not known                            any sequence: it may have been forgotten
         in a transaction, but the batch is not        INVALID_TXN_STATE
+        verified, sequence above the lowest verified  OUT_OF_ORDER_SEQUENCE_NUMBER
+        the same, and of transactions v2: not 0       OUT_OF_ORDER_SEQUENCE_NUMBER
+
+    The first batch of a transaction is verified with the coordinator. Of several that are under way the
+    lowest sequence is remembered: where that one fails and is sent again, the ones behind it must wait.
 
     A transaction is open from its first batch to its marker, and *unstable* until the marker is below the
     high watermark. The first unstable offset bounds what read_committed shows. First offsets rise in the
@@ -36,6 +41,7 @@ from cloudlet.wire.kafka.error_codes import ErrorCode
 BATCHES_KEPT = 5
 SEQUENCE_MAX = (1 << 31) - 1
 NO_EPOCH = -1
+EPOCH_MAX = 32_767
 _SNAPSHOT_VERSION = 1
 _FRONT = Struct(">hI")
 _COUNT = Struct(">i")
@@ -50,6 +56,15 @@ class Kept(NamedTuple):
     first_offset: int
     last_offset: int
     timestamp_ms: int
+
+
+class Verifying(NamedTuple):
+    """The first batches of a transaction, which its coordinator is asked about."""
+
+    epoch: int
+    lowest_sequence: int
+    is_v2: bool
+    at_ms: int
 
 
 class Ended(NamedTuple):
@@ -93,6 +108,7 @@ class Producers:
         self._known: dict[int, Producer] = {}
         self._open: dict[int, int] = {}  # producer -> first offset, in the order of the offsets
         self._unstable: deque[Ended] = deque()  # ended, the marker at or above the high watermark
+        self._verifying: dict[int, Verifying] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -119,13 +135,17 @@ class Producers:
     ) -> Kept | None:
         """Whether a client's batch may be appended; the earlier one if it is a retry. KafkaFault."""
         known = self._known.get(producer_id)
-        if known is None:
-            return None
         last = after(first, count - 1)
-        if epoch == known.epoch:
+        if known is not None and epoch == known.epoch:
             for kept in known.batches:
                 if kept.first_sequence == first and kept.last_sequence == last:
                     return kept
+        if known is not None:
+            self._check_epoch(known, epoch)
+        self._check_verified(producer_id, first, is_empty=known is None or not known.batches)
+        if known is None:
+            return None
+        if epoch == known.epoch:
             expected = after(known.last_sequence, 1)
             if first != expected:
                 raise KafkaFault(
@@ -133,19 +153,49 @@ class Producers:
                     f"Out of order sequence number for producer {producer_id}: {first} "
                     f"(incoming seq. number), {known.last_sequence} (current end sequence number)",
                 )
-        else:
-            self._check_epoch(known, epoch)
-            if first != 0 and known.epoch != NO_EPOCH:
-                raise KafkaFault(
-                    ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-                    f"Invalid sequence number for new epoch of producer {producer_id}: {epoch} "
-                    f"(request epoch), {first} (seq. number), {known.epoch} (current producer epoch)",
-                )
+        elif first != 0 and known.epoch != NO_EPOCH:
+            raise KafkaFault(
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Invalid sequence number for new epoch of producer {producer_id}: {epoch} "
+                f"(request epoch), {first} (seq. number), {known.epoch} (current producer epoch)",
+            )
         if known.transaction_start >= 0 and not is_transactional:
             raise KafkaFault(
                 ErrorCode.INVALID_TXN_STATE, f"Expected transactional write from producer {producer_id}"
             )
         return None
+
+    def verify(self, producer_id: int, epoch: int, sequence: int, now_ms: int, *, is_v2: bool) -> bool:
+        """Whether the coordinator must be asked about a transactional batch: not while the transaction is
+        open here. KafkaFault for an epoch below the one known."""
+        known = self._known.get(producer_id)
+        if known is not None:
+            self._check_epoch(known, epoch)
+            if known.transaction_start >= 0 and known.epoch == epoch:
+                return False
+        now = self._verifying.get(producer_id)
+        if now is None:
+            self._verifying[producer_id] = Verifying(epoch, sequence, is_v2, now_ms)
+        elif epoch > now.epoch or (epoch == now.epoch and sequence < now.lowest_sequence):
+            self._verifying[producer_id] = now._replace(epoch=epoch, lowest_sequence=sequence)
+        return True
+
+    def _check_verified(self, producer_id: int, first: int, *, is_empty: bool) -> None:
+        found = self._verifying.get(producer_id)
+        if found is None:
+            return
+        if found.is_v2 and first and is_empty:
+            raise KafkaFault(
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Invalid sequence number for producer {producer_id}: {first}. Expected "
+                "sequence 0 for transactions v2 idempotent producer with no existing state.",
+            )
+        if first > found.lowest_sequence:
+            raise KafkaFault(
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Out of order sequence number for producer {producer_id}: {first} "
+                f"(incoming seq. number), {found.lowest_sequence} (earliest seen sequence)",
+            )
 
     def check_epoch(self, producer_id: int, epoch: int) -> None:
         """Refuse an epoch below the one known: all that is asked of what a coordinator writes."""
@@ -171,6 +221,8 @@ class Producers:
             known.batches.clear()
         known.batches.append(kept)
         known.last_ms = kept.timestamp_ms
+        if is_transactional:
+            self._verifying.pop(producer_id, None)
         if is_transactional and known.transaction_start < 0:
             known.transaction_start = self._open[producer_id] = kept.first_offset
 
@@ -186,7 +238,8 @@ class Producers:
         self._check_epoch(known, epoch)
         # Under transactions v2 the coordinator raises the epoch before it writes markers (KIP-1228). One of
         # the present epoch and without a transaction is a retry, and is written again (KAFKA-19999).
-        if transaction_version >= 2 and epoch == known.epoch and known.transaction_start >= 0:
+        is_same = epoch == known.epoch != EPOCH_MAX
+        if transaction_version >= 2 and is_same and known.transaction_start >= 0:
             raise KafkaFault(
                 ErrorCode.INVALID_PRODUCER_EPOCH,
                 f"Epoch of producer {producer_id} is {epoch}, which is not above the last seen epoch",
@@ -209,6 +262,9 @@ class Producers:
         is_commit: bool,
     ) -> Ended | None:
         """A marker was appended at `offset`; the transaction that it ended, None if none was open."""
+        verifying = self._verifying.get(producer_id)
+        if verifying is not None and not (verifying.is_v2 and verifying.epoch == epoch):
+            del self._verifying[producer_id]  # else it is the next transaction that is verified already
         known = self._known.get(producer_id)
         if known is None:
             known = self._known[producer_id] = Producer(producer_id, epoch)
@@ -238,11 +294,14 @@ class Producers:
         gone = [known.id for known in self if known.transaction_start < 0 and is_over(known.last_ms)]
         for producer_id in gone:
             del self._known[producer_id]
+        for producer_id in [each for each, found in self._verifying.items() if is_over(found.at_ms)]:
+            del self._verifying[producer_id]
 
     def clear(self) -> None:
         self._known.clear()
         self._open.clear()
         self._unstable.clear()
+        self._verifying.clear()
 
     # Snapshots
 

@@ -14,7 +14,6 @@ from cloudlet.kafka.transactions.states import (
     aborted,
     completed,
     ended,
-    fence,
     initialised,
     is_expired,
     missing,
@@ -144,7 +143,8 @@ V2 = [
     (State.COMPLETE_ABORT, False, State.PREPARE_ABORT),
     (State.EMPTY, True, ErrorCode.INVALID_TXN_STATE),
     (State.COMPLETE_COMMIT, True, ErrorCode.INVALID_TXN_STATE),
-    (State.PREPARE_COMMIT, True, ErrorCode.CONCURRENT_TRANSACTIONS),
+    (State.PREPARE_COMMIT, True, ErrorCode.PRODUCER_FENCED),
+    (State.PREPARE_ABORT, False, ErrorCode.PRODUCER_FENCED),
 ]
 
 
@@ -185,12 +185,26 @@ def test_who_is_overdue_is_fenced_and_aborted():
     now = transaction(State.ONGOING)
     assert now.deadline_ms == 60_900
     assert transaction().deadline_ms is None
-    after = aborted(fence(now, 61_000), 61_000)
-    assert (after.state, after.epoch, after.partitions) == (State.PREPARE_ABORT, 4, {A})
+    after = aborted(now, 61_000, None)
+    assert (after.state, after.epoch, after.partitions, after.version) == (State.PREPARE_ABORT, 4, {A}, 2)
     with refused(ErrorCode.PRODUCER_FENCED):
         ended(after, PRODUCER, 61_001, is_commit=True, version=0)
     done = completed(after, 61_002)
     assert (done.state, done.partitions) == (State.COMPLETE_ABORT, frozenset())
+    assert initialised(done, PRODUCER, 60_000, 61_003, None).epoch == 4, "it may go on"
+    other = initialised(done, None, 60_000, 61_003, None)
+    assert other.epoch == 5
+    with refused(ErrorCode.PRODUCER_FENCED):
+        initialised(other, PRODUCER, 60_000, 61_004, None)
+
+
+def test_who_is_overdue_in_his_last_epoch_leaves_another_producer_id_to_the_next():
+    now = transaction(State.ONGOING, epoch=EPOCH_EXHAUSTED)
+    after = aborted(now, 61_000, FRESH)
+    assert (after.producer_id, after.epoch) == (7, EPOCH_EXHAUSTED + 1)
+    done = completed(after, 61_002)
+    assert (done.producer_id, done.epoch) == (FRESH, 0)
+    assert initialised(done, None, 60_000, 61_003, None).epoch == 1
 
 
 def test_an_id_that_nobody_uses_is_forgotten_unless_something_is_open():

@@ -19,10 +19,9 @@ from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
-FENCED_SINCE = {22: 4, 24: 2, 25: 2, 26: 2, 28: 2}  # the versions whose clients know PRODUCER_FENCED
+FENCED_SINCE = {22: 4, 24: 2, 25: 2, 26: 2}  # the versions whose clients know PRODUCER_FENCED
 EPOCH_BUMP_SINCE = 5  # of EndTxn: transactions v2
 BATCH_SINCE = 4  # of AddPartitionsToTxn: many transactions at once, for brokers
-ABORTABLE_SINCE = 5  # of AddPartitionsToTxn
 NO_PRODUCER_ID = -1
 PATTERN_CHARACTERS_MAX = 1000
 
@@ -106,13 +105,12 @@ async def _added(
     try:
         if is_verify_only:
             missing = await transactions.missing(transactional_id, said, places)
-            code = (
-                ErrorCode.TRANSACTION_ABORTABLE
-                if call.api_version >= ABORTABLE_SINCE
-                else ErrorCode.INVALID_TXN_STATE
-            )
-            return {place: code if place in missing else ErrorCode.NONE for place in places}
-        await transactions.add_partitions(transactional_id, said, places)
+            return {
+                place: ErrorCode.TRANSACTION_ABORTABLE if place in missing else ErrorCode.NONE
+                for place in places
+            }
+        version = 2 if call.api_version >= BATCH_SINCE else 0
+        await transactions.add_partitions(transactional_id, said, places, version=version)
     except KafkaFault as fault:
         return dict.fromkeys(places, _code(call, fault))
     return dict.fromkeys(places, ErrorCode.NONE)

@@ -29,12 +29,11 @@ from cloudlet.kafka.transactions.states import (
     State,
     Transaction,
     aborted,
+    check_identity,
     check_member,
     completed,
     concurrent,
     ended,
-    fence,
-    fenced,
     initialised,
     is_expired,
     missing,
@@ -164,8 +163,8 @@ class Transactions:
                     transactional_id, await self.producer_ids.fresh(), NO_EPOCH, timeout_ms, updated_ms=at_ms
                 )
             if now.state is State.ONGOING:
-                if said is not None and said != (now.producer_id, now.epoch):
-                    raise fenced()
+                if said is not None:
+                    check_identity(now, said)
                 await self._fence_and_abort(shard, now)
                 raise concurrent()
             fresh = await self.producer_ids.fresh() if now.is_exhausted else None
@@ -175,8 +174,8 @@ class Transactions:
 
     async def _fence_and_abort(self, shard: Shard, now: Transaction) -> None:
         """End a transaction that its producer has not ended; for whoever stands first in the id's line."""
-        at_ms = self.broker.clock.cloud_ms()
-        await shard.write(aborted(fence(now, at_ms), at_ms))
+        fresh = await self.producer_ids.fresh() if now.is_exhausted else None
+        await shard.write(aborted(now, self.broker.clock.cloud_ms(), fresh))
         self._spawn(self._complete(shard, now.id))
 
     async def add_partitions(

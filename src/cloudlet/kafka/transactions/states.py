@@ -20,14 +20,15 @@ Theory of operation
     reply tells it: a marker fences everything that was written before it. An abort of nothing is then an
     ordinary end, too.
 
-    A transaction that is aborted by somebody else than its producer (a timeout, a new InitProducerId) has its
-    epoch raised first.
+    A transaction that is aborted by somebody else than its producer (a timeout, a new InitProducerId) ends
+    as under version 2, whatever its producer speaks: its epoch is raised, which fences the producer. One that
+    then says who it was goes on in the raised epoch, unless another has asked in between.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -36,6 +37,7 @@ NO_PRODUCER = -1
 NO_EPOCH = -1
 NO_TIME = -1
 EPOCH_EXHAUSTED = 32_766  # the last epoch that a producer is given; the highest is kept for fencing
+EPOCH_MAX = 32_767
 
 Place = tuple[str, int]
 """A partition: topic and index."""
@@ -78,7 +80,7 @@ class Transaction(NamedTuple):
     partitions: frozenset[Place] = frozenset()
     started_ms: int = NO_TIME
     updated_ms: int = NO_TIME
-    previous_producer_id: int = NO_PRODUCER  # of before the epochs were exhausted
+    previous_producer_id: int = NO_PRODUCER  # of one step before
     next_producer_id: int = NO_PRODUCER  # while a transaction ends whose epochs are exhausted
     last_epoch: int = NO_EPOCH  # the one before, for a producer that asks again
     version: int = 0  # of transactions, as the client that ended the last one spoke
@@ -134,33 +136,33 @@ def initialised(
     if now.state.is_prepared or now.state is State.PREPARE_EPOCH_FENCE:
         raise concurrent()
     assert now.state is not State.ONGOING, "it is fenced and aborted first"
-    empty = now._replace(
-        state=State.EMPTY, partitions=frozenset(), started_ms=NO_TIME, updated_ms=at_ms, timeout_ms=timeout_ms
+    empty = _moved(
+        now,
+        state=State.EMPTY,
+        partitions=frozenset(),
+        started_ms=NO_TIME,
+        updated_ms=at_ms,
+        timeout_ms=timeout_ms,
     )
     if now.is_exhausted and (said is None or said.epoch == now.epoch):
         assert fresh_producer_id is not None
         return empty._replace(
             producer_id=fresh_producer_id,
             epoch=0,
-            previous_producer_id=now.producer_id,
             last_epoch=now.epoch if said is not None else NO_EPOCH,
         )
     if said is None or now.epoch == NO_EPOCH:
         return empty._replace(epoch=now.epoch + 1, last_epoch=NO_EPOCH)
-    if said.producer_id == now.previous_producer_id != now.producer_id:
-        return empty  # a retry: it was given its new producer id already
     if said.epoch == now.epoch:
         return empty._replace(epoch=now.epoch + 1, last_epoch=now.epoch)
     if said.epoch == now.last_epoch:
-        return empty  # a retry: it was given its epoch already
+        return empty  # a retry: it was given its epoch, and perhaps another producer id, already
     raise fenced()
 
 
-def fence(now: Transaction, at_ms: int) -> Transaction:
-    """Raise the epoch of an open transaction, which is then aborted: nobody but us knows it."""
-    assert now.state is State.ONGOING
-    # The producer does not get to know the raised epoch, so it may be the highest.
-    return now._replace(epoch=now.epoch + 1, last_epoch=NO_EPOCH, updated_ms=at_ms)
+def _moved(now: Transaction, **changed: Any) -> Transaction:
+    """The transaction one step on: each step notes the producer id of the one before."""
+    return now._replace(previous_producer_id=now.producer_id, **changed)
 
 
 # --- partitions
@@ -185,16 +187,18 @@ def with_partitions(
     if now.state is State.ONGOING:
         if places <= now.partitions:
             return None
-        return now._replace(partitions=now.partitions | places, updated_ms=at_ms, version=version)
-    return now._replace(
-        state=State.ONGOING, partitions=places, started_ms=at_ms, updated_ms=at_ms, version=version
+        return _moved(now, partitions=now.partitions | places, updated_ms=at_ms, version=version)
+    return _moved(
+        now, state=State.ONGOING, partitions=places, started_ms=at_ms, updated_ms=at_ms, version=version
     )
 
 
 def missing(now: Transaction | None, said: Identity, places: frozenset[Place]) -> frozenset[Place]:
     """Those of the partitions that are not part of the open transaction: they must not be written to."""
     found = check_member(now, said)
-    return places if found.state is not State.ONGOING else places - found.partitions
+    if found.state.is_prepared:
+        raise concurrent()
+    return places - found.partitions
 
 
 # --- the end
@@ -221,12 +225,11 @@ def ended(
     if version >= 2:
         return _ended_v2(now, said, at_ms, fresh_producer_id, is_commit=is_commit)
     check_member(now, said)
-    wanted = State.COMPLETE_COMMIT if is_commit else State.COMPLETE_ABORT
     if now.state is State.ONGOING:
         return End(_prepared(now, at_ms, is_commit=is_commit, version=version), said)
-    if now.state is wanted:
+    if now.state is _complete(is_commit=is_commit):
         return End(None, said)  # a retry
-    if now.state is (State.PREPARE_COMMIT if is_commit else State.PREPARE_ABORT):
+    if now.state is _prepare(is_commit=is_commit):
         raise concurrent()
     raise invalid_state()
 
@@ -234,61 +237,69 @@ def ended(
 def _ended_v2(
     now: Transaction, said: Identity, at_ms: int, fresh_producer_id: int | None, *, is_commit: bool
 ) -> End:
-    if _is_retry(now, said):
-        if now.state is (State.COMPLETE_COMMIT if is_commit else State.COMPLETE_ABORT):
-            return End(None, Identity(now.producer_id, now.epoch))
-        if now.state is (State.PREPARE_COMMIT if is_commit else State.PREPARE_ABORT):
-            raise concurrent()
-        raise invalid_state()
-    check_member(now, said)
+    # A producer that has not heard of its last end has the epoch below, or the last one of the producer id
+    # before.
+    is_raised = said.epoch + 1 == now.epoch
+    is_rotated = (said.producer_id, said.epoch, now.epoch) == (now.previous_producer_id, EPOCH_EXHAUSTED, 0)
+    if said.producer_id != now.producer_id and not is_rotated:
+        raise KafkaFault(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    if not (
+        (is_raised and (now.state.is_prepared or now.state.is_complete))
+        or (is_rotated and now.state.is_complete)
+        or (said.epoch == now.epoch and not now.state.is_prepared)
+    ):
+        raise fenced()
     if now.state.is_prepared:
-        raise concurrent()
+        raise concurrent() if now.state is _prepare(is_commit=is_commit) else invalid_state()
+    if now.state.is_complete and (is_raised or is_rotated):
+        if now.state is _complete(is_commit=is_commit):
+            return End(None, Identity(now.producer_id, now.epoch))
+        raise invalid_state()
     if now.state is not State.ONGOING and is_commit:
         raise invalid_state()
+    return _raised(now, at_ms, fresh_producer_id, is_commit=is_commit)
+
+
+def _raised(now: Transaction, at_ms: int, fresh_producer_id: int | None, *, is_commit: bool) -> End:
+    """The end of version 2: the marker carries the next epoch, and the producer goes on with it, or under
+    another producer id where that was the last one."""
     found = _prepared(now, at_ms, is_commit=is_commit, version=2)
     if now.state is not State.ONGOING:
-        found = found._replace(partitions=frozenset(), started_ms=at_ms)
-    if now.is_exhausted:
-        assert fresh_producer_id is not None
-        # The marker takes the highest epoch, and the producer goes on under another producer id.
-        found = found._replace(epoch=now.epoch + 1, last_epoch=now.epoch, next_producer_id=fresh_producer_id)
-        return End(found, Identity(fresh_producer_id, 0))
-    found = found._replace(epoch=now.epoch + 1, last_epoch=now.epoch)
-    return End(found, Identity(now.producer_id, now.epoch + 1))
+        found = found._replace(started_ms=at_ms)
+    found = found._replace(epoch=min(now.epoch + 1, EPOCH_MAX), last_epoch=now.epoch)
+    if not now.is_exhausted:
+        return End(found, Identity(now.producer_id, found.epoch))
+    assert fresh_producer_id is not None
+    return End(found._replace(next_producer_id=fresh_producer_id), Identity(fresh_producer_id, 0))
 
 
-def _is_retry(now: Transaction, said: Identity) -> bool:
-    """Whether the producer has not heard that this transaction was ended, by itself."""
-    if not (now.state.is_prepared or now.state.is_complete) or now.version < 2:
-        return False
-    if said.producer_id == now.producer_id and said.epoch == now.epoch - 1 == now.last_epoch:
-        return True
-    is_rotated = now.previous_producer_id == said.producer_id != now.producer_id
-    return is_rotated and now.epoch == 0 and said.epoch == now.last_epoch
+def aborted(now: Transaction, at_ms: int, fresh_producer_id: int | None) -> Transaction:
+    """The abort of an open transaction by somebody else than its producer, who is fenced by it."""
+    assert now.state is State.ONGOING
+    found = _raised(now, at_ms, fresh_producer_id, is_commit=False).next
+    assert found is not None
+    return found
 
 
-def aborted(now: Transaction, at_ms: int) -> Transaction:
-    """The abort of a transaction whose epoch was raised by `fence`."""
-    return _prepared(now, at_ms, is_commit=False, version=now.version)
+def _prepare(*, is_commit: bool) -> State:
+    return State.PREPARE_COMMIT if is_commit else State.PREPARE_ABORT
+
+
+def _complete(*, is_commit: bool) -> State:
+    return State.COMPLETE_COMMIT if is_commit else State.COMPLETE_ABORT
 
 
 def _prepared(now: Transaction, at_ms: int, *, is_commit: bool, version: int) -> Transaction:
-    state = State.PREPARE_COMMIT if is_commit else State.PREPARE_ABORT
-    return now._replace(state=state, updated_ms=at_ms, version=version)
+    return _moved(now, state=_prepare(is_commit=is_commit), updated_ms=at_ms, version=version)
 
 
 def completed(now: Transaction, at_ms: int) -> Transaction:
     """After the last marker."""
-    state = State.COMPLETE_COMMIT if now.state is State.PREPARE_COMMIT else State.COMPLETE_ABORT
-    done = now._replace(state=state, partitions=frozenset(), updated_ms=at_ms)
+    state = _complete(is_commit=now.state is State.PREPARE_COMMIT)
+    done = _moved(now, state=state, partitions=frozenset(), updated_ms=at_ms)
     if now.next_producer_id == NO_PRODUCER:
         return done
-    return done._replace(
-        producer_id=now.next_producer_id,
-        previous_producer_id=now.producer_id,
-        next_producer_id=NO_PRODUCER,
-        epoch=0,
-    )
+    return done._replace(producer_id=now.next_producer_id, next_producer_id=NO_PRODUCER, epoch=0)
 
 
 def is_expired(now: Transaction, at_ms: int, expiration_ms: int) -> bool:

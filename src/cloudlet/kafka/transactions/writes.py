@@ -25,6 +25,8 @@ from cloudlet.wire.kafka.records import TRANSACTIONAL
 
 PRODUCE_V2_SINCE = 12  # the versions of clients that speak transactions v2
 OFFSETS_V2_SINCE = 5
+PRODUCE_ABORTABLE_SINCE = 11  # the versions whose clients know TRANSACTION_ABORTABLE
+OFFSETS_ABORTABLE_SINCE = 4
 PRODUCE_BY_ID_SINCE = 13
 
 # What a producer is told for what the coordinator says: these it tries again.
@@ -46,23 +48,29 @@ async def refusals(call: Call, request: messages.ProduceRequest) -> dict[Place, 
     if not is_v2 and not call.broker.configs.flag("transaction.partition.verification.enable"):
         return {}
     unsure: dict[Identity, list[Place]] = {}
+    found: dict[Place, KafkaFault] = {}
     for topic in request.TopicData:
         image = _image(call, topic)
+        if image is None:
+            continue
         for data in topic.PartitionData:
-            who = _unsure(call, image, data)
-            if who is not None and image is not None:
-                unsure.setdefault(who, []).append((image.name, data.Index))
-    found: dict[Place, KafkaFault] = {}
+            place = image.name, data.Index
+            try:
+                who = _unsure(call, image, data, is_v2=is_v2)
+            except KafkaFault as fault:
+                found[place] = fault
+                continue
+            if who is not None:
+                unsure.setdefault(who, []).append(place)
     transactions = call.broker.part(Transactions)
     for said, places in unsure.items():
         try:
             if is_v2:
                 await transactions.add_partitions(transactional_id, said, places, version=2)
             else:
-                for place in await transactions.missing(transactional_id, said, places):
-                    found[place] = KafkaFault(
-                        ErrorCode.INVALID_TXN_STATE, "Partition was not added to the transaction"
-                    )
+                refusal = _not_added(is_told=call.api_version >= PRODUCE_ABORTABLE_SINCE)
+                missing = await transactions.missing(transactional_id, said, places)
+                found |= dict.fromkeys(missing, refusal)
         except KafkaFault as fault:
             found |= dict.fromkeys(places, _as_told(fault, is_v2=is_v2))
     return found
@@ -76,24 +84,22 @@ def _image(call: Call, topic: messages.ProduceRequest.TopicProduceData) -> Topic
 
 
 def _unsure(
-    call: Call, image: TopicImage | None, data: messages.ProduceRequest.PartitionProduceData
+    call: Call, image: TopicImage, data: messages.ProduceRequest.PartitionProduceData, *, is_v2: bool
 ) -> Identity | None:
-    """Who writes, where the partition does not know of an open transaction; what is wrong with the batch or
-    the partition is found by the append."""
+    """Who writes, where the partition does not know of an open transaction; what else is wrong with the batch
+    is found by the append. KafkaFault."""
     records = data.Records
-    if image is None or not records or len(records) < HEADER_BYTES:
+    if not records or len(records) < HEADER_BYTES or not 0 <= data.Index < len(image.states):
         return None
     try:
         found = header(bytes(records[:HEADER_BYTES]))
         if not found.attributes & TRANSACTIONAL:
             return None
         partition = call.broker.open(image, data.Index)
-    except (KafkaFault, StoreError, ProtocolError):
+    except (StoreError, ProtocolError):
         return None
-    known = partition.producers.find(found.producer_id)
-    if known is not None and known.transaction_start >= 0 and known.epoch == found.producer_epoch:
-        return None
-    return Identity(found.producer_id, found.producer_epoch)
+    who = Identity(found.producer_id, found.producer_epoch)
+    return who if partition.verify(*who, found.base_sequence, is_v2=is_v2) else None
 
 
 def _as_told(fault: KafkaFault, *, is_v2: bool) -> KafkaFault:
@@ -107,6 +113,11 @@ def _as_told(fault: KafkaFault, *, is_v2: bool) -> KafkaFault:
     return fault
 
 
+def _not_added(*, is_told: bool) -> KafkaFault:
+    code = ErrorCode.TRANSACTION_ABORTABLE if is_told else ErrorCode.INVALID_TXN_STATE
+    return KafkaFault(code, "The partition was not added to the transaction.")
+
+
 async def offsets_place(call: Call, group: str) -> Place:
     """The partition that a group's offsets go to."""
     image = await call.broker.internal_topic(OFFSETS_TOPIC)
@@ -118,8 +129,13 @@ async def check_offsets(call: Call, request: messages.TxnOffsetCommitRequest) ->
     said = Identity(request.ProducerId, request.ProducerEpoch)
     place = await offsets_place(call, request.GroupId)
     transactions = call.broker.part(Transactions)
-    if call.api_version >= OFFSETS_V2_SINCE:
-        await transactions.add_partitions(request.TransactionalId, said, [place], version=2)
-        return
-    if await transactions.missing(request.TransactionalId, said, [place]):
-        raise KafkaFault(ErrorCode.INVALID_TXN_STATE, "Offsets were not added to the transaction")
+    is_v2 = call.api_version >= OFFSETS_V2_SINCE
+    try:
+        if is_v2:
+            await transactions.add_partitions(request.TransactionalId, said, [place], version=2)
+            return
+        missing = await transactions.missing(request.TransactionalId, said, [place])
+    except KafkaFault as fault:
+        raise _as_told(fault, is_v2=is_v2) from None
+    if missing:
+        raise _not_added(is_told=call.api_version >= OFFSETS_ABORTABLE_SINCE)
