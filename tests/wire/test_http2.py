@@ -363,6 +363,18 @@ def test_a_reply_waits_for_the_windows_of_stream_and_connection():
     assert peer.server.streams == {}
 
 
+def test_a_client_that_goes_on_behind_the_reply_is_told_to_stop():
+    peer = Peer(hello=PREFACE + settings_frame([(Setting.INITIAL_WINDOW_SIZE, 1)]))
+    stream = peer.open(1)[0].stream
+    peer.server.sender.reply(stream, b"\x88", b"xy", b"\x89")
+    assert RST_STREAM not in [row[0] for row in peer.heard()]  # the reply is not whole yet
+    assert told(peer.say(frame(DATA, 0, 1, b"more"))) == [("data", 1, b"more", False)]
+    peer.say(window_frame(1, 1))
+    assert [row[0] for row in peer.heard()] == [DATA, HEADERS, RST_STREAM]
+    assert peer.server.streams == {}
+    assert peer.say(frame(DATA, END_STREAM, 1, b"late")) == []
+
+
 def test_streams_that_wait_take_turns():
     peer = Peer(hello=PREFACE + settings_frame([(Setting.INITIAL_WINDOW_SIZE, 1 << 20)]))
     streams = [peer.open(number, EVERY)[0].stream for number in (1, 3)]

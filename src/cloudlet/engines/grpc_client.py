@@ -313,9 +313,9 @@ class GrpcClient(asyncio.Protocol):
     def _flush(self) -> None:
         self._is_scheduled = False
         sender = self._http2.sender
+        self._http2.tidy()
         if (sender.out or sender.unhurried) and not self._transport.is_closing():
             self._transport.write(sender.take())
-        self._http2.tidy()
         if sender.is_unfinished:
             sender.pump()
             self._schedule()

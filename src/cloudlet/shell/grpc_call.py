@@ -31,7 +31,6 @@ from cloudlet.wire.grpc import (
     header_block,
     refusal_block,
 )
-from cloudlet.wire.http2_frames import ErrorCode
 from cloudlet.wire.http2_sending import Stream
 
 if TYPE_CHECKING:
@@ -324,8 +323,6 @@ class ServerCall:
         self.is_cancelled = True
         connection, stream = self._connection, self._stream
         connection.http2.sender.headers(stream, block, ends=True)
-        if not stream.is_remote_closed:
-            connection.stop_client(stream)
         connection.forget(self, code)
         self.wake()
 
@@ -396,5 +393,3 @@ class Incoming(AsyncIterator[bytes]):
 def refuse(connection: Http2Connection, stream: Stream, status: int) -> None:
     """Answer what is no gRPC request, where nobody else serves it."""
     connection.http2.sender.headers(stream, refusal_block(status), ends=True)
-    if not stream.is_remote_closed:
-        connection.http2.reset(stream, ErrorCode.NO_ERROR)

@@ -23,7 +23,6 @@ from cloudlet.shell.grpc_call import CLOSING, UNKNOWN_METHOD, ServerCall, refuse
 from cloudlet.shell.http2_web import WebCall
 from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, failure_block, terms
 from cloudlet.wire.http2 import Http2
-from cloudlet.wire.http2_frames import ErrorCode
 from cloudlet.wire.http2_sending import Stream
 from cloudlet.wire.http2_streams import Data, Ended, Event, Failed, Opened, Ponged, Reset
 
@@ -187,7 +186,6 @@ class Http2Connection(asyncio.Protocol):
             path = head.path.decode("latin-1")
             status = GrpcStatus(Code.UNIMPLEMENTED, UNKNOWN_METHOD.format(path))
             self.http2.sender.headers(stream, failure_block(status, is_begun=False), ends=True)
-            self.stop_client(stream)
             return
         call = stream.user = ServerCall(self, stream, method, route.terms)
         call.begin()
@@ -215,11 +213,6 @@ class Http2Connection(asyncio.Protocol):
         if not self._is_receiving:
             self.schedule()
 
-    def stop_client(self, stream: Stream) -> None:
-        """The reply is out before the client has ended its side: it need not go on (RFC 9113 8.1)."""
-        if not stream.is_remote_closed and not stream.queue:
-            self.http2.reset(stream, ErrorCode.NO_ERROR)
-
     def hold(self, moved_bytes: int) -> None:
         """Messages that are not whole have grown; RESOURCE_EXHAUSTED beyond what a connection may have."""
         self._held += moved_bytes
@@ -239,9 +232,7 @@ class Http2Connection(asyncio.Protocol):
         self._is_scheduled = False
         sender = self.http2.sender
         if (sender.out or sender.unhurried) and not self._transport.is_closing():
-            self._transport.write(sender.take())
-            if sender.closed:
-                self.http2.tidy()
+            self._write_now()
             if sender.is_unfinished:
                 self._go_on()
         if self._is_closing:
@@ -253,12 +244,12 @@ class Http2Connection(asyncio.Protocol):
         self.schedule()
 
     def _write_now(self) -> None:
-        """Write past the transport, which costs less; only inside of data_received, where the descriptor is
-        surely ours."""
+        """Write past the transport, which costs less; only while the transport is not closing, as then the
+        descriptor is surely ours."""
         sender = self.http2.sender
-        data = sender.take()
         if sender.closed:
             self.http2.tidy()
+        data = sender.take()
         transport = self._transport
         if self._fileno < 0 or transport.get_write_buffer_size():
             transport.write(data)

@@ -137,7 +137,6 @@ class WebCall:
 
     def _done(self) -> None:
         self.is_cancelled = True
-        self._connection.stop_client(self._stream)
         self._connection.forget(self, Code.OK)
 
     def cancel(self) -> None:

@@ -21,4 +21,5 @@ METHODS = MODULE.schema.methods
 
 
 def __getattr__(name: str) -> Any:
-    return MODULE.attribute(name)
+    found = globals()[name] = MODULE.attribute(name)  # the next look finds it without asking
+    return found

@@ -186,11 +186,16 @@ class Streams:
         self.calm = max(0, self.calm - CALM_PER_TICK)
 
     def tidy(self) -> None:
-        """Let go of the streams that both sides have ended; after anything was sent."""
+        """Let go of the streams that both sides have ended; before what was sent is taken.
+
+        A server that has said all tells a client that has not: it need not go on (RFC 9113 8.1).
+        """
         closed = self.sender.closed
         for stream in closed:
             if stream.is_remote_closed:
                 self.streams.pop(stream.id, None)
+            elif not self.is_client:
+                self.reset(stream, ErrorCode.NO_ERROR)
         closed.clear()
 
     # --- for the frames
