@@ -193,3 +193,40 @@ def test_it(cloudlet):
     assert boto3.client("sqs", **place, **keys).get_queue_url(QueueName="orders")
     assert boto3.client("s3", **place, **keys).head_bucket(Bucket="photos")
 """
+
+
+def test_faults_end_with_the_test(tmp_path):
+    test = """
+        import grpc, pytest
+        from kazoo.client import KazooClient
+        from kazoo.protocol.states import KazooState
+
+        IN_FORCE = {"rejects_connections": False, "delay_ms": 0, "failing": 0, "unanswered": 0}
+
+        def test_a_session_ends(cloudlet, cloudlet_fault):
+            zk = KazooClient(cloudlet.env["ZOOKEEPER_HOSTS"], timeout=30)
+            zk.start(timeout=10)
+            zk.create("/worker", b"", ephemeral=True)
+            first = zk.client_id[0]
+            assert cloudlet_fault.session_expire(first) == 1
+            zk.retry(zk.get_children, "/")
+            assert zk.client_id[0] != first
+            assert zk.exists("/worker") is None
+            assert cloudlet_fault.lease_expire(zk.client_id[0]) == 1  # a session is a lease too
+            assert cloudlet_fault.drop(zk.client_id[0]) == 1
+            zk.stop()
+            zk.close()
+
+        def test_something_is_left_in_force(cloudlet, cloudlet_fault):
+            cloudlet_fault.delay(10, face="etcd")
+            cloudlet_fault.reject(face="zookeeper")
+            cloudlet_fault.fail(3, face="etcd")
+            cloudlet_fault.no_response()
+            assert cloudlet.tell("GET", "/fault")["etcd"] == {
+                "rejects_connections": False, "delay_ms": 10, "failing": 3, "unanswered": -1
+            }
+
+        def test_it_is_lifted(cloudlet):
+            assert cloudlet.tell("GET", "/fault") == {"etcd": IN_FORCE, "zookeeper": IN_FORCE}
+    """
+    assert "3 passed" in ran(tmp_path, test)

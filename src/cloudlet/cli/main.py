@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md
-Absent  fault and console come with their features
+Absent  console comes with its feature
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
@@ -20,6 +20,7 @@ from typing import TypeVar
 import click
 
 from cloudlet import __version__
+from cloudlet.cli.fault_commands import fault
 from cloudlet.cli.kafka_commands import data_option, kafka
 
 NOT_RUNNING = 1
@@ -359,3 +360,4 @@ def completion(shell: str) -> None:
 
 
 main.add_command(kafka)
+main.add_command(fault)

@@ -47,6 +47,10 @@ class Faults(msgspec.Struct):
             return Fate.UNANSWERED
         return Fate.SERVED
 
+    def of_ping(self) -> Fate:
+        """What becomes of a sign of life: only a face that answers nothing at all leaves it out."""
+        return Fate.UNANSWERED if self.unanswered < 0 else Fate.SERVED
+
     def lift(self) -> None:
         """No fault is in force any more."""
         self.rejects_connections = False

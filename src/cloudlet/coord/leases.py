@@ -35,12 +35,15 @@ class Lessor:
         # When it was to end by the monotonic clock at the last look, and cloud time at its last renewal.
         self._seen: dict[LeaseId, tuple[float | None, int]] = {}
         self._attended: Counter[LeaseId] = Counter()
+        self._ending: set[LeaseId] = set()  # whose end was asked for
+        self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Sweep from now on; every lease that there is starts anew."""
         self._seen.clear()
         self._attended.clear()
+        self._ending.clear()
         self._note()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -73,8 +76,17 @@ class Lessor:
                 continue
             self.renewed(lease)
 
+    def expire(self, lease: LeaseId | None) -> int:
+        """End a lease, or all, as if its time had passed; how many are meant."""
+        meant = {one.id for one in self._keys.leases() if lease in (None, one.id)}
+        self._ending |= meant
+        self._due.set()
+        return len(meant)
+
     def remaining_ms(self, lease: Lease) -> float:
         """How long a lease has, on whichever clock ends it first."""
+        if lease.id in self._ending:
+            return 0
         now_ms = self._clock.cloud_ms()
         _, renewed_ms = self._seen.get(lease.id, (None, now_ms))
         return min(lease.ends_ms - self._clock.monotonic_ms(), lease.ttl_ms - (now_ms - renewed_ms))
@@ -88,10 +100,15 @@ class Lessor:
             is_renewed = ends_ms is not None and ends_ms != lease.ends_ms
             seen[lease.id] = (lease.ends_ms, now_ms if is_renewed else renewed_ms)
         self._seen = seen
+        self._ending &= seen.keys()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SWEEP_S)
+            timer = loop.call_later(SWEEP_S, self._due.set)
+            await self._due.wait()
+            timer.cancel()
+            self._due.clear()
             await self.sweep()
 
     async def sweep(self) -> None:

@@ -32,6 +32,7 @@ from cloudlet.shell.checkpoint_verbs import CheckpointVerbs
 from cloudlet.shell.checkpoints import Checkpoints
 from cloudlet.shell.control import Control, Tokened, Verbs, life_verbs
 from cloudlet.shell.faces import Face, Ground, makers
+from cloudlet.shell.fault_verbs import FaultVerbs
 from cloudlet.shell.folder import DataFolder, Running
 from cloudlet.shell.front import Front
 from cloudlet.shell.http import Server, serve
@@ -220,6 +221,7 @@ class Cloud:
             **checkpoints.verbs(),
             **KeyVerbs(stores.keys).verbs(),
             **initialiser.verbs(),
+            **FaultVerbs(self._faces).verbs(),
             **{verb: answer for face in self._faces.values() for verb, answer in face.verbs().items()},
         }
 

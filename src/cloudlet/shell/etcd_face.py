@@ -15,12 +15,14 @@ from collections.abc import Callable, Sequence
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.etcd.cluster import VERSION
+from cloudlet.coord.etcd.faulty import with_faults
 from cloudlet.coord.etcd.gateway import Gateway
 from cloudlet.coord.etcd.server import EtcdServer, EtcdSettings
+from cloudlet.coord.faults import Faults
 from cloudlet.coord.leases import Lessor
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
-from cloudlet.kernel.keys import LocalKeys
+from cloudlet.kernel.keys import LeaseId, LocalKeys
 from cloudlet.kernel.spaces import ETCD, ETCD_STOP
 from cloudlet.shell.control import Verbs
 from cloudlet.shell.http2_server import Server, serve
@@ -50,17 +52,19 @@ class EtcdFace:
         self.server = EtcdServer(keys, clock, ids, self.lessor, settings)
         self._guard = OriginGuard(host_names)
         self._metrics = metrics
+        self._faults = Faults()
         self._transport: Server | None = None
         self.address = ""
 
     async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
         self.address = address
-        methods = self.server.methods()
+        methods = with_faults(self.server.methods(), self._faults)
         gateway = Gateway(methods, self._exposition, self._guard.refusal, lambda: self.server.cluster.is_full)
         self.lessor.start()
         self._transport = await serve(
-            methods, app=gateway, sockets=sockets, tls=self._tls, clock=self._clock, ids=self._ids
-        )
+            methods, app=gateway, sockets=sockets, tls=self._tls, clock=self._clock, ids=self._ids,
+            rejects=lambda: self._faults.rejects_connections,
+        )  # fmt: skip
 
     def _exposition(self) -> str:
         """etcd's own names for what a dashboard of etcd's looks at, then the cloud's figures."""
@@ -103,6 +107,21 @@ class EtcdFace:
 
     def clock_moved(self) -> None:
         self.lessor.clock_moved()
+
+    # --- faults
+
+    @property
+    def faults(self) -> Faults:
+        """See coord/faults.py, FaultyFace."""
+        return self._faults
+
+    def expire(self, id_: int | None) -> int:
+        """End a lease now, or all; how many there are."""
+        return self.lessor.expire(None if id_ is None else LeaseId(id_))
+
+    def drop(self, id_: int | None) -> int:
+        """Close all connections (a lease has none of its own); how many there were."""
+        return self._transport.drop() if self._transport is not None else 0
 
     def verbs(self) -> Verbs:
         return {}

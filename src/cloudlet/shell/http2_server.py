@@ -78,6 +78,7 @@ class Shared:
         self.connections: set[Connection] = set()
         self.is_closing = False
         self.is_held = False
+        self.rejects: Callable[[], bool] = lambda: False  # connections that come now
         self.handled: Counter[tuple[str, Code]] = Counter()
         self.timed: set[ServerCall] = set()  # calls with a deadline that are being answered
         self.emptied: asyncio.Future[None] | None = None
@@ -186,7 +187,7 @@ class Greeting(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         shared = self._shared
         self._transport = cast(asyncio.Transport, transport)
-        if len(shared.connections) >= shared.limits.connections_max or shared.is_closing:
+        if len(shared.connections) >= shared.limits.connections_max or shared.is_closing or shared.rejects():
             self._transport.abort()
             return
         shared.connections.add(self)
@@ -257,12 +258,18 @@ class Server:
         """How many calls have ended, by path and status."""
         return self._shared.handled
 
-    async def silence(self) -> None:
-        """Break every connection off; clients that come now wait for `release`."""
-        self._shared.is_held = True
+    def drop(self) -> int:
+        """Break every connection off; how many there were."""
+        dropped = self.connections
         for connection in list(self._shared.connections):
             connection.abort()
         self._shared.web.shed()
+        return dropped
+
+    async def silence(self) -> None:
+        """Break every connection off; clients that come now wait for `release`."""
+        self._shared.is_held = True
+        self.drop()
         await self._shared.wait_emptied(ABORT_MS)
 
     def release(self) -> None:
@@ -310,11 +317,15 @@ async def serve(
     tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    rejects: Callable[[], bool] | None = None,
 ) -> Server:
-    """Serve gRPC methods by path, and pages, on bound sockets (TCP or Unix)."""
+    """Serve gRPC methods by path, and pages, on bound sockets (TCP or Unix). A connection that comes while
+    `rejects()` is broken off at once."""
     clock = clock or SystemClock()
     web = await http.serve(app or Nothing(), clock=clock, ids=ids)
     shared = Shared(methods, app, web, limits, clock)
+    if rejects is not None:
+        shared.rejects = rejects
     listeners: list[asyncio.Server | EitherListener] = []
     ports = [name[1] for sock in sockets if isinstance(name := sock.getsockname(), tuple)]
 

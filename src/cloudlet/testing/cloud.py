@@ -2,7 +2,7 @@
 
 State   none: the cloud is a process of its own, ephemeral, and ends with ours
 Source  docs/testing.md; docs/cli.md, "run"
-Absent  faces other than AWS
+Absent  a cloud without the AWS face: its port takes the verbs
 
 The cloud is started by `cloudlet run`, whose command prints its environment and then reads its standard input
 to the end. We hold the other end: when this process ends, however it ends, the command ends, and the cloud
@@ -76,6 +76,54 @@ class Checkpoints:
         self._cloud.tell("POST", "/checkpoints/drop", {"name": name})
 
 
+class Fault:
+    """What goes wrong on purpose. `face` is "etcd" or "zookeeper", and both without it; `delay`, `reject`,
+    `fail` and `no_response` are in force until `lift`, for every test of this process."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def session_expire(self, session: int | None = None) -> int:
+        """End a ZooKeeper session now, or all; how many there were."""
+        return self._count("session-expire", "sessions", id=session)
+
+    def lease_expire(self, lease: int | None = None) -> int:
+        """End an etcd lease now, or all; how many there were."""
+        return self._count("lease-expire", "leases", id=lease)
+
+    def drop(self, session: int | None = None, *, face: str | None = None) -> int:
+        """Close the connection of a ZooKeeper session, or all connections; how many there were."""
+        return self._count("drop", "connections", id=session, face=face)
+
+    def delay(self, ms: int, *, face: str | None = None) -> None:
+        """Wait so long before every reply."""
+        self._cloud.tell("POST", "/fault/delay", asked(ms=ms, face=face))
+
+    def reject(self, *, face: str | None = None) -> None:
+        """Refuse new connections."""
+        self._cloud.tell("POST", "/fault/reject", asked(face=face))
+
+    def fail(self, count: int | None = None, *, face: str | None = None) -> None:
+        """Fail the next requests, or all."""
+        self._cloud.tell("POST", "/fault/fail", asked(count=count, face=face))
+
+    def no_response(self, count: int | None = None, *, face: str | None = None) -> None:
+        """Carry out the next requests, or all, and answer none of them."""
+        self._cloud.tell("POST", "/fault/no-response", asked(count=count, face=face))
+
+    def lift(self, *, face: str | None = None) -> None:
+        """Put an end to all faults."""
+        self._cloud.tell("POST", "/fault/lift", asked(face=face))
+
+    def _count(self, verb: str, what: str, **said: object) -> int:
+        return int(str(self._cloud.tell("POST", f"/fault/{verb}", asked(**said))[what]))
+
+
+def asked(**said: object) -> Mapping[str, object]:
+    """What is said, without what is not."""
+    return {name: value for name, value in said.items() if value is not None}
+
+
 class Cloud:
     """A running cloud: where it listens, and its control verbs.
 
@@ -89,6 +137,7 @@ class Cloud:
         self.region = env.get("AWS_REGION", "us-east-1")
         self.clock = Clock(self)
         self.checkpoint = Checkpoints(self)
+        self.fault = Fault(self)
         self._token = env.get("CLOUDLET_TOKEN", "")
         self._prefixes: dict[str, str] = {}
 
@@ -117,7 +166,7 @@ class Cloud:
         headers = {"authorization": f"Bearer {self._token}"}
         try:
             connection.request(
-                method, "/_cloudlet" + quote(verb), json.dumps(body) if body else None, headers
+                method, "/_cloudlet" + quote(verb), json.dumps(body) if body is not None else None, headers
             )
             reply = connection.getresponse()
             said: Mapping[str, object] = json.loads(reply.read())

@@ -2,7 +2,7 @@
 
 State   none beyond the fixtures
 Source  docs/testing.md
-Absent  faces other than AWS
+Absent  none
 
 Loading it costs a user's run nothing: boto3 and the cloud come with the first test that asks for them.
 """
@@ -19,7 +19,7 @@ import pytest
 
 if TYPE_CHECKING:
     from cloudlet.testing.aws import Accounts, Aws
-    from cloudlet.testing.cloud import Checkpoints, Clock, Cloud
+    from cloudlet.testing.cloud import Checkpoints, Clock, Cloud, Fault
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +66,13 @@ def cloudlet_clock(cloudlet: Cloud) -> Iterator[Clock]:
     """Cloud time, which passes again when the test is over. It stays where it was moved to."""
     yield cloudlet.clock
     cloudlet.clock.thaw()
+
+
+@pytest.fixture
+def cloudlet_fault(cloudlet: Cloud) -> Iterator[Fault]:
+    """What goes wrong on purpose, which ends with the test."""
+    yield cloudlet.fault
+    cloudlet.fault.lift()
 
 
 @pytest.fixture

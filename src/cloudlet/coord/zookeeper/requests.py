@@ -55,7 +55,7 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
     client.received += 1
     client.last_xid = xid
     if not keeper.faults.is_idle:
-        fate = keeper.faults.of_request()
+        fate = keeper.faults.of_ping() if kind == OpCode.ping else keeper.faults.of_request()
         if fate is not Fate.SERVED:
             _spoil(keeper, client, frame, fate)
             return
