@@ -17,20 +17,12 @@ START_SECONDS = 30
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Its address, HOST:PORT; also written to `folder`/etcd."""
-    executable = shutil.which("etcd")
-    assert executable is not None
     with (
         contextlib.closing(socket.create_server(("127.0.0.1", 0))) as one,
         contextlib.closing(socket.create_server(("127.0.0.1", 0))) as two,
     ):
         client, peer = (f"127.0.0.1:{each.getsockname()[1]}" for each in (one, two))
-    command = [
-        executable,
-        *("--name", "only", "--data-dir", str(folder / "etcd-data"), "--log-level", "error"),
-        *("--listen-client-urls", f"http://{client}", "--advertise-client-urls", f"http://{client}"),
-        *("--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}"),
-        *("--initial-cluster", f"only=http://{peer}"),
-    ]
+    command = command_of(folder / "etcd-data", client, peer)
     with (
         (folder / "etcd.log").open("wb") as log,
         subprocess.Popen(command, stdout=log, stderr=log) as process,
@@ -41,6 +33,19 @@ def running(folder: Path) -> Iterator[str]:
             yield client
         finally:
             process.kill()
+
+
+def command_of(data: Path, client: str, peer: str) -> list[str]:
+    """The server alone, on two addresses."""
+    executable = shutil.which("etcd")
+    assert executable is not None
+    return [
+        executable,
+        *("--name", "only", "--data-dir", str(data), "--log-level", "error"),
+        *("--listen-client-urls", f"http://{client}", "--advertise-client-urls", f"http://{client}"),
+        *("--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}"),
+        *("--initial-cluster", f"only=http://{peer}"),
+    ]
 
 
 def wait(address: str) -> None:
