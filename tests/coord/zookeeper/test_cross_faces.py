@@ -177,3 +177,24 @@ def test_the_history_tells_who_wrote(keeper):
     for author in asyncio.run(authors()):
         assert (author.face, author.principal) == ("zookeeper", f"{client.client.session.id:#x}")
         assert author.address == "127.0.0.1"
+
+
+def test_what_is_counted_stays_what_is_there(keeper):
+    """After any mixture of changes the indexes are those that a fresh start makes."""
+    client = Told(keeper)
+    for path in ("/a", "/a/b", "/a/c", "/d"):
+        client.create(path, b"12345")
+    client.create("/e", flags=1)
+    client.set("/a/b", b"1")
+    client.set("/a/b", None)
+    client.delete("/a/c")
+    outside(keeper, put=[Put(b"e/zk/2/a/x", b"123"), Put(b"e/zk/1/d", b"1")])
+    outside(keeper, put=[Put(b"e/zk/2/lost/y", b"orphan")], drop=[Drop(b"e/zk/2/a/b")])
+    client.create("/again")
+    client.delete("/again")
+    fresh = opened(keeper.keys)
+    for name in ("nodes", "bytes", "timed", "sides"):
+        assert getattr(keeper.tree, name) == getattr(fresh.tree, name), name
+    keeper.end_session(client.client.session)
+    fresh = opened(keeper.keys)
+    assert (keeper.tree.nodes, keeper.tree.bytes) == (fresh.tree.nodes, fresh.tree.bytes)

@@ -8,7 +8,7 @@ Absent  none
 from __future__ import annotations
 
 from cloudlet.coord.zookeeper.keeper import Keeper
-from cloudlet.coord.zookeeper.paths import SPECIAL, ZNODES, ZNODES_STOP, key_of, path_of
+from cloudlet.coord.zookeeper.paths import SPECIAL, ZNODES, key_of, path_of
 from cloudlet.kernel.fault import NoSuchLease
 from cloudlet.kernel.keys import LeaseId
 
@@ -19,9 +19,8 @@ def nodes_count(keeper: Keeper) -> int:
 
 
 def data_bytes(keeper: Keeper) -> int:
-    """The size of all paths and data. It walks the whole tree."""
-    entries = keeper.keys.scan(ZNODES, ZNODES_STOP)
-    return sum(len(entry.value) + len(entry.key) - len(ZNODES) for entry in entries)
+    """The size of all paths and data, about."""
+    return keeper.tree.bytes
 
 
 def uptime_ms(keeper: Keeper) -> int:

@@ -356,7 +356,7 @@ class Keeper:
             return
         revision = self.write(commit)
         assert revision == transaction.zxid
-        self.tree.take(transaction.sides, transaction.kinds, transaction.more_nodes)
+        self.tree.take(transaction.sides, transaction.kinds, transaction.more_nodes, transaction.more_bytes)
         if not self.quotas.is_idle:
             self.quotas.follow(transaction.nodes)
         if not self.watches.is_idle:

@@ -37,6 +37,8 @@ STATS_NAME = "zookeeper_stats"
 DEPTH_DIGITS_MAX = 6  # a path of a mebibyte has fewer slashes than seven digits can count
 _INVALID = re.compile("//|/[.]{1,2}(?=/|\\Z)|[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]")
 
+_NAME = re.compile("(?![.]{1,2}\\Z)[^/\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]+\\Z")
+
 
 def is_valid(path: str) -> bool:
     """Whether a znode may have this path."""
@@ -68,7 +70,19 @@ def path_of(key: bytes) -> str | None:
         path = key[at:].decode()
     except UnicodeDecodeError:
         return None
-    return path if is_valid(path) and key_of(path) == key else None
+    if path == ROOT:
+        return path if digits == b"0" else None
+    is_key = digits[:1] != b"0" and path.count("/") == int(digits)
+    return path if is_key and path[-1] != "/" and _INVALID.search(path) is None else None
+
+
+def name_of(raw: bytes) -> str | None:
+    """The name of a znode that a key ends with, behind its parent's path; None where no znode has it."""
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return name if _NAME.match(name) is not None else None
 
 
 def parent_of(path: str) -> str:

@@ -23,7 +23,7 @@ from cloudlet.coord.zookeeper.paths import (
     key_of,
     parent_of,
 )
-from cloudlet.coord.zookeeper.tree import Tree, side_key, side_value, stat_of
+from cloudlet.coord.zookeeper.tree import Tree, side_key, side_value, size_of, stat_of
 from cloudlet.coord.zookeeper.znode import CONTAINER, EPHEMERAL_KINDS, HAS_TTL, Side, Znode, fresh, written
 from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LeaseId, Put
 from cloudlet.wire.zookeeper import ACL, TTL_MS_MAX, Code, CreateMode, EventType, Perms, Stat
@@ -49,6 +49,7 @@ class Transaction:
         "_session",
         "events",
         "kinds",
+        "more_bytes",
         "more_nodes",
         "nodes",
         "sides",
@@ -66,7 +67,7 @@ class Transaction:
         self.sides: dict[str, Side] = {}
         self.events: list[Happened] = []
         self.kinds: dict[str, int | None] = {}  # of the znodes written, by `commit`; None: deleted
-        self.more_nodes = 0
+        self.more_nodes = self.more_bytes = 0
 
     # --- what is there
 
@@ -211,12 +212,15 @@ class Transaction:
             key = key_of(path)
             before = keys.get(key)
             if znode is not None:
-                puts.append(written(key, znode, before, self.zxid))
+                put = written(key, znode, before, self.zxid)
+                puts.append(put)
+                self.more_bytes += len(put.value) - (-len(key) if before is None else len(before.value))
                 self.more_nodes += before is None
                 self.kinds[path] = znode.flags & EPHEMERAL_KINDS
             elif before is not None:
                 gone.append(Drop(key))
                 self.more_nodes -= 1
+                self.more_bytes -= size_of(before)
                 self.kinds[path] = None
         for path, side in self.sides.items():
             is_there = (

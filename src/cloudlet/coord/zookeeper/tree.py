@@ -39,6 +39,7 @@ from cloudlet.coord.zookeeper.paths import (
     children_range,
     descendants_range,
     key_of,
+    name_of,
     parent_of,
     path_of,
 )
@@ -88,6 +89,7 @@ class Tree:
         self.timed: dict[str, None] = {}  # containers, and znodes with a TTL
         self.owed: dict[str, None] = {}  # paths whose sides are to be written, or dropped
         self.nodes = 0  # with an entry
+        self.bytes = 0  # of their paths and data
 
     # --- reading
 
@@ -120,11 +122,8 @@ class Tree:
         """The names of a znode's children, in the order of their bytes."""
         start, stop = children_range(path or ROOT)
         at = len(start)
-        names = [
-            name
-            for entry in self.keys.scan(start, stop)
-            if (name := _name(entry.key[at:])) is not None and path_of(entry.key) is not None
-        ]
+        found = (name_of(entry.key[at:]) for entry in self.keys.scan(start, stop))
+        names = [name for name in found if name is not None]
         missing = [name for name in SPECIAL_CHILDREN.get(path or ROOT, ()) if name not in names]
         return sorted([*names, *missing]) if missing else names
 
@@ -159,7 +158,7 @@ class Tree:
 
     def open(self) -> None:
         """Take in what the store holds."""
-        self.sides, self.timed, self.owed, self.nodes = {}, {}, {}, 0
+        self.sides, self.timed, self.owed, self.nodes, self.bytes = {}, {}, {}, 0, 0
         for special in SPECIAL:
             if special != ROOT:
                 self._side(parent_of(special)).children += 1
@@ -190,6 +189,7 @@ class Tree:
 
     def _came(self, path: str, entry: Entry) -> None:
         self.nodes += 1
+        self.bytes += size_of(entry)
         if path not in SPECIAL:
             self._side(parent_of(path)).children += 1
         if entry.meta and entry.meta[0] & EPHEMERAL_KINDS:
@@ -222,6 +222,8 @@ class Tree:
             was = None if before is None else read(path, before)
             znode = now or was
             touched.append(Touched(path, now, was, self.acl(znode) if znode is not None else OPEN))
+            if before is not None:
+                self.bytes += (0 if entry is None else size_of(entry)) - size_of(before)
             if entry is not None and before is None:
                 self._came(path, entry)
                 self._changed_children(path, change.revision, creates=1)
@@ -252,10 +254,13 @@ class Tree:
         self.sides[path] = Side(children=side.children, is_kept=side.is_kept)
         self._tidy(path)
 
-    def take(self, sides: Mapping[str, Side], kinds: Mapping[str, int | None], more_nodes: int) -> None:
+    def take(
+        self, sides: Mapping[str, Side], kinds: Mapping[str, int | None], more_nodes: int, more_bytes: int
+    ) -> None:
         """Our own commit: the sides as it has written them, the flags of every znode written (None: deleted),
         and how many more there are. The children are counted in the sides already."""
         self.nodes += more_nodes
+        self.bytes += more_bytes
         for path, flags in kinds.items():
             if flags:
                 self.timed[path] = None
@@ -296,16 +301,14 @@ def stat_of(znode: Znode, side: Side) -> Stat:
     )  # fmt: skip
 
 
+def size_of(entry: Entry) -> int:
+    """What a znode weighs: its path, and a few bytes of its key's depth, and its data."""
+    return len(entry.key) + len(entry.value)
+
+
 def side_value(side: Side) -> bytes:
     """A side as it is kept."""
     return encode_side(SideRecord(side.creates, side.pzxid, side.aversion, side.acl))
-
-
-def _name(raw: bytes) -> str | None:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _pages(keys: LocalKeys, start: bytes, stop: bytes) -> Iterator[Entry]:
