@@ -27,7 +27,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import NamedTuple
 
-from cloudlet.engines.disk_segment import Segment
+from cloudlet.engines.disk_segment import Segment, sync_folders
 
 _SOON, _NOW, _END = range(3)
 
@@ -42,8 +42,10 @@ class _Waiter(NamedTuple):
 class Flusher:
     """One per store."""
 
-    def __init__(self, root: str, interval_ms: float) -> None:
+    def __init__(self, root: str, interval_ms: float, *, is_durable: bool = True) -> None:
         self.lock = Lock()
+        self._is_durable = is_durable
+        self._folders: set[str] = set()  # that have new names, of this round
         self.failure: OSError | None = None
         self._root = root
         self._interval_s = interval_ms / 1000.0
@@ -128,6 +130,7 @@ class Flusher:
                 self._flush(self._dirty.popleft())
                 if self._waiters:
                     self._serve()
+        self._sync_folders()
 
     def _serve(self) -> None:
         """Serve all who wait now."""
@@ -141,10 +144,12 @@ class Flusher:
             with contextlib.suppress(IndexError):
                 while True:
                     self._flush(self._dirty.popleft())
-        errors: list[OSError | None] = []
         for waiter in waiters:
             if waiter.segment is not None:
                 self._flush(waiter.segment)
+        self._sync_folders()
+        errors: list[OSError | None] = []
+        for waiter in waiters:
             errors.append(self.failure)
             if waiter.job is not None:
                 try:
@@ -159,7 +164,17 @@ class Flusher:
         if not segment.dirty or self.failure is not None:
             return
         try:
-            segment.flush(self.lock, self._root)
+            segment.flush(self.lock, self._folders if self._is_durable else None)
+        except OSError as error:
+            self.failure = error
+
+    def _sync_folders(self) -> None:
+        """After the segments: what was made before any of them was noted is in its folder by now."""
+        folders, self._folders = self._folders, set()
+        if not folders or self.failure is not None:
+            return
+        try:
+            sync_folders(folders, self._root)
         except OSError as error:
             self.failure = error
 

@@ -51,10 +51,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class DiskLogs:
     """The engine; made by `open`."""
 
-    def __init__(self, root: str, segment_bytes: int, descriptors_max: int, flush_interval_ms: float) -> None:
+    def __init__(self, root: str, segment_bytes: int, descriptors_max: int, flusher: Flusher) -> None:
         self._root = root
         self._segment_bytes = segment_bytes
-        self._flusher = Flusher(root, flush_interval_ms)
+        self._flusher = flusher
         self._files = OpenFiles(descriptors_max, self._flusher.lock)
         self._logs: dict[LogName, DiskLog] = {}
         self._names: list[LogName] = []  # sorted
@@ -69,12 +69,14 @@ class DiskLogs:
         segment_bytes: int = SEGMENT_BYTES,
         descriptors_max: int = DESCRIPTORS_MAX,
         flush_interval_ms: float = FLUSH_INTERVAL_MS,
+        is_durable: bool = True,
     ) -> Self:
         """Open the store in a folder, made if it is not there; deletions that a crash interrupted are
-        finished."""
+        finished. One that is not durable syncs nothing: its folder does not outlive the machine's power."""
         root = os.path.abspath(folder)
         os.makedirs(f"{root}/{TRASH}", mode=0o700, exist_ok=True)
-        logs = cls(root, segment_bytes, descriptors_max, flush_interval_ms)
+        flusher = Flusher(root, flush_interval_ms, is_durable=is_durable)
+        logs = cls(root, segment_bytes, descriptors_max, flusher)
         _unlink_all([f"{root}/{TRASH}/{name}" for name in os.listdir(f"{root}/{TRASH}")])
         logs._names = sorted(_walk(root, logs._trash_path))
         return logs

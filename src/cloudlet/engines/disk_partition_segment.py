@@ -164,10 +164,10 @@ class PartitionSegment(Segment):
     def _owes(self) -> bool:
         return self.sealed and self.times_written < len(self.time_offsets)
 
-    def flush(self, lock: Lock, root: str) -> None:
+    def flush(self, lock: Lock, folders: set[str] | None) -> None:
         is_sealed = self.sealed
-        super().flush(lock, root)
-        if self.gone:
+        super().flush(lock, folders)
+        if self.gone or folders is None:
             return
         if self._aborted and self._aborted_written < len(self._aborted):
             with contextlib.suppress(OSError):

@@ -244,24 +244,26 @@ class Segment:
                 self.offsets, self.positions = array("I"), array("I")
                 self.loaded = False
 
-    def flush(self, lock: Lock, root: str) -> None:
-        """Sync the bytes, then write the index entries that this vouches for. Runs on the flusher's
-        thread."""
+    def flush(self, lock: Lock, folders: set[str] | None) -> None:
+        """Sync the bytes, then write the index entries that this vouches for. Runs on the flusher's thread.
+        Where a new name has to survive, its folder is added to `folders`; with None nothing is synced: there
+        is no power loss to survive."""
         previous, self.previous = self.previous, None
         if previous is not None and previous.dirty:
-            previous.flush(lock, root)
+            previous.flush(lock, folders)
         self.dirty = False  # before `size` is read: what is appended from now on marks it again
         with lock:
             generation, size = self.generation, self.size
-        try:
-            sync_file(self.path)
+        if folders is not None:
+            try:
+                sync_file(self.path)
+            except FileNotFoundError:
+                if self.gone:
+                    return
+                raise
             if self.fresh:
                 self.fresh = False
-                sync_folders(self.folder, root)
-        except FileNotFoundError:
-            if self.gone:
-                return
-            raise
+                folders.add(self.folder)
         if self.written == len(self.positions) and not self._owes():
             return
         with lock:
@@ -317,17 +319,25 @@ def sync_file(path: str) -> None:
         os.close(fd)
 
 
-def sync_folders(folder: str, root: str) -> None:
-    """Make the names in a folder survive power loss, and its own, and those above it up to the root."""
-    while True:
-        fd = os.open(folder, os.O_RDONLY)
+def sync_folders(folders: set[str], root: str) -> None:
+    """Make the names in these folders survive power loss, and their own, and those above them up to the root;
+    each once."""
+    every: set[str] = set()
+    for folder in folders:
+        while folder not in every:
+            every.add(folder)
+            if folder == root:
+                break
+            folder = os.path.dirname(folder)
+    for folder in sorted(every, key=len, reverse=True):
+        try:
+            fd = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # the log was dropped
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
-        if folder == root:
-            return
-        folder = os.path.dirname(folder)
 
 
 class Scanned(NamedTuple):

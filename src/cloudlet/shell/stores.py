@@ -50,5 +50,5 @@ async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: boo
     keys = await DiskKeys.open(
         folder / "keys", clock.monotonic_ms, settings=settings, relaxed_sync_s=relaxed_sync_s
     )
-    logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms)
+    logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms, is_durable=not is_ephemeral)
     return Stores(keys, logs, DiskBlobs.open_folder(folder / "blobs", clock, ids))
