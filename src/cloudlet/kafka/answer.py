@@ -19,6 +19,7 @@ from cloudlet.kafka.api_versions import API_VERSIONS, unsupported_version
 from cloudlet.kafka.broker import Broker
 from cloudlet.kafka.call import Call, Encoded, Handler, Peer
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.quotas import Quotas, charge
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka.apis import Api, apis
 from cloudlet.wire.kafka.classes import Message
@@ -79,23 +80,31 @@ class Answering:
         header = read_header(frame, is_flexible=route.is_flexible)
         request, _ = decode(route.request, version, frame, header.stop)
         call = Call(self._broker, peer, key, version, correlation_id, header.client_id)
+        call.request_bytes = len(frame)
+        began_ms = self._broker.clock.monotonic_ms()
         try:
             if self._admit is None:
                 result = route.handler(call, request)
             else:
                 result = self._admit(call, request, route.handler)
             if isinstance(result, Coroutine):
-                return begin(self._later(call, route.api, result))
+                rest = begin(self._later(call, route.api, result, began_ms))
+                call.has_waited = isinstance(rest, Rest)
+                return rest
         except (KafkaFault, StoreError) as error:
             result = _fault_response(route.api, error)
-        return self._finish(call, route.api, result)
+        return self._finish(call, route.api, result, self._broker.clock.monotonic_ms() - began_ms)
 
-    async def _later(self, call: Call, api: Api, work: Coroutine[object, None, object]) -> Answer:
+    async def _later(
+        self, call: Call, api: Api, work: Coroutine[object, None, object], began_ms: float
+    ) -> Answer:
         try:
             result = await work
         except (KafkaFault, StoreError) as error:
             result = _fault_response(api, error)
-        return self._finish(call, api, result)
+        # What a request waits for is not the broker's time; what it takes beside that goes uncounted.
+        used_ms = 0.0 if call.has_waited else self._broker.clock.monotonic_ms() - began_ms
+        return self._finish(call, api, result, used_ms)
 
     def _route(self, key: int, version: int) -> Route | None:
         """How a version is answered; None for a version of ApiVersions that is not known. ProtocolError."""
@@ -109,7 +118,10 @@ class Answering:
             raise ProtocolError(f"version {version} of {api.name} is not served")
         return Route(api, handler, api.request, api.is_flexible(version))
 
-    def _finish(self, call: Call, api: Api, result: object) -> Answer:
+    def _finish(self, call: Call, api: Api, result: object, used_ms: float) -> Answer:
+        quotas = self._broker.part(Quotas)
+        if quotas:
+            charge(quotas, call, result, used_ms)
         if result is None:
             return Answer((), call.mute_ms)
         if isinstance(result, Encoded):

@@ -87,7 +87,17 @@ class Peer:
 class Call:
     """What came with a request beside its body."""
 
-    __slots__ = ("api_key", "api_version", "broker", "client_id", "correlation_id", "mute_ms", "peer")
+    __slots__ = (
+        "api_key",
+        "api_version",
+        "broker",
+        "client_id",
+        "correlation_id",
+        "has_waited",
+        "mute_ms",
+        "peer",
+        "request_bytes",
+    )
 
     def __init__(
         self,
@@ -104,6 +114,8 @@ class Call:
         self.api_version = api_version
         self.correlation_id = correlation_id
         self.client_id = client_id or ""
+        self.request_bytes = 0  # of its frame
+        self.has_waited = False
         self.mute_ms = 0  # KIP-219: nothing is read from the connection for so long after the response
 
     @property
