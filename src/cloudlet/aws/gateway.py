@@ -165,13 +165,16 @@ class Gateway:
         operation, http, claim = exchange.operation, exchange.http, exchange.claim
         head = http.head
         declared, service = operation.declared, operation.declared.service
-        is_free = operation.model.authtype == "none"
-        if service.unsigned is not None and claim is None and not is_free:
+        if service.unsigned is not None and claim is None and not operation.is_free:
             raise service.unsigned
         labels = exchange.route.labels
         is_streamed = declared.admit is not None
         caller = self._identities.caller(
-            claim, head, None if is_streamed else body, is_free=is_free, bucket=labels.get("Bucket", "")
+            claim,
+            head,
+            None if is_streamed else body,
+            is_free=operation.is_free,
+            bucket=labels.get("Bucket", ""),
         )
         call = exchange.call = Call(
             caller,

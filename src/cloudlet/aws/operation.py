@@ -36,8 +36,8 @@ class LoadedOperation:
     """What the gateway needs to answer one call."""
 
     __slots__ = (
-        "_unread_names", "_unread_values", "action", "codec", "declared", "is_read", "model", "payload",
-        "required", "sensitive", "sensitive_output", "token_member", "unread",
+        "_unread_names", "_unread_values", "action", "codec", "declared", "is_free", "is_read", "model",
+        "payload", "required", "sensitive", "sensitive_output", "token_member", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class LoadedOperation:
         self.token_member = next(iter(model.idempotency_tokens), None)
         required = model.input.required if model.input else ()
         self.required = tuple(name for name in required if name not in declared.service.found_elsewhere)
+        self.is_free = model.authtype == "none"  # it needs no credentials
         self.is_read = model.name.startswith(READ_ONLY_VERBS)
         self.sensitive = tuple(sensitive_members(model.input)) if model.input else ()
         self.sensitive_output = tuple(sensitive_members(model.output)) if model.output else ()

@@ -21,12 +21,13 @@ class Ids:
     """A source of random identifiers; `random_bytes` is the operating system's unless a test passes
     another."""
 
-    __slots__ = ("_pool", "_position", "_random_bytes")
+    __slots__ = ("_pool", "_position", "_random_bytes", "_uuids")
 
     def __init__(self, random_bytes: RandomBytes = os.urandom) -> None:
         self._random_bytes = random_bytes
         self._pool = b""
         self._position = 0
+        self._uuids: list[str] = []  # made many at a time, while what it takes is at hand
 
     def token(self, size_bytes: int) -> bytes:
         """Fresh random bytes, never handed out twice."""
@@ -40,7 +41,10 @@ class Ids:
 
     def uuid(self) -> str:
         """A version 4 UUID in its canonical spelling."""
-        return uuid_of(self.token(16))
+        if not self._uuids:
+            raw = self._random_bytes(POOL_BYTES)
+            self._uuids = [uuid_of(raw[start : start + 16]) for start in range(0, POOL_BYTES, 16)]
+        return self._uuids.pop()
 
 
 def uuid_of(raw: bytes) -> str:

@@ -123,7 +123,8 @@ class Shelf:
         if group is not None:
             self._join(sequence, message, group)
         if message.status == READY:
-            self._offer(sequence, message)
+            if group is None or self._is_offered(sequence, message):
+                self._offer(sequence)
         else:
             self._time(message.visible_ms, sequence)
 
@@ -184,10 +185,8 @@ class Shelf:
         if self.messages[head].status == READY:
             heappush(self._ready, head)
 
-    def _offer(self, sequence: int, message: Message) -> None:
-        """Put a READY message where `take` finds it, unless it waits behind others of its group."""
-        if not self._is_offered(sequence, message):
-            return
+    def _offer(self, sequence: int) -> None:
+        """Put a READY message, which waits behind no other of its group, where `take` finds it."""
         heappush(self._ready, sequence)
         if len(self._ready) > 2 * len(self.messages) + SLACK:
             self._ready = [each for each, other in self.messages.items() if self._is_offered(each, other)]
@@ -270,7 +269,8 @@ class Shelf:
             self._counts[message.status] -= 1
             self._counts[READY] += 1
             message.status = READY
-            self._offer(sequence, message)
+            if self._is_offered(sequence, message):
+                self._offer(sequence)
 
     def _free_some(self) -> None:
         cleared = self._cleared[-1]

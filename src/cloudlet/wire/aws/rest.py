@@ -59,29 +59,31 @@ class RequestBindings:
                 bound = self._headers.setdefault(m.wire_name.lower().encode(), [])
                 bound.append((m.name, _header_reader(m)))
         self._maps = [(m.wire_name.lower().encode(), m.name) for m in members if m.location == "headers"]
-        self._prefixes = tuple(prefix for prefix, _ in self._maps)
 
     def read(self, head: Head, labels: Mapping[str, str], found: Found) -> None:
         for wire_name, name, read in self._labels:
             if wire_name in labels:
                 found[name] = read(labels[wire_name])
-        if self._query and head.query:
+        if head.query and self._query:
             self._read_query(arguments(head.query), found)
-        bindings, prefixes = self._headers, self._prefixes
-        for key, raw in head.headers.items():
-            bound = bindings.get(key)
-            if bound is not None:
-                text = text_of(raw)
-                for name, read_header in bound:
-                    found[name] = read_header(text)
-            if prefixes and key.startswith(prefixes):
-                self._read_prefixed(key, raw, found)
-
-    def _read_prefixed(self, key: bytes, raw: bytes, found: Found) -> None:
-        """Add a header to the members that take all headers of a prefix."""
+        headers, bindings = head.headers, self._headers
+        for key in headers.keys() & bindings.keys():
+            text = text_of(headers[key])
+            for name, read_header in bindings[key]:
+                found[name] = read_header(text)
         for prefix, name in self._maps:
-            if key.startswith(prefix) and len(key) > len(prefix):
-                found.setdefault(name, {})[key[len(prefix) :].decode("latin-1")] = text_of(raw)
+            if prefix in b"\n".join(headers):  # else none begins with it, as is usual
+                self._read_prefixed(prefix, name, headers, found)
+
+    def _read_prefixed(self, prefix: bytes, name: str, headers: Mapping[bytes, bytes], found: Found) -> None:
+        """The member that takes all headers of a prefix."""
+        several = {
+            key[len(prefix) :].decode("latin-1"): text_of(raw)
+            for key, raw in headers.items()
+            if key.startswith(prefix) and len(key) > len(prefix)
+        }
+        if several:
+            found[name] = several
 
     def _read_query(self, given: dict[str, list[str]], found: Found) -> None:
         for member in self._query:
@@ -189,9 +191,10 @@ class ReplyBindings:
 
     def write(self, result: Mapping[str, Any], headers: Headers) -> int | None:
         """Append the headers; the status where the result has one."""
+        bindings = self._headers
         for name, value in result.items():
-            bound = self._headers.get(name)
-            if bound is not None and value is not None and value != []:
+            bound = bindings.get(name)
+            if bound is not None and (value or (value is not None and value != [])):
                 headers.append((bound[0], bound[1](value).encode()))
         for name, prefix in self._prefixes:
             for key, value in (result.get(name) or {}).items():
