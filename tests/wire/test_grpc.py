@@ -15,8 +15,8 @@ from cloudlet.wire.grpc import (
     Code,
     GrpcStatus,
     Messages,
-    failure_block,
     framed,
+    last_block,
     percent_decoded,
     percent_encoded,
     status_of,
@@ -133,12 +133,12 @@ def fields(block):
 
 def test_statuses_become_trailers_and_come_back():
     status = GrpcStatus(Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted", b"\xff")
-    found = fields(failure_block(status, is_begun=True))
+    found = fields(last_block(status, is_begun=True))
     assert (b"grpc-status-details-bin", b"/w") in found
     back = status_of(trailers(found))
     assert (back.code, back.message) == (status.code, status.message)
     assert status_of(trailers(fields(OK_BLOCK))) is None
-    whole = fields(failure_block(status, is_begun=False))
+    whole = fields(last_block(status, is_begun=False))
     assert whole[:2] == fields(REPLY_BLOCK) == ((b":status", b"200"), (b"content-type", b"application/grpc"))
 
 

@@ -494,3 +494,46 @@ def test_a_server_that_leaves_takes_no_more_streams():
     peer.server.leave(is_final=True)
     assert peer.open(3, EVERY) == []
     assert (GOAWAY, 0, 0, (1).to_bytes(4) + bytes(4)) in peer.heard()
+
+
+# --- any peer at all
+
+KINDS = st.sampled_from([*range(11), 0x77])
+NUMBERS = st.sampled_from([0, 1, 1, 1, 2, 3, 3, 5, 7, (1 << 31) - 1])
+BLOCKS = st.sampled_from(
+    [
+        hpack.Encoder().encode(REQUEST),
+        hpack.Encoder().encode([*REQUEST, (b"content-length", b"3")]),
+        hpack.Encoder().encode([(b"trailer", b"1")]),
+        hpack.Encoder().encode([(b":status", b"200")]),
+    ]
+)
+PAYLOADS = BLOCKS | st.binary(max_size=12) | st.sampled_from([bytes(4), bytes(5), bytes(8), b"\xff" * 6])
+FRAMES = st.builds(frame, KINDS, st.sampled_from([0, 1, 4, 5, 8, 13, 0x20, 0x25, 0xFF]), NUMBERS, PAYLOADS)
+
+
+@given(st.lists(FRAMES, max_size=30), st.integers(0, 3), st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_no_frames_are_too_odd(said, replies, is_client):
+    """Whatever comes, there is an event or a fault; and what is sent stays whole frames."""
+    end = Http2(is_client=is_client)
+    if is_client:
+        stream = end.open()
+        end.sender.headers(stream, end.sender.encoder.encode(REQUEST))
+        end.sender.data(stream, bytes(100_000))
+    hello = settings_frame([]) if is_client else HELLO
+    over = False
+    for data in [hello, *said]:
+        for event in end.receive(data):
+            assert not over
+            over = isinstance(event, Failed)
+            if isinstance(event, Opened) and not is_client and replies:
+                replies -= 1
+                end.sender.reply(event.stream, b"\x88", bytes(70_000), b"\x89")
+            if isinstance(event, Data):
+                end.consume(event.stream, event.flow_bytes)
+        end.tidy()
+        out = end.sender.take()
+        parsed = frames(out.removeprefix(PREFACE))
+        assert sum(9 + len(row[3]) for row in parsed) == len(out.removeprefix(PREFACE))
+    assert end.is_failed == over

@@ -26,9 +26,9 @@ from cloudlet.wire.grpc import (
     Messages,
     Method,
     Terms,
-    failure_block,
     framed,
     header_block,
+    last_block,
     refusal_block,
 )
 from cloudlet.wire.http2_sending import Stream
@@ -43,6 +43,7 @@ UNSENT_BYTES_MAX = 32 << 20  # unsent: what does not wait is refused
 QUEUE_BYTES_MAX = 256 << 10  # of messages that the handler has not taken; then the client is held back
 
 UNKNOWN_METHOD = "unknown service or method {}"
+WELL = GrpcStatus(Code.OK)
 DEADLINE = GrpcStatus(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
 CLOSING = GrpcStatus(Code.UNAVAILABLE, "the server is closing")
 ONE_MESSAGE = GrpcStatus(Code.INTERNAL, "a unary call has one message")
@@ -62,6 +63,7 @@ class ServerCall:
         "_stream",
         "_task",
         "_terms",
+        "_trailers",
         "deadline_ms",
         "is_cancelled",
         "method",
@@ -80,6 +82,7 @@ class ServerCall:
         self._message: bytes | None = None  # of a unary call, until the client has ended its side
         self._incoming: Incoming | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._trailers: list[tuple[str, str]] = []
         self._is_begun = False  # the head of the reply is out
         self._is_served = False  # the handler was called
         self._drained: asyncio.Future[None] | None = None
@@ -116,6 +119,10 @@ class ServerCall:
         """Answer a unary call."""
         if self.is_cancelled:
             return
+        if self._is_begun or self._trailers:
+            self.send_nowait(message)
+            self._end_well()
+            return
         self.is_cancelled = True  # nothing more is to be said
         connection = self._connection
         data = b"\x00" + len(message).to_bytes(4) + message
@@ -124,7 +131,16 @@ class ServerCall:
 
     def fail(self, status: GrpcStatus) -> None:
         """End the call with a status that is not OK."""
-        self._end(failure_block(status, is_begun=self._is_begun), status.code)
+        self._end(last_block(status, self._trailers, is_begun=self._is_begun), status.code)
+
+    def _end_well(self) -> None:
+        if self._trailers or not self._is_begun:
+            self._end(last_block(WELL, self._trailers, is_begun=self._is_begun), Code.OK)
+        else:
+            self._end(OK_BLOCK, Code.OK)
+
+    def add_trailers(self, metadata: Sequence[tuple[str, str]]) -> None:
+        self._trailers += metadata
 
     def send_header(self, metadata: Sequence[tuple[str, str]] = ()) -> None:
         if self._is_begun or self.is_cancelled:
@@ -308,7 +324,7 @@ class ServerCall:
         elif self.method.kind is Kind.UNARY:
             self.finish(task.result())
         else:
-            self._end(OK_BLOCK if self._is_begun else REPLY_BLOCK + OK_BLOCK, Code.OK)
+            self._end_well()
 
     def _bug(self, error: BaseException) -> None:
         if isinstance(error, ProtocolError):

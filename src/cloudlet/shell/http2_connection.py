@@ -21,7 +21,7 @@ import msgspec
 
 from cloudlet.shell.grpc_call import CLOSING, UNKNOWN_METHOD, ServerCall, refuse
 from cloudlet.shell.http2_web import WebCall
-from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, failure_block, terms
+from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, last_block, terms
 from cloudlet.wire.http2 import Http2
 from cloudlet.wire.http2_sending import Stream
 from cloudlet.wire.http2_streams import Data, Ended, Event, Failed, Opened, Ponged, Reset
@@ -185,7 +185,7 @@ class Http2Connection(asyncio.Protocol):
         if method is None:
             path = head.path.decode("latin-1")
             status = GrpcStatus(Code.UNIMPLEMENTED, UNKNOWN_METHOD.format(path))
-            self.http2.sender.headers(stream, failure_block(status, is_begun=False), ends=True)
+            self.http2.sender.headers(stream, last_block(status, is_begun=False), ends=True)
             return
         call = stream.user = ServerCall(self, stream, method, route.terms)
         call.begin()

@@ -144,7 +144,10 @@ class Call(Protocol):
         """Refuse a deferred call; nothing if it was cancelled."""
 
     def send_header(self, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        """Begin the reply of a stream before its first message; later calls do nothing."""
+        """Begin the reply, with metadata of its own, before its first message; later calls do nothing."""
+
+    def add_trailers(self, metadata: Sequence[tuple[str, str]]) -> None:
+        """Metadata to stand behind the reply."""
 
     async def send(self, message: bytes) -> None: ...
 
@@ -312,10 +315,14 @@ def status_fields(status: GrpcStatus) -> list[tuple[bytes, bytes]]:
     return fields
 
 
-def failure_block(status: GrpcStatus, *, is_begun: bool) -> bytes:
-    """The last block of a call that ends not well; with the head of the reply where none is out yet."""
-    fields = status_fields(status)
+def last_block(status: GrpcStatus, metadata: Sequence[tuple[str, str]] = (), *, is_begun: bool) -> bytes:
+    """The last block of a call; with the head of the reply where none is out yet."""
+    fields = [*status_fields(status), *metadata_fields(metadata)]
     return _PLAIN_ENCODER.encode(fields if is_begun else [*REPLY_FIELDS, *fields])
+
+
+def metadata_fields(metadata: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in metadata]
 
 
 def refusal_block(status: int) -> bytes:
@@ -325,8 +332,7 @@ def refusal_block(status: int) -> bytes:
 
 def header_block(metadata: Sequence[tuple[str, str]]) -> bytes:
     """The head of a reply with metadata of its own."""
-    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in metadata]
-    return _PLAIN_ENCODER.encode([*REPLY_FIELDS, *fields])
+    return _PLAIN_ENCODER.encode([*REPLY_FIELDS, *metadata_fields(metadata)])
 
 
 def percent_encoded(message: str) -> bytes:
