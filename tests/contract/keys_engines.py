@@ -16,8 +16,7 @@ from cloudlet.kernel.clock import ManualClock, SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
 from cloudlet.shell.etcd_face import EtcdFace
-from cloudlet.shell.http2_server import Server
-from cloudlet.shell.keys_socket import PREFIX, serve_keys
+from cloudlet.shell.keys_socket import PREFIX, KeysSocket, serve_keys
 
 Open = Callable[[Path, ManualClock, Sequence[bytes]], Awaitable[Keys]]
 
@@ -58,12 +57,12 @@ async def open_etcd(folder: Path, clock: ManualClock, history_free: Sequence[byt
 class ServedKeys(EtcdKeys):
     """A client that takes the server and the store behind it along when it closes."""
 
-    server: Server | EtcdFace
+    server: KeysSocket | EtcdFace
     inner: DiskKeys
 
     async def close(self) -> None:
         await super().close()
-        await (self.server.close(0) if isinstance(self.server, Server) else self.server.close())
+        await self.server.close()
         await self.inner.close()
 
 

@@ -50,7 +50,7 @@ class House:
         self.break_after = 0  # and of so many the reply is lost
 
     async def open(self) -> None:
-        self.server = await serve_keys(self.path, self.inner, self.clock)
+        self.server = (await serve_keys(self.path, self.inner, self.clock)).server
         methods = self.server._shared.methods
         txn = methods["/etcdserverpb.KV/Txn"]
         methods["/etcdserverpb.KV/Txn"] = Method(txn.path, txn.kind, self.disturbed(txn), 1 << 23)

@@ -40,13 +40,13 @@ from cloudlet.shell.initialise import Initialiser
 from cloudlet.shell.key_verbs import KeyVerbs
 from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.listening import Bound, bind_faces, close_all, ports_to_keep
-from cloudlet.shell.quiet import QuietCloud
+from cloudlet.shell.quiet import QuietCloud, Silent
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 from cloudlet.wire.http1 import App
 
 if TYPE_CHECKING:
-    from cloudlet.shell.http2_server import Server as KeysServer
+    from cloudlet.shell.keys_socket import KeysSocket
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Cloud:
         self._face: AwsFace | None = None
         self._faces: dict[str, Face] = {}
         self._servers: list[Server] = []
-        self._keys_server: KeysServer | None = None
+        self._keys_socket: KeysSocket | None = None
         self._public: list[Server] = []  # those of them that clients of the cloud use
 
     @property
@@ -234,13 +234,16 @@ class Cloud:
 
     def _quiet(self, spared: asyncio.Task[object] | None) -> QuietCloud:
         assert self._face is not None
-        return QuietCloud(self._face, list(self._faces.values()), self._public, self.stop, spared)
+        silent: list[Silent] = list(self._faces.values())
+        if self._keys_socket is not None:
+            silent.append(self._keys_socket)
+        return QuietCloud(self._face, silent, self._public, self.stop, spared)
 
     async def _serve_keys(self, stores: Stores) -> None:
         """The keys for processes of the cloud beside this one; none belongs to the AWS face alone."""
         from cloudlet.shell.keys_socket import NAME, serve_keys
 
-        self._keys_server = await serve_keys(self._folder.path / NAME, stores.keys, self.clock)
+        self._keys_socket = await serve_keys(self._folder.path / NAME, stores.keys, self.clock)
 
     async def _serve_control(self, control: Control) -> Server:
         path = self._folder.path / "control.sock"
@@ -284,8 +287,8 @@ class Cloud:
             await face.close()
         if self._face is not None:
             await self._face.close()
-        if self._keys_server is not None:
-            await self._keys_server.close(0)
+        if self._keys_socket is not None:
+            await self._keys_socket.close()
         if self._timekeeper is not None:
             await self._timekeeper.close()
         if self._stores is not None:

@@ -225,18 +225,15 @@ class ServerCall:
                     self._stream_begins()
             else:
                 self._connection.http2.consume(self._stream, flow_bytes)
-                self._gather(found)
+                if found:
+                    if self._message is not None or len(found) > 1:
+                        raise ONE_MESSAGE
+                    self._message = found[0]
         except GrpcStatus as status:
             self.fail(status)
             return
         if ends:
             self.ended()
-
-    def _gather(self, found: list[bytes]) -> None:
-        if found:
-            if self._message is not None or len(found) > 1:
-                raise ONE_MESSAGE
-            self._message = found[0]
 
     def ended(self) -> None:
         """The client has said its last."""

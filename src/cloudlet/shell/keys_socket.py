@@ -20,7 +20,24 @@ from cloudlet.shell.http2_server import Server, serve
 NAME = "keys.sock"
 
 
-async def serve_keys(path: Path, keys: Keys, clock: Clock) -> Server:
+class KeysSocket:
+    """The socket while it is served; it falls silent with the faces."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    async def silence(self) -> None:
+        """Break the connections: nobody commits while a checkpoint is brought back."""
+        await self.server.silence()
+
+    def go_on(self) -> None:
+        self.server.release()
+
+    async def close(self) -> None:
+        await self.server.close(0)
+
+
+async def serve_keys(path: Path, keys: Keys, clock: Clock) -> KeysSocket:
     """Listen at the path, which a former process may have left behind."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
@@ -29,7 +46,7 @@ async def serve_keys(path: Path, keys: Keys, clock: Clock) -> Server:
         listener.bind(str(path))
     finally:
         os.umask(old)
-    return await serve(KeysEndpoint(keys).methods, sockets=[listener], clock=clock)
+    return KeysSocket(await serve(KeysEndpoint(keys).methods, sockets=[listener], clock=clock))
 
 
 async def open_keys(path: Path, clock: Clock) -> EtcdKeys:

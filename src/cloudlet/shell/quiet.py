@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from cloudlet.shell.aws_face import AwsFace
-from cloudlet.shell.faces import Face
 from cloudlet.shell.http import Server
 
 REPLIES_TURNS = 3  # of the loop: from the end of a call to its reply in the socket's hands
+
+
+class Silent(Protocol):
+    """What falls silent and goes on: a face, or the keys' socket."""
+
+    async def silence(self) -> None: ...
+
+    def go_on(self) -> None: ...
 
 
 class QuietCloud:
@@ -24,7 +32,7 @@ class QuietCloud:
     def __init__(
         self,
         face: AwsFace,
-        faces: Sequence[Face],
+        faces: Sequence[Silent],
         servers: Sequence[Server],
         stop: Callable[[], None],
         spared: asyncio.Task[object] | None,
