@@ -262,6 +262,8 @@ def test_a_partition_over_memory_is_the_plain_model(life: list[Turn]) -> None:
                 model.trim(partition, seed)
             elif kind == "truncate":
                 model.truncate(partition, seed)
+            elif kind == "settle":
+                await partition.log.settle()
             elif kind.startswith("compact"):
                 model.compact(partition, clock, kind != "compact")
             else:

@@ -41,6 +41,28 @@ def test_the_time_index_is_kafkas(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_sealed_segment_keeps_its_highest_time(tmp_path: Path) -> None:
+    """Also where it was synced before it was sealed, and has no new bytes then."""
+
+    async def scenario() -> None:
+        world = World(tmp_path)
+        settings = LogSettings(segment_bytes=500, index_interval_bytes=200)
+        partition = world.partition(settings)
+        for number in range(4):  # an entry at the third; the fourth is younger
+            await partition.append(batch("x" * 50, time_ms=NOW_MS + number))
+        await partition.log.settle()
+        for _ in range(3):  # the segment behind has an entry, which vouches for this one
+            await partition.append(batch("y" * 50, time_ms=NOW_MS))
+        assert [span.max_timestamp_ms for span in partition.log.spans()] == [NOW_MS + 3, NOW_MS]
+        await world.reopen()
+        partition = world.partition(settings)
+        assert [span.max_timestamp_ms for span in partition.log.spans()] == [NOW_MS + 3, NOW_MS]
+        assert partition.offset_for_timestamp(NOW_MS + 3) == (3, NOW_MS + 3, 0)
+        await world.logs.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_index_of_aborted_transactions_is_kafkas(tmp_path: Path) -> None:
     async def scenario() -> None:
         world = World(tmp_path)

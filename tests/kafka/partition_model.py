@@ -25,6 +25,8 @@ KINDS = (
     "truncate",
     "compact",
     "compact later",
+    "settle",
+    "settle",
     "reopen",
     "crash",
 )

@@ -29,6 +29,8 @@ async def live(folder: Path, log_settings: LogSettings, life: list[Step], descri
             model.trim(partition, seed)
         elif kind == "truncate":
             model.truncate(partition, seed)
+        elif kind == "settle":
+            await partition.log.settle()
         elif kind.startswith("compact"):
             model.compact(partition, world.clock, kind != "compact")
         else:

@@ -190,8 +190,7 @@ class PartitionDiskLog(DiskLog):
         super().roll()
         if self.active is not before:
             before.seal()
-            if before.dirty:
-                self.later(before)
+            self.later(before)  # even if all its bytes are synced: its indexes are not complete
         self.active.interval_bytes = self.options.index_interval_bytes
 
     # How it shrinks

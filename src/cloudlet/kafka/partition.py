@@ -67,6 +67,8 @@ class Appended(NamedTuple):
 class Partition(PartitionReading):
     """The leader's view."""
 
+    __slots__ = ("_flush_timer", "_unsnapped_bytes", "_unsynced")
+
     def __init__(
         self,
         logs: PartitionLogs,

@@ -46,6 +46,25 @@ class Fetched(NamedTuple):
 class PartitionReading:
     """The half of a partition that changes nothing but what is committed."""
 
+    __slots__ = (
+        "_callback_ids",
+        "_callbacks",
+        "_clock",
+        "_high_watermark",
+        "_log",
+        "_logs",
+        "_stable",
+        "_syncing",
+        "cleaned_to",
+        "index",
+        "leader_epoch",
+        "name",
+        "producers",
+        "replicas",
+        "settings",
+        "topic",
+    )
+
     def __init__(
         self,
         logs: PartitionLogs,

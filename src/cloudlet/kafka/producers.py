@@ -27,7 +27,6 @@ Theory of operation
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from struct import Struct, error
 from typing import NamedTuple
@@ -88,7 +87,7 @@ class Producer:
         self.coordinator_epoch = -1
         self.last_ms = -1
         self.transaction_start = -1  # -1: none is open
-        self.batches: deque[Kept] = deque(maxlen=BATCHES_KEPT)
+        self.batches: list[Kept] = []  # the last ones; a deque would cost 600 bytes a producer
 
     @property
     def last_sequence(self) -> int:
@@ -107,7 +106,7 @@ class Producers:
     def __init__(self) -> None:
         self._known: dict[int, Producer] = {}
         self._open: dict[int, int] = {}  # producer -> first offset, in the order of the offsets
-        self._unstable: deque[Ended] = deque()  # ended, the marker at or above the high watermark
+        self._unstable: list[Ended] = []  # ended, the marker at or above the high watermark
         self._verifying: dict[int, Verifying] = {}
 
     def __len__(self) -> int:
@@ -220,6 +219,7 @@ class Producers:
             known.epoch = epoch
             known.batches.clear()
         known.batches.append(kept)
+        del known.batches[:-BATCHES_KEPT]
         known.last_ms = kept.timestamp_ms
         if is_transactional:
             self._verifying.pop(producer_id, None)
@@ -285,7 +285,7 @@ class Producers:
     def settle(self, high_watermark: int) -> None:
         """Markers below the high watermark are decided for good."""
         while self._unstable and self._unstable[0].last_offset < high_watermark:
-            self._unstable.popleft()
+            del self._unstable[0]
 
     # What is forgotten
 
