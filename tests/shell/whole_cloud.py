@@ -51,7 +51,7 @@ class WholeCloud:
         self.loop = asyncio.get_running_loop()
         self.cloud = Cloud(self._settings)
         await self.cloud.start()
-        self.url = self.cloud.endpoints["aws"]
+        self.url = self.cloud.endpoints.get("aws", "")
         self._ready.set()
         await self.cloud.run()
         await self.cloud.close()
