@@ -23,6 +23,7 @@ from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Keys, LeaseId, Put
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.engines.crash_packs import run_packs
 from tests.engines.crash_whole import run_whole
 from tests.kafka.partition_crashes import run_partition
 
@@ -102,7 +103,12 @@ async def watch_keys(keys: Keys, tell: Tell) -> None:
                 tell("seen", int(change.author.principal[7:]), int(change.author.request_id), change.revision)
 
 
-STORES: dict[str, Run] = {"keys": run_keys, "whole": run_whole, "partition": run_partition}
+STORES: dict[str, Run] = {
+    "keys": run_keys,
+    "whole": run_whole,
+    "partition": run_partition,
+    "packs": run_packs,
+}
 
 
 def tell_parent(*line: object) -> None:
