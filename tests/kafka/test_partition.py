@@ -13,6 +13,7 @@ from cloudlet.engines.disk_pins import DiskPins
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Isolation
+from cloudlet.kafka.replicas import Replicas
 from cloudlet.kernel.batches import header
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, decode
@@ -171,7 +172,10 @@ def test_a_flush_interval_syncs_by_itself(play: Play) -> None:
 
 def test_acks_all_wait_for_the_replicas_in_sync(play: Play) -> None:
     async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(min_insync_replicas=2), "alone-0")
+        assert (await partition.append(batch("a"), acks=-1)).base_offset == 0  # it is all there are
         partition = world.partition(LogSettings(min_insync_replicas=2))
+        partition.replicas = Replicas(1, assigned=[1, 2, 3, 4])
         await refused(ErrorCode.NOT_ENOUGH_REPLICAS, partition.append(batch("a"), acks=-1))
         partition.replicas.change([1, 2, 3])
         waiting = asyncio.ensure_future(partition.append(batch("a"), acks=-1))
@@ -313,5 +317,18 @@ def test_a_checkpoint_brings_everything_back(play: Play) -> None:
         await pins.bring_back("p", pinned, 8)
         partition = world.partition(settings)
         assert (partition.stop_offset, partition.leader_epoch) == (10, 8)
+
+    play(scenario)
+
+
+def test_a_restart_replays_no_more_than_so_much(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        partition = world.partition(LogSettings(max_message_bytes=20 << 20))
+        for number in range(5):
+            await partition.append(batch("x" * (9 << 20), producer=Producer(1, 0, number)))
+        assert partition.log.snapshots() == [4]
+        await world.reopen()
+        partition = world.partition()
+        assert (await partition.append(batch("y", producer=Producer(1, 0, 5)))).base_offset == 5
 
     play(scenario)

@@ -20,6 +20,7 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from struct import Struct
 from typing import NamedTuple, Self
@@ -32,7 +33,7 @@ from cloudlet.kafka.producers import Ended, Kept, Producers, after
 from cloudlet.kafka.replay import replay
 from cloudlet.kernel.batches import CRC_START, LENGTH_STOP, STAMP
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import OutOfRange
+from cloudlet.kernel.fault import OutOfRange, StoreError
 from cloudlet.kernel.logs import LogName
 from cloudlet.kernel.partition_logs import Aborted, Bytes, Mark, PartitionLogs
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -40,6 +41,8 @@ from cloudlet.wire.kafka.records import CONTROL, LOG_APPEND_TIME, NO_PRODUCER, T
 from cloudlet.wire.kafka.records import Producer as Writer
 
 ACKS_ALL = -1
+REPLAYED_BYTES_MAX = 32 << 20
+"""What a restart may have to replay of a partition, besides what was not synced: some 20 ms."""
 __all__ = ["Appended", "Fetched", "Isolation", "Origin", "Partition"]
 
 _CRC = Struct(">I")
@@ -260,6 +263,9 @@ class Partition(PartitionReading):
             if batch.producer_id >= 0:
                 self._remember(batch, first, append_ms)
             first += batch.records_count
+        if self._unsnapped_bytes > REPLAYED_BYTES_MAX:
+            with contextlib.suppress(StoreError):  # no room: a restart replays more
+                self.save_producers()
         return Appended(base, offset, append_ms, log.start)
 
     def _remember(self, batch: Batch, first: int, append_ms: int) -> None:
@@ -296,11 +302,10 @@ class Partition(PartitionReading):
         self._unsynced = 0
         self._logs.hurry()
 
-    def save_producers(self, replayed_bytes_max: int) -> None:
-        """Write a snapshot of the producers, if a restart had to replay more than that else."""
-        if self._unsnapped_bytes > replayed_bytes_max:
-            self._unsnapped_bytes = 0
-            self._log.write_snapshot(self._log.stop, self.producers.encode())
+    def save_producers(self) -> None:
+        """Write a snapshot of the producers: a restart replays what comes after it."""
+        self._unsnapped_bytes = 0
+        self._log.write_snapshot(self._log.stop, self.producers.encode())
 
     def expire_producers(self) -> None:
         """Forget the producers that have been silent for longer than producer.id.expiration.ms."""

@@ -158,7 +158,7 @@ class PartitionReading:
         return lambda: self._callbacks.pop(number, None) and None
 
     def _check_in_sync(self, code: ErrorCode) -> None:
-        least = self.settings.min_insync_replicas
+        least = self.replicas.least(self.settings.min_insync_replicas)
         if len(self.replicas.in_sync) < least:
             raise KafkaFault(
                 code,

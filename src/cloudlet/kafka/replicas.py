@@ -7,7 +7,8 @@ Absent  followers, until there are several brokers: the leader is alone in sync
 Theory of operation
     The high watermark is the lowest log end over those who count: the in-sync set, and, until the change of
     it is confirmed, also whoever is about to join it. It never falls, and does not rise while the set is
-    smaller than min.insync.replicas: what was acknowledged to acks=all is then on so many logs.
+    smaller than min.insync.replicas: what was acknowledged to acks=all is then on so many logs. Where there
+    are not so many replicas at all, all of them are enough.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from collections.abc import Iterable
 class Replicas:
     """One partition's; ids are brokers'."""
 
-    __slots__ = ("_counted", "_ends", "in_sync", "joining", "leader")
+    __slots__ = ("_counted", "_ends", "assigned", "in_sync", "joining", "leader")
 
-    def __init__(self, leader: int, in_sync: Iterable[int] = ()) -> None:
+    def __init__(self, leader: int, assigned: Iterable[int] = (), in_sync: Iterable[int] = ()) -> None:
         self.leader = leader
+        self.assigned = frozenset(assigned) | {leader}
         self.in_sync = frozenset(in_sync) | {leader}
         self.joining: frozenset[int] = frozenset()
         self._ends: dict[int, int] = {}
@@ -41,10 +43,14 @@ class Replicas:
         """Where a follower's log ends, as far as is known; -1 before it has fetched."""
         return self._ends.get(replica, -1)
 
+    def least(self, in_sync_min: int) -> int:
+        """How many have to be in sync, if min.insync.replicas is `in_sync_min`."""
+        return min(in_sync_min, len(self.assigned))
+
     def committed(self, own_end: int, in_sync_min: int) -> int:
         """How far the log is committed by what is known now; -1 while too few are in sync."""
-        if not self._counted:
-            return own_end if in_sync_min <= 1 else -1
-        if len(self.in_sync) < in_sync_min:
+        if len(self.in_sync) < self.least(in_sync_min):
             return -1
+        if not self._counted:
+            return own_end
         return min(own_end, *(self.end(replica) for replica in self._counted))

@@ -36,7 +36,6 @@ CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 CLEAN_SHUTDOWN_TEXT = '{"version":0,"brokerEpoch":-1}'
 SLICE_MS = 1.0
 PER_TURN = 16  # partitions looked at between two turns of the loop
-REPLAYED_BYTES_MAX = 32 << 20  # some 20 ms of a restart, a partition
 
 logger = logging.getLogger(__name__)
 
@@ -225,8 +224,7 @@ class Upkeep:
     # Checkpoints
 
     async def checkpoint(self, *, is_clean: bool = False) -> None:
-        """Write Kafka's checkpoints of the open partitions, and snapshots of their producers where a restart
-        had much to replay else. What the files say of others stays."""
+        """Write Kafka's checkpoints of the open partitions. What the files say of others stays."""
         files: dict[str, dict[str, int]] = {HIGH_WATERMARKS: {}, RECOVERY_POINTS: {}, STARTS: {}}
         known = {name: self._known(name) for name in files}
         async for held in self._each():
@@ -237,7 +235,6 @@ class Upkeep:
                     if key in known[name]:
                         offsets[key] = known[name][key]
                 continue
-            partition.save_producers(REPLAYED_BYTES_MAX)
             files[HIGH_WATERMARKS][key] = partition.high_watermark
             base = partition.log.active_base
             files[RECOVERY_POINTS][key] = partition.stop_offset if is_clean else base
