@@ -241,7 +241,7 @@ def test_a_session_learns_that_its_topic_is_gone(client, name):
     delete(client, 6, names=[name])
     for epoch in (2, 3):
         found = rows(fetch(client, topic.wanted({0: 0}), session=(session, epoch)))
-        assert found[0].ErrorCode == ErrorCode.UNKNOWN_TOPIC_ID
+        assert found[0].ErrorCode == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
 # Offsets

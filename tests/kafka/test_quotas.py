@@ -173,8 +173,11 @@ def test_a_consumer_is_throttled_by_what_it_gets(kafka, name):
         alter(admin, [("client-id", "raw")], consumer_byte_rate=600.0)
         try:
             response = fetch(client, topic.wanted({0: 0}))
-            assert rows(response)[0].Records
             assert response.ThrottleTimeMs > 0
+            assert response.Responses == [], "the records come when he asks again"
+            again = fetch(client, topic.wanted({0: 0}))
+            assert again.ThrottleTimeMs == 0
+            assert rows(again)[0].Records
         finally:
             alter(admin, [("client-id", "raw")], consumer_byte_rate=None)
 

@@ -206,6 +206,9 @@ class Broker:
                 for name in topic_definitions()
                 if not name.startswith("internal.")
             }
+            # Kafka never asks for more in-sync replicas than a partition has (Partition.effectiveMinIsr).
+            wanted = self.configs.topic_number(image.configs, "min.insync.replicas")
+            values["min.insync.replicas"] = str(min(wanted, len(image.states[0].replicas)))
             values["producer.id.expiration.ms"] = str(self.configs.number("producer.id.expiration.ms"))
             image.settings = LogSettings.from_configs(values)
         return image.settings

@@ -82,7 +82,9 @@ class Slot:
         )
         self.epoch = -1
         if image is None:
-            raise KafkaFault(ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            # Of a topic that was there when the session began, Kafka speaks by its name.
+            is_new = by_id and self.image is None
+            raise KafkaFault(ErrorCode.UNKNOWN_TOPIC_ID if is_new else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         found = broker.open(image, self.index)
         if found is not self.partition:
             self.let_go()

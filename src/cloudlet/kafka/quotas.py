@@ -176,7 +176,11 @@ def charge(quotas: Quotas, call: Call, response: object, used_ms: float) -> None
     throttle_ms = min(quotas.throttle_ms(call, REQUEST, used_ms / 10), window_ms)  # percent of a second
     if isinstance(response, messages.FetchResponse):
         size = sum(len(row.Records or b"") for topic in response.Responses for row in topic.Partitions)
-        throttle_ms = max(throttle_ms, quotas.throttle_ms(call, FETCH, size))
+        fetched_ms = quotas.throttle_ms(call, FETCH, size)
+        if fetched_ms > 0:  # the records come when he asks again, and count then
+            quotas.throttle_ms(call, FETCH, -size)
+            response.Responses = []
+        throttle_ms = max(throttle_ms, fetched_ms)
     elif call.api_key == PRODUCE_KEY:
         throttle_ms = max(throttle_ms, quotas.throttle_ms(call, PRODUCE, call.request_bytes))
     if throttle_ms > 0:
