@@ -94,12 +94,12 @@ def test_what_is_there_and_differs_is_an_error_that_says_where(data, file, old, 
 
 def test_a_file_that_cannot_be_read_is_a_usage_error_of_up_and_run(tmp_path, data):
     file = tmp_path / "shop.toml"
-    file.write_text("[[topics]]\nname = 'orders'\n")
+    file.write_text("[[topic]]\nname = 'orders'\n")
     for words in (("up", "-d", "--ports", "auto", "--data", data), ("run",)):
         tail = ("--", "true") if words == ("run",) else ()
         done = cloudlet_command(*words, "--init", file, *tail)
         assert done.returncode == 2, done.stderr
-        assert f"{file}: [[topics]]: topics are not available yet" in done.stderr
+        assert f"{file}: topic: there is no such table" in done.stderr
     assert cloudlet_command("run", "--init", tmp_path / "none.toml", "--", "true").returncode == 2
 
 
@@ -134,7 +134,7 @@ print(init(text), init(text), init(text.replace("= 60", "= 61")), init("[[topics
     done = cloudlet_command("run", "--", "python3", "-c", script)
     assert done.returncode == 0, done.stderr
     assert "{'made': 4} {'made': 0} (409, 'shop.toml: [[queues]] 1 (orders): QueueNameExists" in done.stdout
-    assert "(400, 'shop.toml: [[topics]]: topics are not available yet" in done.stdout
+    assert "(400, 'shop.toml: [[topics]] 1: name is missing" in done.stdout
 
 
 def test_a_port_can_be_named(tmp_path):
@@ -144,3 +144,56 @@ def test_a_port_can_be_named(tmp_path):
     done = cloudlet_command("run", "--ports", f"aws={port}", "--", "python3", "-c", script)
     assert done.stdout.strip() == f"http://127.0.0.1:{port}"
     assert cloudlet_command("run", "--ports", "consul=1", "--", "true").returncode == 2
+
+
+TOPICS = """
+[[topics]]
+name = "events"
+partitions = 3
+configs = { "retention.ms" = 3600000 }
+
+[[topics]]
+name = "plain"
+"""
+
+
+def test_topics_are_there_before_a_client_is(data, file):
+    file.write_text(TOPICS)
+    for _ in range(2):
+        started = cloudlet_command(
+            "up", "-d", "--ports", "auto", "--data", data, "--init", file, "--only", "kafka"
+        )
+        assert started.returncode == 0, started.stderr
+        rows = json.loads(cloudlet_command("kafka", "topics", "--json", "--data", data).stdout)
+        assert {row["topic"]: row["partitions"] for row in rows} == {"events": 3, "plain": 1}
+        shown = cloudlet_command("kafka", "configs", "events", "--json", "--data", data).stdout
+        assert "3600000" in shown
+        assert cloudlet_command("down", "--data", data).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TOPICS.replace("partitions = 3", "partitions = 4"), "1 (events): partitions: it is there with 3"),
+        (TOPICS.replace("3600000", "7"), "1 (events): configs.retention.ms: it is there with '3600000'"),
+        ('[[topics]]\nname = "a b"', "1 (a b): INVALID_TOPIC_EXCEPTION: Topic name is invalid"),
+        (
+            '[[topics]]\nname = "a"\nconfigs = { "retention.days" = 3 }',
+            "1 (a): INVALID_CONFIG: Unknown topic config name: retention.days",
+        ),
+    ],
+)
+def test_topics_that_differ_or_cannot_be_end_the_start(data, file, text, said):
+    words = ("up", "-d", "--ports", "auto", "--data", data, "--init", file)
+    file.write_text(TOPICS)
+    assert cloudlet_command(*words, "--only", "kafka").returncode == 0
+    assert cloudlet_command("down", "--data", data).returncode == 0
+    file.write_text(text)
+    done = cloudlet_command(*words, "--only", "kafka")
+    assert (done.returncode, f"{file}: [[topics]] {said}" in done.stderr) == (7, True), done.stderr
+
+
+def test_topics_need_a_broker(data, file):
+    file.write_text(TOPICS)
+    done = cloudlet_command("up", "-d", "--ports", "auto", "--data", data, "--init", file, "--only", "aws")
+    assert (done.returncode, "this cloud has no Kafka broker" in done.stderr) == (7, True), done.stderr

@@ -57,7 +57,9 @@ def test_a_bucket_is_in_the_clouds_own_place_unless_it_says_more():
     ("text", "said"),
     [
         ("queues = ", "this is not TOML"),
-        ("[[topics]]\nname = 'orders'", "[[topics]]: topics are not available yet"),
+        ("[[topics]]\nname = 'orders'\npartitions = 0", "[[topics]] 1 (orders): partitions is not a whole"),
+        ("[[topics]]\nname = 'orders'\nreplicas = 3", "[[topics]] 1 (orders): replicas is not a key"),
+        ("[[topics]]\nname = 'a'\n[[topics]]\nname = 'a'", "[[topics]] 2 (a): name is in the file twice"),
         ("[[streams]]\nname = 'a'", "streams: there is no such table"),
         ("[queues]\nname = 'a'", "queues must be written as [[queues]]"),
         ("[[queues]]\nfifo = true", "[[queues]] 1: name is missing"),

@@ -176,12 +176,12 @@ def test_an_init_file_is_made_before_the_first_test(tmp_path, within):
     )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
-    (tmp_path / "shop.toml").write_text("[[topics]]")
+    (tmp_path / "shop.toml").write_text("[[topic]]")
     outcome = subprocess.run(
         words, env=environment(), check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
     assert outcome.returncode == 1
-    assert "shop.toml: [[topics]]: topics are not available yet" in outcome.stdout
+    assert "shop.toml: topic: there is no such table" in outcome.stdout
 
 
 INIT_TEST = """

@@ -30,13 +30,20 @@ UNKNOWN_ID = "This server does not host this topic ID."
 
 Assignments = list[tuple[int, ...]]
 Creatable = messages.CreateTopicsRequest.CreatableTopic
+Config = messages.CreateTopicsRequest.CreatableTopicConfig
 Created = messages.CreateTopicsResponse.CreatableTopicResult
 Deleted = messages.DeleteTopicsResponse.DeletableTopicResult
 
 
-def creation_of(broker: Broker, name: str) -> tuple[Assignments, Mapping[str, str]]:
-    """The replicas and properties of a topic that is made because somebody asked for it."""
-    wanted = Creatable(Name=name, NumPartitions=-1, ReplicationFactor=-1, Assignments=[], Configs=[])
+def creation_of(
+    broker: Broker, name: str, *, count: int = -1, configs: Mapping[str, str] | None = None
+) -> tuple[Assignments, Mapping[str, str]]:
+    """The replicas and properties of a topic that is made without CreateTopics; a count of -1 is the broker's
+    default. KafkaFault where Kafka refuses it."""
+    properties = [Config(Name=each, Value=value) for each, value in (configs or {}).items()]
+    wanted = Creatable(
+        Name=name, NumPartitions=count, ReplicationFactor=-1, Assignments=[], Configs=properties
+    )
     return _check(broker, wanted)
 
 

@@ -16,7 +16,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cloudlet import __version__
 from cloudlet.aws.inside import Place
@@ -46,6 +46,7 @@ from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 from cloudlet.wire.http1 import App
 
 if TYPE_CHECKING:
+    from cloudlet.shell.kafka_face import KafkaFace
     from cloudlet.shell.keys_socket import KeysSocket
 
 log = logging.getLogger(__name__)
@@ -142,9 +143,16 @@ class Cloud:
         """Make what `--init` asks for, before anybody is answered."""
         settings = self.settings
         inside = face.inside("init", self.endpoints.get("aws", ""))
-        initialiser = Initialiser(inside, Place(settings.account, settings.region))
+        kafka = cast("KafkaFace | None", self._faces.get("kafka"))
+        initialiser = Initialiser(
+            inside, Place(settings.account, settings.region), lambda: kafka.broker if kafka else None
+        )
         if settings.init is not None:
             await initialiser.make_file(settings.init)
+        if kafka is not None:
+            kafka.prepare = initialiser.make_topics
+        elif initialiser.topics:
+            await initialiser.make_topics()  # which says that there is no broker
         return initialiser
 
     def said(self) -> Running:

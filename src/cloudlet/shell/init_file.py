@@ -2,7 +2,7 @@
 
 State   none
 Source  docs/cli.md, "The init file"; TOML 1.0
-Absent  topics: refused by name, since they come with the Kafka broker
+Absent  none
 
 Every refusal names the file, the table with its number and name, and the key.
 """
@@ -50,7 +50,17 @@ class BucketWanted:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-W = TypeVar("W", QueueWanted, BucketWanted)
+@dataclass(frozen=True, slots=True)
+class TopicWanted:
+    """A topic of the Kafka broker; `partitions` is None where the file does not speak of them."""
+
+    where: str
+    name: str
+    partitions: int | None = None
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+W = TypeVar("W", QueueWanted, BucketWanted, TopicWanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Wanted:
 
     queues: Sequence[QueueWanted] = ()
     buckets: Sequence[BucketWanted] = ()
+    topics: Sequence[TopicWanted] = ()
 
 
 def read(name: str, text: str, own: Place) -> Wanted:
@@ -68,19 +79,16 @@ def read(name: str, text: str, own: Place) -> Wanted:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadFile(f"{name}: this is not TOML: {error}") from None
-    if "topics" in document:
-        raise BadFile(
-            f"{name}: [[topics]]: topics are not available yet: the Kafka broker that serves them is still "
-            "to come."
-        )
-    unknown = sorted(set(document) - {"queues", "buckets"})
+    unknown = sorted(set(document) - {"queues", "buckets", "topics"})
     if unknown:
-        raise BadFile(f"{name}: {unknown[0]}: there is no such table; there are: queues, buckets.")
+        raise BadFile(f"{name}: {unknown[0]}: there is no such table; there are: queues, buckets, topics.")
     queues = [_queue(table, own) for table in _tables(name, document, "queues")]
     buckets = [_bucket(table, own) for table in _tables(name, document, "buckets")]
+    topics = [_topic(table) for table in _tables(name, document, "topics")]
     _check_distinct(queues, lambda queue: (queue.place, queue.name))
     _check_distinct(buckets, lambda bucket: bucket.name)
-    return Wanted(_targets_first(queues), buckets)
+    _check_distinct(topics, lambda topic: topic.name)
+    return Wanted(_targets_first(queues), buckets, topics)
 
 
 class Table:
@@ -129,7 +137,7 @@ class Table:
         return {name: self._word(f"{key}.{name}", each) for name, each in value.items()}
 
     def _word(self, key: str, value: object) -> str:
-        """A text, or a number or flag as AWS spells them in attributes."""
+        """A text, or a number or flag as AWS and Kafka spell them in attributes and properties."""
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int | str):
@@ -183,6 +191,12 @@ def _queue(table: Table, own: Place) -> QueueWanted:
 def _bucket(table: Table, own: Place) -> BucketWanted:
     place, is_versioned = table.place(own), table.flag("versioning")
     wanted = BucketWanted(table.where, table.name, place, is_versioned, table.texts("tags"))
+    table.end()
+    return wanted
+
+
+def _topic(table: Table) -> TopicWanted:
+    wanted = TopicWanted(table.where, table.name, table.number("partitions"), table.texts("configs"))
     table.end()
     return wanted
 

@@ -14,16 +14,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cloudlet.aws.inside import Inside, Place
 from cloudlet.kernel.fault import Fault
 from cloudlet.shell.control import Refused, Verbs, json_reply, said
-from cloudlet.shell.init_file import BadFile, BucketWanted, QueueWanted, Wanted, read
+from cloudlet.shell.init_file import BadFile, BucketWanted, QueueWanted, TopicWanted, Wanted, read
 from cloudlet.wire.http1 import Request, Response
+
+if TYPE_CHECKING:
+    from cloudlet.kafka.broker import Broker
 
 log = logging.getLogger(__name__)
 
@@ -44,24 +49,33 @@ class Asked(msgspec.Struct):
 class Initialiser:
     """Makes what files ask for, one file at a time."""
 
-    def __init__(self, inside: Inside, own: Place) -> None:
+    def __init__(self, inside: Inside, own: Place, broker: Callable[[], Broker | None]) -> None:
         self._inside = inside
         self._own = own
+        self._broker = broker
+        self.topics: Sequence[TopicWanted] = ()  # of the file, for when the broker is there
         self._turn = asyncio.Lock()
 
     async def make_file(self, path: str) -> None:
-        """Make what a file asks for. BadFile, NotMade."""
+        """Make what a file asks for, but for its topics, which `make_topics` makes. BadFile, NotMade."""
         try:
             text = await asyncio.to_thread(Path(path).read_text, encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadFile(f"{path}: this cannot be read: {error}") from None
-        await self.make(read(path, text, self._own))
+        wanted = read(path, text, self._own)
+        self.topics = wanted.topics
+        await self.make(replace(wanted, topics=()))
+
+    async def make_topics(self) -> None:
+        """Make the topics that the file has asked for. NotMade."""
+        await self.make(Wanted(topics=self.topics))
 
     async def make(self, wanted: Wanted) -> int:
-        """Make what is not there; how many queues and buckets that were. NotMade."""
+        """Make what is not there; how many queues, buckets and topics that were. NotMade."""
         async with self._turn:
             made = [await self._queue(queue) for queue in wanted.queues]
             made += [await self._bucket(bucket) for bucket in wanted.buckets]
+            made += [await self._topic(topic) for topic in wanted.topics]
         log.info("init: %d made, %d were there", sum(made), len(made) - sum(made))
         return sum(made)
 
@@ -125,6 +139,21 @@ class Initialiser:
             tag_set = [{"Key": name, "Value": value} for name, value in wanted.tags.items()]
             await self._call(wanted, "s3", "PutBucketTagging", {**named, "Tagging": {"TagSet": tag_set}})
         return True
+
+    # --- topics
+
+    async def _topic(self, wanted: TopicWanted) -> bool:
+        from cloudlet.shell.init_topics import Differs, make_topic
+
+        broker = self._broker()
+        if broker is None:
+            raise NotMade(
+                f"{wanted.where}: this cloud has no Kafka broker: leave out --only, or name it there"
+            )
+        try:
+            return await make_topic(broker, wanted)
+        except Differs as error:
+            raise NotMade(f"{wanted.where}: {error}") from None
 
     # --- calling
 

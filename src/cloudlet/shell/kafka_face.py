@@ -11,7 +11,7 @@ import asyncio
 import logging
 import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from cloudlet.aws.metrics import Metrics
@@ -74,6 +74,7 @@ class KafkaFace:
             keys, logs, partitions, clock, ids, cluster_id=self.identity.cluster_id, properties=properties
         )
         self.broker.is_advertised = is_advertised
+        self.prepare: Callable[[], Awaitable[None]] | None = None  # done before clients are let in
         self._advertised = advertised_address(properties or {})
         self._clock = clock
         self._metrics = metrics
@@ -101,6 +102,8 @@ class KafkaFace:
         }
         broker.configs.given = {**said, **broker.configs.given}
         broker.go_on(PARTS)
+        if self.prepare is not None:
+            await self.prepare()
         shared = self._shared = Shared(
             answering.answer,
             frame_bytes_max=broker.configs.number("socket.request.max.bytes"),
