@@ -41,7 +41,7 @@ BACKLOG = 1024
 REQUEST_LINE = re.compile(rb"[^\n]* HTTP/1\.[0-9]\r?\n")
 TICK_MS = 1000
 DEADLINE_MS = 50  # how late a call may learn that its deadline has passed
-LINGER_MS = 20  # Go's client pings again when it is answered, which nobody needs more often
+LINGER_MS = 50  # Go's client pings again when it is answered, which nobody needs more often
 ABORT_MS = 1000
 
 

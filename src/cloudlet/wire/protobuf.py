@@ -333,14 +333,22 @@ def encoded(data: bytes) -> Any:
 
 def decoder(cls: type[M]) -> Callable[[Buffer], M]:
     """The function that reads messages of this class; ProtocolError for bytes that are none."""
-    codec: Codec = cls.codec_of  # type: ignore[attr-defined]
-    return codec.decoder(cls.__name__)
+    try:
+        return cls.decoder_of  # type: ignore[attr-defined]
+    except AttributeError:
+        codec: Codec = cls.codec_of  # type: ignore[attr-defined]
+        made = cls.decoder_of = codec.decoder(cls.__name__)  # type: ignore[attr-defined]
+        return made
 
 
 def encoder(cls: type[M]) -> Callable[[M], bytes]:
     """The function that writes messages of this class."""
-    codec: Codec = cls.codec_of  # type: ignore[attr-defined]
-    return codec.encoder(cls.__name__)
+    try:
+        return cls.encoder_of  # type: ignore[attr-defined]
+    except AttributeError:
+        codec: Codec = cls.codec_of  # type: ignore[attr-defined]
+        made = cls.encoder_of = codec.encoder(cls.__name__)  # type: ignore[attr-defined]
+        return made
 
 
 def decode(cls: type[M], data: Buffer) -> M:
