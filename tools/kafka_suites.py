@@ -3,6 +3,7 @@ docs/kafka-suites.md tells of.
 
     python -m tools.kafka_suites                                 kafka-python, whose release brings its tests
     python -m tools.kafka_suites confluent-kafka --from DIR      a checkout of confluent-kafka-python
+    python -m tools.kafka_suites confluent-kafka-848 --from DIR  the same, its consumers by KIP-848
     python -m tools.kafka_suites --address HOST:PORT NAME …      against a broker that runs already
 
 A failure that its entry does not explain ends this with status 1; so does one that it explains and that no
@@ -40,7 +41,11 @@ class SpawnedService:
     def __init__(self, *arguments, **options):
         raise RuntimeError("no broker of its own is started here")
 """
-NO_ACLS = "access control lists are not served yet"
+# Their tests of access control lists want rules to be kept, and themselves to be let through.
+AUTHORIZER = (
+    "--kafka authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+    " --kafka super.users=User:ANONYMOUS"
+)
 OWN_BROKER = "wants a broker of its own, from an unpacked release of Kafka, with TLS on its only port"
 
 
@@ -63,27 +68,29 @@ SUITES = (
         ("test/integration",),
         is_released=True,
         # as servers/resources/default/kafka.properties of its repository sets them, and its fixture asks
-        flags="--kafka num.partitions=4 --kafka group.min.session.timeout.ms=1000",
+        flags=f"--kafka num.partitions=4 --kafka group.min.session.timeout.ms=1000 {AUTHORIZER}",
         files={"test/__init__.py": "", "test/service.py": SERVICE},
         variables={"KAFKA_URI": "kafka://{address}", "KAFKA_VERSION": "4.3.0", "KAFKA_ROOT": "."},
         explained={
-            "test_create_describe_delete_acls": NO_ACLS,
             "test_create_partitions": "places replicas on broker 0; brokers count from 1 here",
             "TestSSLConnection::test_ssl_handshake": OWN_BROKER,
             "TestSSLConnection::test_legacy_kafka_client_ssl": OWN_BROKER,
         },
     ),
-    KafkaSuite(
-        "confluent-kafka",
-        "confluent-kafka[schemaregistry,avro,json,protobuf]",
-        "2.16.1",
-        ("pytest", "pytest-timeout", "pytest-asyncio", "trivup"),
-        ("tests/integration/admin", "tests/integration/consumer", "tests/integration/producer"),
-        variables={"BROKERS": "{address}"},
-        # Its cluster of its own, with SASL, would be fetched from the net.
-        options=("-o", "asyncio_mode=auto", "-k", "not sasl_cluster"),
-        is_installed=True,
-        explained={"test_basic_operations": NO_ACLS},
+    *(
+        KafkaSuite(
+            name,
+            "confluent-kafka[schemaregistry,avro,json,protobuf]",
+            "2.16.1",
+            ("pytest", "pytest-timeout", "pytest-asyncio", "trivup"),
+            ("tests/integration/admin", "tests/integration/consumer", "tests/integration/producer"),
+            flags=AUTHORIZER,
+            variables={"BROKERS": "{address}", "TEST_CONSUMER_GROUP_PROTOCOL": protocol},
+            # Its cluster of its own, with SASL, would be fetched from the net.
+            options=("-o", "asyncio_mode=auto", "-k", "not sasl_cluster"),
+            is_installed=True,
+        )
+        for name, protocol in (("confluent-kafka", "classic"), ("confluent-kafka-848", "consumer"))
     ),
 )
 
@@ -109,7 +116,7 @@ def outcome(
     report = folder / "report.xml"
     pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no"]
     pytest += [
-        "--timeout=90",
+        "--timeout=300",
         "--timeout-method=signal",
         f"--junit-xml={report}",
         *suite.options,

@@ -16,8 +16,9 @@ def test_kafka_python():
     assert kafka_suites.main(["kafka-python"]) == 0
 
 
-def test_confluent_kafka():
+@pytest.mark.parametrize("name", ["confluent-kafka", "confluent-kafka-848"])
+def test_confluent_kafka(name):
     checkout = os.environ.get(CHECKOUT)
     if not checkout:
         pytest.skip(f"its releases bring no tests: {CHECKOUT}=DIR names a checkout of its repository")
-    assert kafka_suites.main(["confluent-kafka", "--from", str(pathlib.Path(checkout))]) == 0
+    assert kafka_suites.main([name, "--from", str(pathlib.Path(checkout))]) == 0

@@ -136,6 +136,24 @@ def test_markers_that_others_append_are_seen(tmp_path):
     run(tmp_path, play)
 
 
+def test_the_order_of_a_log_counts_when_it_is_loaded(tmp_path):
+    async def play(runner, again):
+        writer = Producer(7, 0)
+        await runner.change(commit(1))
+        await runner.change(commit(5), writer)
+        await runner.change(commit(8))
+        await runner.partition.append_marker(7, 0, is_commit=True, coordinator_epoch=0)
+        await runner.change(commit(2, "u"))
+        await runner.change(commit(9, "u"), writer)
+        await runner.partition.append_marker(7, 0, is_commit=True, coordinator_epoch=0)
+        await runner.change(lambda shard: (None, [OffsetEntry("g", "v", 0, None)]))
+        await runner.change(commit(3, "v"))
+        for shard in (await runner.ready(), await (await again()).ready()):
+            assert [shard.offsets.find("g", topic, 0).offset for topic in "tuv"] == [8, 9, 3]
+
+    run(tmp_path, play)
+
+
 def test_decisions_stand_in_line(tmp_path):
     async def play(runner, again):
         def add(shard):
@@ -149,7 +167,7 @@ def test_decisions_stand_in_line(tmp_path):
 
 
 def test_a_long_log_is_loaded_in_slices(tmp_path, monkeypatch):
-    monkeypatch.setattr("cloudlet.kafka.groups.runner.SLICE_BYTES", 1)
+    monkeypatch.setattr("cloudlet.kafka.groups.log_replay.SLICE_BYTES", 1)
     monkeypatch.setattr("cloudlet.kafka.groups.runner.LOAD_WAIT_SECONDS", 0.0)
 
     async def play(runner, again):

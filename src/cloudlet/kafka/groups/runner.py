@@ -31,29 +31,25 @@ from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import Answer
 from cloudlet.kafka.groups.consumer import ConsumerGroup
 from cloudlet.kafka.groups.consumer_values import Topics
+from cloudlet.kafka.groups.log_replay import LogReplay
 from cloudlet.kafka.groups.records import (
     ClassicEntry,
     Entry,
     OffsetEntry,
-    decode_entry,
     encode_entry,
 )
 from cloudlet.kafka.groups.shard import Group, Settings, Shard
-from cloudlet.kafka.partition import Isolation, Partition
-from cloudlet.kafka.record_reader import read_records
-from cloudlet.kernel.batches import header
+from cloudlet.kafka.partition import Partition
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.fault import ProtocolError, StoreError
+from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
-from cloudlet.wire.kafka.records import CONTROL, NO_PRODUCER, TRANSACTIONAL, Producer, Record, decode
+from cloudlet.wire.kafka.records import NO_PRODUCER, TRANSACTIONAL, Producer, Record
 
 log = logging.getLogger(__name__)
 
-SLICE_BYTES = 256 << 10  # about 5 ms of replay
 LOAD_WAIT_SECONDS = 0.1  # what a request waits for a load before it is sent away
 ENTRIES_MAX = 1000  # of one append: a batch has to stay below the topic's max.message.bytes
 RETRY_MS = 100.0  # after a write that failed, before what is due is tried again
-COMMIT_MARKER = 1
 
 T = TypeVar("T")
 
@@ -77,8 +73,7 @@ class Runner:
         self.shard = Shard(settings, clock)
         self.topics = topics
         self.clock = clock
-        self.applied = partition.start_offset
-        self._is_loading = True
+        self._replay = LogReplay(partition, self.shard)
         self._lock = asyncio.Lock()
         self._due: list[tuple[float, str]] = []
         self._scheduled: dict[str, float] = {}
@@ -118,9 +113,9 @@ class Runner:
         await asyncio.wait([self._load])
 
     async def _load_all(self) -> None:
-        while self._replay_slice():
+        while self._replay.replay_slice():
             await asyncio.sleep(0)
-        self._is_loading = False
+        self._replay.is_loading = False
         self.shard.loaded()
         for group_id in self.shard.groups:
             self.schedule(group_id)
@@ -132,43 +127,8 @@ class Runner:
         return shard
 
     def _catch_up(self) -> None:
-        while self._replay_slice():
+        while self._replay.replay_slice():
             pass
-
-    def _replay_slice(self) -> bool:
-        """Replay some of the log; False at its end."""
-        if self.applied >= self.partition.stop_offset:
-            return False
-        start = max(self.applied, self.partition.start_offset)
-        batches = self.partition.read(start, bytes_max=SLICE_BYTES, isolation=Isolation.LOG_END).records
-        position = 0
-        while position < len(batches):
-            found = header(batches, position)
-            batch = batches[position : position + found.size_bytes]
-            try:
-                if found.attributes & CONTROL:
-                    self._replay_marker(batch, found.producer_id)
-                else:
-                    is_pending = bool(found.attributes & TRANSACTIONAL)
-                    self._replay_batch(batch, found.producer_id if is_pending else -1)
-            except ProtocolError:
-                log.warning(
-                    "%s: unreadable records at %d", self.partition.name, found.base_offset, exc_info=True
-                )
-            self.applied = found.next_offset
-            position += found.size_bytes
-        return bool(batches)
-
-    def _replay_batch(self, batch: bytes, producer_id: int) -> None:
-        for offset, _, key, value in decode(batch):
-            entry = decode_entry(key or b"", value, offset)
-            if entry is not None:
-                self.shard.replay(entry, producer_id, is_loading=self._is_loading)
-
-    def _replay_marker(self, batch: bytes, producer_id: int) -> None:
-        for record in read_records(batch):
-            kind = int.from_bytes((record.key or b"")[2:4], "big")
-            self.shard.offsets.replay_marker(producer_id, is_commit=kind == COMMIT_MARKER)
 
     # -- decisions
 
@@ -278,12 +238,12 @@ class Runner:
             except StoreError as error:
                 log.warning("%s: %s", self.partition.name, error)
                 raise KafkaFault(ErrorCode.COORDINATOR_NOT_AVAILABLE, "The log cannot be written.") from None
-            if appended.base_offset != self.applied:
+            if appended.base_offset != self._replay.applied:
                 self._catch_up()  # a marker came in between
                 continue
             for place, entry in enumerate(some):
                 self.shard.replay(_placed(entry, appended.base_offset + place), producer.id)
-            self.applied = appended.stop_offset
+            self._replay.applied = appended.stop_offset
 
     # -- deadlines
 
