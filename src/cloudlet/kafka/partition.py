@@ -70,8 +70,6 @@ class Appended(NamedTuple):
 class Partition(PartitionReading):
     """The leader's view."""
 
-    __slots__ = ("_flush_timer", "_unsnapped_bytes", "_unsynced")
-
     def __init__(
         self,
         logs: PartitionLogs,
