@@ -194,7 +194,7 @@ def test_what_cannot_be_written_has_not_happened(tmp_path, monkeypatch):
         async def refuse(*_, **__):
             raise NoSpace("the disk is full")
 
-        monkeypatch.setattr(runner.partition, "append_records", refuse)
+        monkeypatch.setattr(type(runner.partition), "append_records", refuse)
         for decide in (commit(2), lambda shard: (None, shard.new_group("new"))):
             with pytest.raises(KafkaFault) as caught:
                 await runner.change(decide)
