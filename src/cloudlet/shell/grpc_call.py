@@ -163,7 +163,7 @@ class ServerCall:
             self._is_begun = True
             sender.headers(self._stream, REPLY_BLOCK)
         sender.data(self._stream, framed(message))
-        connection.schedule()
+        connection.schedule(len(message))
 
     async def send(self, message: bytes) -> None:
         await self.drained()

@@ -56,6 +56,7 @@ class Http2Connection(asyncio.Protocol):
         "_pinged",
         "_transport",
         "_unsent",
+        "_unwritten",
         "common_name",
         "http2",
         "peer",
@@ -76,6 +77,7 @@ class Http2Connection(asyncio.Protocol):
         self._is_closing = False
         self._pinged = False
         self._unsent = 0
+        self._unwritten = 0  # of the streams' messages, since the last write
         self.peer = ""
         self.common_name = ""
         self.read_deadline = NEVER
@@ -221,9 +223,12 @@ class Http2Connection(asyncio.Protocol):
 
     # --- writing
 
-    def schedule(self) -> None:
-        """Write at the end of this turn of the loop."""
-        if not self._is_scheduled and not self._is_receiving:
+    def schedule(self, size_bytes: int = 0) -> None:
+        """Write at the end of this turn; now, if much was made: only the socket tells a sender to wait."""
+        self._unwritten += size_bytes
+        if self._unwritten > WRITE_BUFFER_BYTES:
+            self.flush()
+        elif not self._is_scheduled and not self._is_receiving:
             self._is_scheduled = True
             self.shared.schedule(self)
 
@@ -247,6 +252,7 @@ class Http2Connection(asyncio.Protocol):
         """Write past the transport, which costs less; only while the transport is not closing, as then the
         descriptor is surely ours."""
         sender = self.http2.sender
+        self._unwritten = 0
         if sender.closed:
             self.http2.tidy()
         data = sender.take()

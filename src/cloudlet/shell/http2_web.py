@@ -129,7 +129,7 @@ class WebCall:
         connection.schedule()
         async for piece in body:
             connection.http2.sender.data(stream, piece)
-            connection.schedule()
+            connection.schedule(len(piece))
             while stream.unsent > SLOW_BYTES:
                 await asyncio.sleep(0.01)
         connection.http2.sender.data(stream, b"", ends=True)
