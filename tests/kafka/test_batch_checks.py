@@ -78,6 +78,20 @@ def test_what_is_refused(spoil: Callable[[bytes], bytes], code: ErrorCode, words
     assert words in refused.value.message
 
 
+def test_offsets_are_not_given_to_records_that_cannot_be_there() -> None:
+    for count in (4, 1 << 30):
+        raw = changed(changed(batch("aaaa", "b", "c"), 23, ">i", count - 1), 57, ">i", count)
+        if count == 4:
+            assert checked(raw)  # three records have room enough for four small ones
+            continue
+        with pytest.raises(KafkaFault) as refused:
+            checked(raw)
+        assert refused.value.code is ErrorCode.INVALID_RECORD
+    many = encode([Record(None, None, NOW_MS)] * 100)
+    assert len(many) == 61 + 64 * 7 + 36 * 8
+    assert checked(many)
+
+
 def test_whole_batches_before_a_cut_one_are_what_counts() -> None:
     (found,) = checked(good + good[:-1])
     assert found.size_bytes == len(good)

@@ -4,8 +4,9 @@ State   none
 Source  Apache Kafka 4.3, ProduceRequest.validateRecords, UnifiedLog.analyzeAndValidateRecords, LogValidator
 Absent  the keys of compressed batches in compacted topics, where the codec cannot be read (kafka/compression)
 
-The headers are trusted where Kafka looks at the records: the highest timestamp is the header's. Records are
-decoded in compacted topics, whose records need keys, and to name the record that a refusal is about.
+The headers are trusted where Kafka looks at the records: the highest timestamp is the header's, and so is the
+number of records, as long as the bytes could hold so many. Records are decoded in compacted topics, whose
+records need keys, and to name the record that a refusal is about.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import anycrc
 import google_crc32c
 
+from cloudlet.kafka.compression import RECORDS_BYTES_MAX
 from cloudlet.kafka.faults import KafkaFault, RecordError
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.record_reader import Unreadable, read_records
@@ -30,6 +32,7 @@ ZSTD_SINCE = 7  # KIP-110: the first version of Produce with zstd
 COPIED_BYTES_MAX = 16 << 10  # copying less than this costs less than the slower checksum's call
 RECORD_ERRORS_MAX = 3  # in the message; the list has all
 NO_TIMESTAMP = -1
+RECORD_BYTES_MIN = 7  # seven fields of at least a byte
 
 _CRC32C = anycrc.Model("CRC32C")
 
@@ -166,6 +169,8 @@ def _check(
         )
     if count <= 0 or last_delta + 1 != count:
         _refuse(f"Inconsistent batch offset range [0, {last_delta}] and count of records {count}")
+    if count > (RECORDS_BYTES_MAX if attributes & CODEC_MASK else size - HEADER_BYTES) // RECORD_BYTES_MIN:
+        _refuse(f"Found {size - HEADER_BYTES} bytes, which do not hold the {count} records that are promised")
     if attributes & CONTROL:
         _refuse("Clients are not allowed to write control records")
     if producer_id >= 0 and sequence < 0 and origin is Origin.CLIENT:
