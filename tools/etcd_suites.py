@@ -72,6 +72,7 @@ SUITES = (
         "tests/test_etcd3.py",
         {"PYTHON_ETCD_HTTP_URL": URL, "TEST_ETCD_VERSION": "v3.4.23"},
         "--override-ini=addopts= -W ignore",
+        {"test_snapshot": "reads the snapshot with `etcdctl snapshot status`, which wants a bbolt file"},
     ),
 )
 
