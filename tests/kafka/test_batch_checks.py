@@ -80,7 +80,7 @@ def test_what_is_refused(spoil: Callable[[bytes], bytes], code: ErrorCode, words
 
 def test_offsets_are_not_given_to_records_that_cannot_be_there() -> None:
     for count in (4, 1 << 30):
-        raw = changed(changed(batch("aaaa", "b", "c"), 23, ">i", count - 1), 57, ">i", count)
+        raw = changed(changed(batch("aaaaa", "b", "c"), 23, ">i", count - 1), 57, ">i", count)
         if count == 4:
             assert checked(raw)  # three records have room enough for four small ones
             continue
