@@ -6,9 +6,11 @@ import time
 import aiokafka
 import kafka
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.kafka.running_broker import running_broker
+
+from cloudlet.kafka.transactions.coordinator import Transactions
 
 SECONDS = 20
 
@@ -219,3 +221,45 @@ def test_tools_see_transactions(kafka_broker, name):
     finally:
         admin.close()
     producer.commit_transaction(SECONDS)
+
+
+@pytest.mark.parametrize("ends", ["commit", "abort"])
+def test_what_was_decided_before_a_crash_is_carried_out_after_it(tmp_path, name, monkeypatch, ends):
+    async def crashed(*_):
+        """No marker is written any more."""
+
+    with running_broker(tmp_path, group_initial_rebalance_delay_ms=0) as broker:
+        topic(broker, name, 2)
+        producer = producer_of(broker, name)
+        producer.begin_transaction()
+        for index in (0, 1):
+            producer.produce(name, b"%d" % index, partition=index)
+        producer.send_offsets_to_transaction(
+            [TopicPartition(name, 0, 7)], Consumer(broker.client(group_id=name)).consumer_group_metadata()
+        )
+        producer.flush(SECONDS)
+        with monkeypatch.context() as patch:
+            patch.setattr(Transactions, "_complete", crashed)
+            producer.commit_transaction(SECONDS) if ends == "commit" else producer.abort_transaction(SECONDS)
+            assert open_producers(broker, name) == 2
+            broker.restart()
+            assert open_producers(broker, name) == 2
+        broker.restart()
+        deadline = time.monotonic() + SECONDS
+        while open_producers(broker, name):
+            assert time.monotonic() < deadline
+        assert sorted(read_all(broker, name)) == ([b"0", b"1"] if ends == "commit" else [])
+        consumer = Consumer(broker.client(group_id=name))
+        offset = consumer.committed([TopicPartition(name, 0)], SECONDS)[0].offset
+        assert offset == (7 if ends == "commit" else OFFSET_INVALID)
+        consumer.close()
+
+
+def open_producers(broker, name):
+    """In how many partitions a transaction is open."""
+
+    def count():
+        partitions = [broker.broker.partition(name, index) for index in (0, 1)]
+        return sum(each.last_stable_offset < each.high_watermark for each in partitions)
+
+    return broker.call(count)
