@@ -307,3 +307,31 @@ def test_the_token_of_a_commit_stands_behind_the_requests_id():
     assert record_of(author) == record
     assert record_of(ANNA).author == ANNA
     assert record_of(Author("aws", request_id="x#y")).author == Author("aws", request_id="x#y")
+
+
+def test_a_store_of_many_pages_is_read_whole_while_others_write(tmp_path):
+    async def whole() -> None:
+        it = House(tmp_path)
+        await it.open()
+        puts = [Put(b"%05d" % number, b"v", b"m" if number % 700 == 0 else b"") for number in range(9000)]
+        await it.inner.commit(Commit(ANNA, put=puts, limits=LOCAL_LIMITS))
+
+        async def write() -> None:
+            number = 0
+            while True:
+                number += 1
+                await it.inner.commit(put(b"%05d" % (number * 37 % 9000), b"w", meta=b"n"))
+                await asyncio.sleep(0)
+
+        writing = asyncio.create_task(write())
+        keys = await open_keys(it.path, it.clock)
+        await asyncio.sleep(0.05)
+        writing.cancel()
+        await keys.refresh()
+        assert list(keys.scan(*EVERYTHING)) == list(it.inner.scan(*EVERYTHING))
+        assert keys.head == it.inner.head
+        await keys.close()
+        await it.server.close(0)
+        await it.inner.close()
+
+    asyncio.run(asyncio.wait_for(whole(), 30))

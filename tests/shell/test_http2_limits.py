@@ -194,3 +194,25 @@ def test_a_connection_that_breaks_within_a_message_cancels_its_calls() -> None:
         assert server.connections == 0
 
     run(Limits(), body)
+
+
+def test_closing_waits_for_a_reply_that_the_client_has_not_let_out() -> None:
+    async def body(face: Face, server: Server) -> None:
+        async with raw(server) as client:
+            client.writer.write(PREFACE + settings_frame([(Setting.INITIAL_WINDOW_SIZE, 2)]))
+            client.call(1, "Echo", b"0123456789")
+            found = b""
+            closing = None
+            async for kind, flags, _, payload in client.frames():
+                if kind == DATA:
+                    found += payload
+                    if closing is None:
+                        closing = asyncio.create_task(server.close(5_000))
+                    client.writer.write(window_frame(1, 5))
+                if kind == HEADERS and flags & END_STREAM:
+                    found += b"!"
+            assert found == framed(b"0123456789") + b"!"
+            assert closing is not None
+            await closing
+
+    run(Limits(), body)

@@ -3,7 +3,8 @@
 State   the sessions that were fenced off since the process began
 Source  engines/etcd_layout.py tells the layout, docs/architecture.md why
 Absent  all that the engine does not ask for. It is no etcd for clients: they would see the cloud's own facts,
-        and could write them
+        and could write them. A store with history-free spaces can be read whole only while nobody writes:
+        the pages are of one revision, which such a space does not show later (no store of the cloud has one)
 
 All spaces of keys are here, not only etcd's. `head`, the metas and the fences are not kept as keys: they are
 made from what the store knows of every commit (its author, its entries' metas), whoever made it. So a process
@@ -42,7 +43,7 @@ LOOK_S = 0.02
 MESSAGE_BYTES_MAX = 8 << 20
 FRAGMENT_BYTES = 1 << 20
 FENCES_MAX = 10_000
-PAGE_ENTRIES = 1000
+PAGE_ENTRIES = 1001  # looked at in one turn of the loop: a page of the engine, and whether there is more
 DELETE = int(pb.Event.EventType.DELETE)
 DESCEND = int(pb.RangeRequest.SortOrder.DESCEND)
 
@@ -95,7 +96,7 @@ class KeysEndpoint:
             if part == HEAD and not request.range_end:
                 kvs, more = await self._read_head(request), False
             elif part in (VALUES, METAS):
-                kvs, more = await self._read(request, is_meta=part == METAS)
+                kvs, more = await self._read(request, request.revision or head, is_meta=part == METAS)
             else:
                 raise refused("a read of another space")
         except StoreError as error:
@@ -119,7 +120,9 @@ class KeysEndpoint:
             version=revision - 1,
         )
 
-    async def _read(self, request: pb.RangeRequest, *, is_meta: bool) -> tuple[list[pb.KeyValue], bool]:
+    async def _read(
+        self, request: pb.RangeRequest, revision: int, *, is_meta: bool
+    ) -> tuple[list[pb.KeyValue], bool]:
         space, start = self._layout.part(request.key)
         end_space, stop = self._layout.part(request.range_end)
         if not request.range_end:
@@ -132,7 +135,7 @@ class KeysEndpoint:
         found: list[Entry] = []
         limit = request.limit + 1 if request.limit else 0
         while True:
-            page = await self._scan(request.revision, start, stop, PAGE_ENTRIES, reverse=reverse)
+            page = await self._scan(revision, start, stop, PAGE_ENTRIES, reverse=reverse)
             found += [entry for entry in page if entry.meta or not is_meta]
             if len(page) < PAGE_ENTRIES or (limit and len(found) >= limit):
                 break
@@ -140,6 +143,7 @@ class KeysEndpoint:
                 stop = page[-1].key
             else:
                 start = page[-1].key + b"\x00"
+            await asyncio.sleep(0)
         more = bool(request.limit) and len(found) > request.limit
         show = self._meta_kv if is_meta else self._value_kv
         return [show(entry) for entry in (found[: request.limit] if request.limit else found)], more
@@ -148,7 +152,7 @@ class KeysEndpoint:
         self, revision: int, start: bytes, stop: bytes, limit: int, *, reverse: bool
     ) -> Sequence[Entry]:
         keys = self._keys
-        if not revision or revision == keys.head:
+        if revision == keys.head:
             return keys.scan(start, stop, limit=limit, reverse=reverse)
         return await keys.scan_at(Revision(revision), start, stop, limit=limit, reverse=reverse)
 

@@ -29,7 +29,7 @@ from cloudlet.wire.protobuf import encode
 LOG = logging.getLogger(__name__)
 
 PAGE_ENTRIES = 100
-PAGE_ENTRIES_MAX = 10_000
+PAGE_ENTRIES_MAX = 1000  # read and made in one turn of the loop
 PAGE_BYTES = 1 << 20  # a page of less than this lets the next be larger
 
 WATCH = "/etcdserverpb.Watch/Watch"

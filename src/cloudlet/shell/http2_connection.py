@@ -334,7 +334,8 @@ class Http2Connection(asyncio.Protocol):
         self.schedule()
 
     def _close_when_done(self) -> None:
-        if not self._calls and not self.http2.sender.out and not self._transport.is_closing():
+        is_done = not (self._calls or self.http2.sender.out or self.http2.has_unsent)
+        if (is_done or self.http2.is_failed) and not self._transport.is_closing():
             self._transport.close()
             self._watch_writes()
 

@@ -40,6 +40,7 @@ LOG = logging.getLogger(__name__)
 BACKLOG = 1024
 REQUEST_LINE = re.compile(rb"[^\n]* HTTP/1\.[0-9]\r?\n")
 TICK_MS = 1000
+SWEEP_SLICE = 1000  # connections looked at in one turn of the loop
 DEADLINE_MS = 50  # how late a call may learn that its deadline has passed
 LINGER_MS = 50  # Go's client pings again when it is answered, which nobody needs more often
 ABORT_MS = 1000
@@ -104,8 +105,16 @@ class Shared:
         self.tick += 1
         self.date_field = [(b"date", http.http_date(self._clock.wall_ms()).encode())]
         self._timer = self.loop.call_later(self._tick_ms / 1000, self._sweep)
-        for connection in list(self.connections):
+        self._sweep_some(list(self.connections))
+
+    def _sweep_some(self, connections: list[Connection]) -> None:
+        """Look at a slice, and at the rest in the next turns of the loop."""
+        some = connections[-SWEEP_SLICE:]
+        del connections[-SWEEP_SLICE:]
+        for connection in some:
             connection.tick()
+        if connections:
+            self.loop.call_soon(self._sweep_some, connections)
 
     def stop(self) -> None:
         self._timer.cancel()

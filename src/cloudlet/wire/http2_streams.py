@@ -151,6 +151,11 @@ class Streams:
         """Whether the peer takes another stream now, and numbers are left."""
         return len(self.streams) < self.peer_streams_max and self._next_stream < WINDOW_MAX
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something waits for the peer's windows."""
+        return any(stream.queue for stream in self.streams.values())
+
     def reset(self, stream: Stream, code: ErrorCode) -> None:
         """Break a stream off; nothing for one that is gone."""
         if self.streams.pop(stream.id, None) is None:
