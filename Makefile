@@ -59,6 +59,7 @@ tidy: $(VENV)/.installed-dev  ## the style as tests
 
 docs: $(VENV)/.installed-dev  ## write the generated pages and the conformance ledger anew
 	$(BIN)/python -m pytest -q -n $(WORKERS) --ledger=write
+	$(BIN)/python -m pytest -q -m interop tests/interop/test_kafka*.py --ledger=add
 	$(BIN)/python -m tools.pages
 
 lock: $(VENV)/.installed-dev  ## pin what is installed now

@@ -5,7 +5,7 @@ import os
 import tempfile
 
 import pytest
-from tests import ledger
+from tests import kafka_ledger, ledger
 
 KILLS_DEFAULT = 20
 
@@ -21,8 +21,8 @@ def pytest_addoption(parser):
     )
     parser.addoption(
         "--ledger",
-        choices=("check", "write"),
-        help="after a whole run, hold docs/ledger.json against it or write it",
+        choices=("check", "write", "add"),
+        help="after a whole run, hold docs/ledger.json against it, write it, or only add Kafka clients seen",
     )
 
 
@@ -36,6 +36,9 @@ def pytest_configure(config):
     if config.getoption("--ledger") and not hasattr(config, "workerinput"):
         config.ledger_notes = tempfile.TemporaryDirectory(prefix="cloudlet-ledger-")
         os.environ[ledger.NOTES_VARIABLE] = config.ledger_notes.name  # the workers inherit it
+    notes = os.environ.get(ledger.NOTES_VARIABLE)
+    if notes and config.getoption("--ledger") != "check":
+        config.kafka_notes = kafka_ledger.watch(notes)
 
 
 def pytest_collection_modifyitems(items):
@@ -63,8 +66,14 @@ def pytest_terminal_summary(terminalreporter):
 
 def pytest_sessionfinish(session, exitstatus):
     config = session.config
+    if hasattr(config, "kafka_notes"):
+        config.kafka_notes()
     notes = getattr(config, "ledger_notes", None)
     if notes is None or exitstatus != 0:
+        return
+    if config.getoption("--ledger") != "check":
+        kafka_ledger.add(notes.name)
+    if config.getoption("--ledger") == "add":
         return
     seen = ledger.collected(notes.name)
     if config.getoption("--ledger") == "write":

@@ -1,9 +1,10 @@
-"""Write the generated pages: docs/gaps.md, docs/coverage.md and the table in README.md.
+"""Write the generated pages: gaps, coverage and kafka-clients under docs, and the table in README.md.
 
     python -m tools.pages           writes them
     python -m tools.pages --check   says which are not current
 
-The gaps come from the `Absent` part of every module's docstring, the coverage from docs/ledger.json.
+The gaps come from the `Absent` part of every module's docstring, the coverage from docs/ledger.json, and the
+clients from docs/kafka-clients.json.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ import re
 import sys
 import textwrap
 
+from cloudlet.kafka.dispatch import handlers
+from cloudlet.wire.kafka.apis import apis
+
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "cloudlet"
 LEDGER = ROOT / "docs" / "ledger.json"
+
+KAFKA_CLIENTS = ROOT / "docs" / "kafka-clients.json"
 
 TABLE = re.compile(r"(<!-- coverage -->\n).*?(<!-- /coverage -->)", re.DOTALL)
 
@@ -96,6 +102,42 @@ def coverage() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def kafka_clients() -> str:
+    """The page of Kafka clients: API by version by client."""
+    clients: dict[str, dict[str, list[int]]] = (
+        json.loads(KAFKA_CLIENTS.read_text(encoding="utf-8")) if KAFKA_CLIENTS.exists() else {}
+    )
+    served = handlers()
+    lines = [
+        "# Kafka clients",
+        "",
+        "Written by `make docs`: the versions of every API that the broker serves, and those of them that",
+        "passing tests have seen each client use. A client uses the highest version that both sides know, so",
+        "a column shows what it speaks here, not all that it could. *Frames of the tests* are requests that",
+        "the suite builds itself, in every version, by Kafka's schemas.",
+        "",
+        "| API | served | " + " | ".join(clients) + " |",
+        "|---|---|" + "---|" * len(clients),
+    ]
+    for key, api in sorted(apis().items()):
+        if key in served:
+            used = [ranges(row.get(api.name, [])) for row in clients.values()]
+            whole = ranges(list(range(api.versions.first, api.versions.last + 1)))
+            lines.append(f"| {api.name} | {whole} | " + " | ".join(used) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def ranges(versions: list[int]) -> str:
+    """Versions as people write them: 0-3, 5."""
+    told: list[list[int]] = []
+    for version in sorted(versions):
+        if told and told[-1][1] == version - 1:
+            told[-1][1] = version
+        else:
+            told.append([version, version])
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in told)
+
+
 def readme() -> str:
     """README.md with its table current."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -107,6 +149,7 @@ def pages() -> dict[pathlib.Path, str]:
     return {
         ROOT / "docs" / "gaps.md": gaps(),
         ROOT / "docs" / "coverage.md": coverage(),
+        ROOT / "docs" / "kafka-clients.md": kafka_clients(),
         ROOT / "README.md": readme(),
     }
 
