@@ -27,8 +27,8 @@ def test_a_report_is_read(tmp_path):
         "<testsuite><testcase classname='a' name='one'/>"
         "<testcase classname='a' name='two'><failure/></testcase>"
         "<testcase classname='a' name='three'><skipped/></testcase>"
-        "<testcase classname='a' name='four'><error/></testcase></testsuite>"
+        "<testcase classname='venv.lib.kazoo.tests.test_x.T' name='four'><error/></testcase></testsuite>"
     )
     assert kazoo_suite.outcomes(report) == {
-        "a::one": "passed", "a::two": "failed", "a::three": "skipped", "a::four": "failed",
+        "a::one": "passed", "a::two": "failed", "a::three": "skipped", "kazoo.tests.test_x.T::four": "failed",
     }  # fmt: skip
