@@ -98,7 +98,7 @@ def main() -> int:
         subprocess.run(install, check=True)
         theirs = run(python, folder, is_ours=False)
         ours = run(python, folder, is_ours=True)
-        # Some of its tests wait for a tenth of a second and then look: on a busy machine once may be too soon.
+        # Some of its tests wait for a tenth of a second and look: on a busy machine once may be too soon.
         again = {name for name in ours if ours[name] == "failed" and theirs.get(name) == "passed"}
         if again:
             modules = sorted({name.rpartition("::")[0].rpartition(".")[0] for name in again})
@@ -108,7 +108,8 @@ def main() -> int:
     for who, found in (("Debian's ZooKeeper", theirs), ("cloudlet", ours)):
         counts = {kind: list(found.values()).count(kind) for kind in ("passed", "failed", "skipped")}
         print(f"{who}: {counts}")
-    for failed in sorted(name for name, outcome in ours.items() if outcome == "failed"):
+    failing = sorted(name for name, outcome in ours.items() if outcome == "failed")
+    for failed in failing:
         print(f"  fails here: {failed} (there: {theirs.get(failed)})")
     wrong = judged(ours, theirs)
     print("\n".join(wrong))

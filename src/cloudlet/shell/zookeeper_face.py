@@ -23,6 +23,7 @@ from cloudlet.coord.faults import Faults
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.figures import nodes_count
 from cloudlet.coord.zookeeper.keeper import Keeper, KeeperSettings
+from cloudlet.coord.zookeeper.recall import catch_up
 from cloudlet.coord.zookeeper.sessions import Session
 from cloudlet.coord.zookeeper.words import said
 from cloudlet.kernel.clock import Clock
@@ -93,6 +94,7 @@ class ZooKeeperFace:
         self._http_shared = Shared(app, Limits(), self._clock, self._ids)
         self._http = Server(self._http_shared, ())
         self._begin()
+        await catch_up(self.keeper)
         if self._tls is not None:
             self._listeners.append(EitherListener(lambda: Connection(self), sockets, self._tls))
             return

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.coord.zookeeper.keepers import Told, opened
 
+from cloudlet.coord.zookeeper.recall import catch_up
 from cloudlet.kernel.keys import Author, Commit, Drop, LeaseId, Put
 from cloudlet.wire.zookeeper import Code
 
@@ -198,3 +199,29 @@ def test_what_is_counted_stays_what_is_there(keeper):
     keeper.end_session(client.client.session)
     fresh = opened(keeper.keys)
     assert (keeper.tree.nodes, keeper.tree.bytes) == (fresh.tree.nodes, fresh.tree.bytes)
+
+
+def test_a_crash_before_the_note_loses_no_create(keeper):
+    client = Told(keeper)
+    client.create("/p")
+    client.create("/p/s-", flags=2)
+    commit = Commit(ETCD, put=[Put(b"e/zk/2/p/x", b""), Put(b"e/zk/1/q", b""), Put(b"e/zk/2/q/y", b"")])
+    revision = asyncio.run(keeper.keys.commit(commit))  # and nothing follows
+    again = Told(opened(keeper.keys))
+    stat = again.exists("/p")
+    assert (stat.numChildren, stat.cversion, stat.pzxid) == (2, 2, revision)
+    assert again.create("/p/s-", flags=2) == "/p/s-0000000002"
+    assert (again.exists("/q").cversion, again.exists("/q").pzxid) == (1, revision)
+
+
+def test_a_crash_before_the_note_loses_no_deletion(keeper):
+    client = Told(keeper)
+    client.create("/p")
+    client.create("/p/x")
+    asyncio.run(keeper.keys.commit(Commit(ETCD, put=[Put(b"e/zk/2/p/y", b"")])))
+    revision = asyncio.run(keeper.keys.commit(Commit(ETCD, drop=[Drop(b"e/zk/2/p/x"), Drop(b"e/zk/2/p/y")])))
+    for _ in range(2):  # and what is noted then is not noted again
+        again = opened(keeper.keys)
+        asyncio.run(catch_up(again))
+        stat = Told(again).exists("/p")
+        assert (stat.numChildren, stat.cversion, stat.pzxid) == (0, 4, revision)

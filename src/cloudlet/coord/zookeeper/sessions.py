@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cloudlet.kernel.fault import NoSuchLease
 from cloudlet.kernel.keys import Author, LeaseId, LocalKeys, Put
 from cloudlet.kernel.tuples import pack, prefix_range, unpack
 from cloudlet.wire.zookeeper import PASSWORD_BYTES
@@ -117,11 +118,14 @@ class Sessions:
         self.by_id.pop(session.id, None)
 
     def next_id(self, wall_ms: int) -> LeaseId:
-        """A fresh id, laid out as ZooKeeper's server 1 does: 1, 40 bits of time, 16 of a count."""
+        """A fresh id, laid out as ZooKeeper's server 1 does: 1, 40 bits of time, 16 of a count. No lease has
+        it either: a crash may have left one without its session."""
         while True:
             self._numbered += 1
             number = 1 << 56 | (wall_ms & (1 << 40) - 1) << 16 | self._numbered & 0xFFFF
-            if LeaseId(number) not in self.by_id:
+            try:
+                self._keys.lease_keys(LeaseId(number))
+            except NoSuchLease:
                 return LeaseId(number)
 
     @staticmethod

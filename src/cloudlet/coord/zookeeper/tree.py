@@ -12,8 +12,9 @@ Theory of operation
     Transaction what they meant, and those of other faces, of which there is nothing but the keys.
 
     Other faces know nothing of sides. So when one makes or deletes a znode, its parent's side changes here at
-    once, and is *owed*: the next `repayment` commits it. A crash before that costs the parent that count; the
-    children that it has are counted at every start.
+    once, and is *owed*: the next `repayment` commits it. If a crash comes before that, the next start finds
+    the children that are newer than their parent's side, and `recall` looks through the end of the history
+    for those that are gone.
 
     A znode whose parent is not there (an etcd client may make one) is an *orphan*: it is read and set by its
     path as any other, is nobody's child until somebody makes its parent, and harms nothing.
@@ -90,6 +91,7 @@ class Tree:
         self.owed: dict[str, None] = {}  # paths whose sides are to be written, or dropped
         self.nodes = 0  # with an entry
         self.bytes = 0  # of their paths and data
+        self._kept: dict[str, int] = {}  # the pzxids that were found at the start
 
     # --- reading
 
@@ -165,10 +167,22 @@ class Tree:
         self._side(CONFIG).aversion = -1  # as ZooKeeper's is, from how its list is set
         for entry in _pages(self.keys, *prefix_range(("zk", "stat"))):
             self._open_side(entry)
+        kept = self._kept = {path: side.pzxid for path, side in self.sides.items()}
         for entry in _pages(self.keys, ZNODES, ZNODES_STOP):
             path = path_of(entry.key)
-            if path is not None:
-                self._came(path, entry)
+            if path is None:
+                continue
+            self._came(path, entry)
+            parent = parent_of(path)
+            if entry.create_revision > kept.get(parent, 0):
+                self._count_late(path, parent, entry.create_revision)
+
+    def _count_late(self, path: str, parent: str, revision: int) -> None:
+        """A child that is newer than what its parent knows: a crash has taken what was owed for it, unless it
+        is older than the parent itself."""
+        found = self.find(parent)
+        if found is not None and revision >= found.czxid:
+            self._changed_children(path, max(revision, self.side(parent).pzxid), creates=1)
 
     def _open_side(self, entry: Entry) -> None:
         path = unpack(entry.key)[2]
@@ -179,6 +193,23 @@ class Tree:
         side.acl, side.is_kept = kept.acl, True
         if self.find(path) is None:
             self.owed[path] = None
+
+    def recall(self, change: Change) -> None:
+        """A change of the past, before anybody is served: note what another face's changed of a parent,
+        unless that is noted."""
+        if change.author.face == "zookeeper":
+            return
+        for event in change.events:
+            path = path_of(event.entry.key) if event.entry.key.startswith(ZNODES) else None
+            if path is None or change.revision <= self._kept.get(parent_of(path), 0):
+                continue
+            is_made = not event.dropped and event.previous is None
+            entry = self.keys.get(event.entry.key)
+            if is_made and entry is not None and entry.create_revision == change.revision:
+                continue  # `open` has found it
+            if is_made or event.dropped:
+                newest = max(change.revision, self.side(parent_of(path)).pzxid)
+                self._changed_children(path, newest, creates=int(is_made))
 
     def _side(self, path: str) -> Side:
         """The side, to be changed."""
