@@ -341,10 +341,26 @@ def test_expiry_of_offsets_by_cloud_time(tmp_path, name):
         kafka.call(groups.expire_offsets)
         assert consumer.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)[0].offset == 1
         kafka.call(lambda: clock.move(Step(clock.wall_ms(), clock.cloud_ms() + 60_000)))
-        kafka.call(groups.expire_offsets)
-        assert consumer.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)[0].offset < 0
+        kafka.call(kafka.face.clock_moved)  # as whoever moves the clock tells every face
+        until(lambda: consumer.committed([ck.TopicPartition(name, 0)], timeout=SECONDS)[0].offset < 0)
         consumer.close()
-        assert kafka.call(groups.every) == []
+        until(lambda: kafka.call(groups.every) == [])
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_members_go_on_after_the_face_was_silent(tmp_path, name, protocol):
+    """A checkpoint is brought back: all that was derived is forgotten, and read from the log again."""
+    with running_broker(tmp_path) as kafka:
+        make_topic(kafka, name, 2, messages=10)
+        with members(kafka, [name], name, 1, group_protocol=protocol, auto_commit_interval_ms=100) as (one,):
+            until(lambda: len(one.values) == 10 and len(one.owned) == 2)
+            parked = Member(kafka, [name], name, group_protocol=protocol)
+            until(lambda: kafka.call(kafka.broker.part(Groups).every))
+            kafka.call(kafka.face.silence)
+            kafka.call(kafka.face.go_on)
+            until(lambda: (len(one.owned), len(parked.owned)) == (1, 1), seconds=2 * SECONDS)
+            assert set(one.values + parked.values) == set(range(10))
+            parked.close()
 
 
 def test_kafka_python(kafka, name):
