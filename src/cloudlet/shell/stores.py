@@ -24,6 +24,7 @@ from cloudlet.kernel.keys import LocalKeys
 from cloudlet.kernel.logs import Logs
 
 UNSYNCED_S = 3_600.0
+INDEXED_MS = 1_000.0  # how often the logs of an ephemeral cloud write their indexes, which lets go of memory
 NEVER = 1 << 62  # bytes
 
 
@@ -45,7 +46,7 @@ class Stores:
 async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: bool = False) -> Stores:
     """Open or make the stores of a folder; an ephemeral one has no power loss to survive, so no sync."""
     relaxed_sync_s = UNSYNCED_S if is_ephemeral else RELAXED_SYNC_S
-    interval_ms = UNSYNCED_S * 1000 if is_ephemeral else FLUSH_INTERVAL_MS
+    interval_ms = INDEXED_MS if is_ephemeral else FLUSH_INTERVAL_MS
     settings = LogSettings(end_checkpoint_bytes=NEVER) if is_ephemeral else LogSettings()
     keys = await DiskKeys.open(
         folder / "keys", clock.monotonic_ms, settings=settings, relaxed_sync_s=relaxed_sync_s
