@@ -188,6 +188,8 @@ class ZooKeeperFace:
         settled = self._keys.settled
         unsent = self.keeper.unsent
         for client in list(unsent):
+            if client.outbox and client.outbox[0][0] > settled:
+                continue
             connection = self._connections.get(client)
             if connection is None or connection.flush(settled):
                 unsent.pop(client, None)
