@@ -3,11 +3,19 @@
 import asyncio
 
 import pytest
-from tests.coord.zookeeper.keepers import Told, opened
+from tests.coord.zookeeper.keepers import ANYONE, Told, opened
 
 from cloudlet.coord.zookeeper.recall import catch_up
 from cloudlet.kernel.keys import Author, Commit, Drop, LeaseId, Put
-from cloudlet.wire.zookeeper import Code
+from cloudlet.wire.jute import codec
+from cloudlet.wire.zookeeper import (
+    MULTI_END,
+    Code,
+    CreateRequest,
+    MultiHeader,
+    OpCode,
+    PathVersionRequest,
+)
 
 ETCD = Author("etcd", "root", "10.0.0.9")
 
@@ -225,3 +233,24 @@ def test_a_crash_before_the_note_loses_no_deletion(keeper):
         asyncio.run(catch_up(again))
         stat = Told(again).exists("/p")
         assert (stat.numChildren, stat.cversion, stat.pzxid) == (0, 4, revision)
+
+
+def test_other_faces_see_a_multi_in_its_order(keeper):
+    client = Told(keeper)
+    client.create("/b")
+    seen = []
+    keeper.keys.tap(b"e/zk/", b"e/zk0", seen.append)
+    rows = [
+        (OpCode.create, CreateRequest("/a", b"", ANYONE, 0)), (OpCode.delete, PathVersionRequest("/b", -1)),
+        (OpCode.create, CreateRequest("/c", b"", ANYONE, 0)),
+    ]  # fmt: skip
+    body = b"".join(
+        codec(MultiHeader).encode(MultiHeader(kind, False, -1)) + codec(type(request)).encode(request)
+        for kind, request in rows
+    )
+    assert client.call(OpCode.multi, body + MULTI_END)[0] == 0
+    (change,) = seen
+    touched = [
+        (event.entry.key, event.dropped) for event in change.events if event.entry.key.startswith(b"e")
+    ]
+    assert touched == [(b"e/zk/1/a", False), (b"e/zk/1/b", True), (b"e/zk/1/c", False)]

@@ -208,6 +208,7 @@ class Transaction:
         keys = self.tree.keys
         puts: list[Put] = []
         gone = list(drops)
+        after = [0] * len(gone)  # so that other faces see the changes in the order of the operations
         for path, znode in self.nodes.items():
             key = key_of(path)
             before = keys.get(key)
@@ -219,6 +220,7 @@ class Transaction:
                 self.kinds[path] = znode.flags & EPHEMERAL_KINDS
             elif before is not None:
                 gone.append(Drop(key))
+                after.append(len(puts))
                 self.more_nodes -= 1
                 self.more_bytes -= size_of(before)
                 self.kinds[path] = None
@@ -232,9 +234,10 @@ class Transaction:
             elif side.is_kept:
                 side.is_kept = False
                 gone.append(Drop(side_key(path)))
+                after.append(len(puts))
         if not puts and not gone:
             return None
-        return Commit(author, (), puts, gone, Durability.SYNC, LOCAL_LIMITS)
+        return Commit(author, (), puts, gone, Durability.SYNC, LOCAL_LIMITS, after)
 
 
 def _mode_of(path: str, flags: int, ttl: int) -> CreateMode:
