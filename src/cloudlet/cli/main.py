@@ -82,6 +82,10 @@ def start_options(command: F) -> F:
             help="A property of the Kafka broker, as in server.properties; may be repeated.",
         ),
         click.option(
+            "--etcd", multiple=True, metavar="NAME=VALUE",
+            help="A flag of etcd's, as election-timeout=100; may be repeated.",
+        ),
+        click.option(
             "--kafka-security", is_flag=True,
             help="Kafka's clients must authenticate (SASL, over TLS too); prints what they need.",
         ),

@@ -48,6 +48,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     flags["ports"] = flags["ports"] or "default"
     check_ports(str(flags["ports"]), only)
     flags["kafka"] = broker_properties(flags.pop("kafka", None))
+    flags["etcd"] = etcd_flags(flags.pop("etcd", None))
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
@@ -64,6 +65,22 @@ def broker_properties(given: object) -> tuple[tuple[str, str], ...]:
                 check_given({name: value})
             except InvalidConfig as error:
                 raise click.UsageError(f"--kafka {name}={value}: {error}.") from None
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def etcd_flags(given: object) -> tuple[tuple[str, str], ...]:
+    """What --etcd says, each NAME=VALUE; a usage error for what is no flag of etcd's that means something."""
+    pairs = [str(part).partition("=") for part in given] if isinstance(given, list | tuple) else []
+    if pairs:
+        from cloudlet.coord.etcd.settings import settings_of
+
+        for name, equals, value in pairs:
+            if not equals:
+                raise click.UsageError(f"--etcd {name}: this is NAME=VALUE.")
+            try:
+                settings_of([(name, value)])
+            except ValueError as error:
+                raise click.UsageError(f"--etcd {name}={value}: {error}.") from None
     return tuple((name, value) for name, _, value in pairs)
 
 
@@ -219,8 +236,9 @@ def arguments(chosen: Settings) -> Sequence[str]:
         ("--init", chosen.init),
     ):
         words += [flag, value] if value else []
-    for name, text in chosen.kafka:
-        words += ["--kafka", f"{name}={text}"]
+    for flag, pairs in (("--kafka", chosen.kafka), ("--etcd", chosen.etcd)):
+        for name, text in pairs:
+            words += [flag, f"{name}={text}"]
     for flag, is_set in (
         ("--ephemeral", chosen.ephemeral),
         ("--strict", chosen.strict),

@@ -17,7 +17,8 @@ from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.etcd.cluster import VERSION
 from cloudlet.coord.etcd.faulty import with_faults
 from cloudlet.coord.etcd.gateway import Gateway
-from cloudlet.coord.etcd.server import EtcdServer, EtcdSettings
+from cloudlet.coord.etcd.server import EtcdServer
+from cloudlet.coord.etcd.settings import EtcdSettings
 from cloudlet.coord.faults import Faults
 from cloudlet.coord.leases import Lessor
 from cloudlet.kernel.clock import Clock

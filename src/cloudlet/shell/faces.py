@@ -99,11 +99,12 @@ def _kafka_security(ground: Ground) -> KafkaSecurity:
 
 
 def _etcd(ground: Ground) -> Face:
+    from cloudlet.coord.etcd.settings import settings_of
     from cloudlet.shell.etcd_face import EtcdFace
 
     return EtcdFace(
-        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names,
-        tls=partial(_tls, ground), metrics=ground.metrics,
+        ground.stores.keys, ground.clock, ground.ids, settings_of(ground.settings.etcd),
+        host_names=ground.settings.names, tls=partial(_tls, ground), metrics=ground.metrics,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 
-from cloudlet.coord.etcd.server import EtcdSettings
+from cloudlet.coord.etcd.settings import EtcdSettings
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.grpc_client import GrpcClient
 from cloudlet.engines.memory_keys import MemoryKeys

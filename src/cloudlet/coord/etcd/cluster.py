@@ -20,6 +20,7 @@ from struct import Struct
 
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.replies import MEMBER_ID, RAFT_TERM, Replies
+from cloudlet.coord.etcd.settings import QUOTA_BYTES
 from cloudlet.coord.local import commit_now
 from cloudlet.kernel.fault import Compacted, FutureRevision
 from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Entry, LocalKeys, Put, Revision
@@ -34,7 +35,6 @@ STORAGE_VERSION = "3.6.0"
 CLUSTER_VERSION = "3.6.0"
 NAME = "cloudlet"
 PEER_URL = "http://localhost:2380"
-QUOTA_BYTES = 2 << 30
 SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
 PIECE_BYTES = 1 << 20
 PAGE_BYTES = 512

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
+from cloudlet.coord.etcd.settings import OPERATIONS_MAX
 from cloudlet.coord.local import commit_now
 from cloudlet.kernel.fault import Compacted, FutureRevision, InvalidCommit, NoSuchLease, StoreError
 from cloudlet.kernel.keys import (
@@ -41,8 +42,6 @@ from cloudlet.kernel.keys import (
     Revision,
 )
 from cloudlet.wire import etcd_messages as pb
-
-OPERATIONS_MAX = 128
 
 Past = dict[tuple[int, bytes, bytes], Sequence[Entry]]
 
@@ -89,7 +88,7 @@ def check_delete(request: pb.DeleteRangeRequest) -> None:
         raise refused("EmptyKey")
 
 
-def check_txn(request: pb.TxnRequest, operations_max: int = OPERATIONS_MAX) -> None:
+def check_txn(request: pb.TxnRequest, operations_max: int) -> None:
     """The limits, the operations, and that no key is written twice."""
     _check_operations(request, operations_max)
     _written(request.success)
@@ -422,9 +421,12 @@ def is_readonly(request: pb.TxnRequest) -> bool:
 class Kv:
     """The service over one store."""
 
-    def __init__(self, keys: LocalKeys, meta_of: MetaOf = same_meta) -> None:
+    def __init__(
+        self, keys: LocalKeys, meta_of: MetaOf = same_meta, *, operations_max: int = OPERATIONS_MAX
+    ) -> None:
         self._keys = keys
         self._meta_of = meta_of
+        self._operations_max = operations_max
 
     def range(self, request: pb.RangeRequest, past: Past | None = None) -> Applied:
         """NeedsPast, GrpcStatus."""
@@ -447,7 +449,7 @@ class Kv:
 
     def txn(self, request: pb.TxnRequest, author: Author, past: Past | None = None) -> Applied:
         """NeedsPast with nothing applied, GrpcStatus."""
-        check_txn(request)
+        check_txn(request, self._operations_max)
         draft = Draft(self._keys, past, self._meta_of)
         path = path_of(self._keys, request)
         check_branches(draft, request, path)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.replies import Replies
+from cloudlet.coord.etcd.settings import LEASE_SECONDS_MIN
 from cloudlet.coord.leases import Lessor
 from cloudlet.kernel.fault import NoSuchLease, ProtocolError, StoreError
 from cloudlet.kernel.ids import Ids
@@ -20,7 +21,6 @@ from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode
 
-LEASE_SECONDS_MIN = 2  # one and a half elections of a second each, rounded up
 LEASE_SECONDS_MAX = 9_000_000_000
 MS = 1000
 
@@ -55,13 +55,15 @@ class Leases:
         self._lessor.renewed(lease)
         return await self._replies.settled(pb.LeaseGrantResponse(ID=lease, TTL=seconds), self._keys.head)
 
-    def _free_id(self) -> int:
+    def _free_id(self) -> LeaseId:
         """A positive number of 63 bits that no lease has."""
-        taken = {lease.id for lease in self._keys.leases()}
         while True:
-            found = int.from_bytes(self._ids.token(8)) >> 1
-            if found and found not in taken:
-                return found
+            found = LeaseId(int.from_bytes(self._ids.token(8)) >> 1)
+            try:
+                self._keys.lease_keys(found)
+            except NoSuchLease:
+                if found:
+                    return found
 
     async def revoke(self, request: pb.LeaseRevokeRequest, author: Author) -> bytes:
         try:

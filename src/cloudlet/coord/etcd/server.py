@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from cloudlet.coord.etcd import reflection
 from cloudlet.coord.etcd.auth import READ, WRITE, Access
 from cloudlet.coord.etcd.auth_service import Auth
@@ -23,10 +21,11 @@ from cloudlet.coord.etcd.cluster import Cluster
 from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, is_readonly
-from cloudlet.coord.etcd.lease import LEASE_SECONDS_MIN, Leases
+from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
-from cloudlet.coord.etcd.watch import PROGRESS_S, WatchStream
+from cloudlet.coord.etcd.settings import EtcdSettings
+from cloudlet.coord.etcd.watch import WatchStream
 from cloudlet.coord.leases import Lessor
 from cloudlet.coord.zookeeper.znode import meta_beside
 from cloudlet.kernel.clock import Clock
@@ -37,16 +36,7 @@ from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Answer, Call, Code, GrpcStatus, Method, bidi, server_stream, unary
 from cloudlet.wire.protobuf import decoder
 
-REQUEST_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
-OVERHEAD_BYTES = 512 << 10  # what gRPC may add to it
-
-
-class EtcdSettings(msgspec.Struct, frozen=True):
-    """What etcd has flags for."""
-
-    lease_seconds_min: int = LEASE_SECONDS_MIN
-    progress_s: float = PROGRESS_S  # watch-progress-notify-interval
-    quota_bytes: int = 2 << 30  # quota-backend-bytes
+OVERHEAD_BYTES = 512 << 10  # what gRPC may add to a request
 
 
 class EtcdServer:
@@ -63,7 +53,7 @@ class EtcdServer:
         self._keys = keys
         self._settings = settings
         self.replies = Replies(keys)
-        self.kv = Kv(keys, partial(meta_beside, clock))
+        self.kv = Kv(keys, partial(meta_beside, clock), operations_max=settings.operations_max)
         self.access = Access(keys, clock)
         self.auth = Auth(self.access, ids)
         self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)
@@ -84,7 +74,7 @@ class EtcdServer:
 
         def add(service: str, name: str, handler: Any, kind: Callable[..., Method] = unary) -> None:
             path = f"/{service}/{name}"
-            found[path] = kind(path, handler, REQUEST_BYTES_MAX + OVERHEAD_BYTES)
+            found[path] = kind(path, handler, self._settings.request_bytes_max + OVERHEAD_BYTES)
 
         kv = "etcdserverpb.KV"
         add(kv, "Range", self._range)
@@ -253,7 +243,7 @@ class EtcdServer:
         return await self.replies.settled(pb.CompactionResponse(), self._keys.head)
 
     def _check_size(self, message: bytes) -> None:
-        if len(message) > REQUEST_BYTES_MAX:
+        if len(message) > self._settings.request_bytes_max:
             raise refused("RequestTooLarge")
 
     def _check_space(self) -> None:

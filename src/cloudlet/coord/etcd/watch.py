@@ -15,7 +15,7 @@ Theory of operation
         cancel      -> one canceled:true; what was taken and not sent is dropped
         progress    -> one response without events under id -1, once every watcher of the stream has been sent
                        all that it is owed up to the revision told; watchers that asked for it are told by
-                       themselves every PROGRESS_S without events
+                       themselves every so often without events
 
     A client that does not read is waited for: the cursor falls behind into the past, which is bounded, and at
     last the watcher is canceled as compacted.
@@ -35,7 +35,6 @@ from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode, encoded
 
-PROGRESS_S = 600.0  # etcd's watch-progress-notify-interval
 CHANGES_MAX = 512  # revisions in one response
 EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
 FRAGMENT_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
