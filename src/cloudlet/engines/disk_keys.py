@@ -90,7 +90,6 @@ class DiskKeys:
         self._checkpointing: asyncio.Task[None] | None = None
         self._checkpoint_place = 0
         self._checkpoint_bytes = 0
-        self._history_bytes = log.stop - log.segments[0].start
         self._preparing: asyncio.Future[Spare] | None = None
         self._is_failed = False
 
@@ -176,9 +175,7 @@ class DiskKeys:
 
     @property
     def size_bytes(self) -> int:
-        """The history since the last compaction, by estimate: what is compacted in the middle counts by its
-        share of revisions; and the keys, without their values."""
-        return self._history_bytes + len(self._newest.entries) * ENTRY_BYTES
+        return self._past.size_bytes + len(self._newest.entries) * ENTRY_BYTES
 
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
@@ -200,9 +197,7 @@ class DiskKeys:
     def _apply(self, step: Step, durability: Durability, ended: LeaseId = NO_LEASE) -> int:
         """Write a step and make it so; the place behind its frame. NoSpace."""
         past, sync = self._past, self._sync
-        body = step_body(step, ended, past.tombstones, past.history_free)
-        place = self._append(STEP, step.revision, body)
-        self._history_bytes += len(body)
+        place = self._append(STEP, step.revision, step_body(step, ended, past.tombstones, past.history_free))
         if self._walk is not None:
             self._walk.preserve(step)
         self._newest.apply(step)
@@ -320,9 +315,7 @@ class DiskKeys:
         if revision <= self._past.mark:
             raise Compacted(self._past.mark)
         place = self._append(COMPACT, self._newest.head, number_body(revision))
-        kept = (self._newest.head - revision) / max(self._newest.head - self._past.mark, 1)
-        self._history_bytes = int(self._history_bytes * kept)
-        self._past.mark = revision
+        self._past.compact(revision)
         await self._past.forget_buried()
         await self._sync.wait(place)
 

@@ -49,6 +49,18 @@ class DiskPast:
         self.buried = OrderedKeys()  # the keys of `tombstones`
         self._log = log
         self._newest = newest
+        self._counted_from = 0.0  # the place in the log from which the history counts as kept
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the log that was not compacted, by estimate: what was, counts by its share of revisions."""
+        return int(self._log.stop - max(self._counted_from, self._log.segments[0].start))
+
+    def compact(self, revision: Revision) -> None:
+        """Move the mark."""
+        head = self._newest.head
+        self._counted_from = self._log.stop - self.size_bytes * (head - revision) / max(head - self.mark, 1)
+        self.mark = revision
 
     # --- keeping up
 

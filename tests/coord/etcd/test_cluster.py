@@ -104,3 +104,23 @@ def test_what_one_member_cannot():
             assert (await client.Defragment()).header.revision == 1
 
     run(body)
+
+
+def test_room_is_made_by_a_compaction_on_disk(tmp_path):
+    """As users of etcd get out of NOSPACE: compact, defragment, disarm."""
+
+    async def body():
+        async with running(tmp_path, quota_bytes=300_000) as served:
+            client = served.client
+            with contextlib.suppress(GrpcStatus):
+                for _ in range(100):
+                    await client.Put(key=b"k", value=bytes(10_000))
+            [alarm] = (await client.Alarm()).alarms
+            await client.Compact(revision=(await client.Status()).header.revision, physical=True)
+            await client.Defragment()
+            assert (await client.Status()).dbSize < 100_000
+            await client.Alarm(action=2, alarm=NOSPACE, memberID=alarm.memberID)
+            for _ in range(5):
+                await client.Put(key=b"k", value=bytes(10_000))
+
+    run(body)
