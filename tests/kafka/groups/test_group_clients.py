@@ -193,16 +193,31 @@ def test_join_to_assignment_is_quick(kafka, name):
         until(lambda: member.owned, seconds=3)
 
 
-def test_a_static_member_returns_without_a_rebalance(kafka, name):
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_static_member_returns_without_a_rebalance(impatient, name, protocol):
+    kafka = impatient
     make_topic(kafka, name, 2)
-    with members(kafka, [name], name, 1, group_instance_id="i1") as (first,):
-        second = Member(kafka, [name], name, group_instance_id="i2")
+    settings = {"group_protocol": protocol}
+    with members(kafka, [name], name, 1, group_instance_id="i1", **settings) as (first,):
+        second = Member(kafka, [name], name, group_instance_id="i2", **settings)
         until(lambda: (len(first.owned), len(second.owned)) == (1, 1))
         had, rebalances = second.owned, first.rebalances
-        second.close()
-        with members(kafka, [name], name, 1, group_instance_id="i2") as (back,):
+        second.stop()
+        second.consumer.close()
+        with members(kafka, [name], name, 1, group_instance_id="i2", **settings) as (back,):
             until(lambda: back.owned == had)
             assert first.rebalances == rebalances
+
+
+def test_the_assignor_that_most_members_ask_for(kafka, name):
+    topics = [f"{name}-a", f"{name}-b"]
+    for topic in topics:
+        make_topic(kafka, topic, 3)
+    with members(kafka, topics, name, 1, group_protocol="consumer", group_remote_assignor="range") as (one,):
+        until(lambda: len(one.owned) == 6)
+        admin = AdminClient(kafka.client())
+        described = admin.describe_consumer_groups([name])[name].result(SECONDS)
+        assert described.partition_assignor == "range"
 
 
 def test_a_second_bearer_of_an_instance_id_fences_the_first(kafka, name):
