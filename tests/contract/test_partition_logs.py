@@ -59,7 +59,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
 def add(log: PartitionLog, *values: str, time_ms: int = NOW_MS, now_ms: int = 0) -> None:
     raw = bytearray(batch(*values, time_ms=time_ms))
     STAMP.pack_into(raw, 0, log.stop, len(raw) - 12, log.epoch)
-    log.append(raw, [Mark(0, log.stop + len(values) - 1, time_ms)], now_ms)
+    log.append(raw, [Mark(0, log.stop + len(values) - 1, time_ms)], lambda: now_ms)
 
 
 def bases(raw: bytes) -> list[int]:

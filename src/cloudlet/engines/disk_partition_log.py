@@ -169,19 +169,21 @@ class PartitionDiskLog(DiskLog):
 
     # How it grows
 
-    def wants_roll(self, length: int, stop: int, timestamp_ms: int, now_ms: int) -> bool:
+    def wants_roll(self, length: int, stop: int, timestamp_ms: int, cloud_ms: Callable[[], int]) -> bool:
         """Whether an append goes into a new segment; Kafka's LogSegment.shouldRoll. The active segment is not
         empty."""
         segment, options = self.active, self.options
         if segment.size + length > options.segment_bytes or stop - segment.base > SPAN_MAX:
             return True
-        if segment.first_timestamp < -1:
+        first_ms = segment.first_timestamp
+        if first_ms < -1:
             self.files.open(segment)
-        first_ms = segment.first()
-        waited_ms = timestamp_ms - first_ms if first_ms >= 0 else now_ms - segment.created_ms
-        # A segment of a process before this one does not know when it began.
-        if waited_ms > options.segment_ms and (first_ms >= 0 or segment.created_ms):
-            return True
+            first_ms = segment.first()
+        if first_ms >= 0:
+            if timestamp_ms - first_ms > options.segment_ms:
+                return True
+        elif segment.created_ms and cloud_ms() - segment.created_ms > options.segment_ms:
+            return True  # a segment of a process before this one does not know when it began
         return len(segment.positions) * 8 >= options.segment_index_bytes
 
     def roll(self) -> None:

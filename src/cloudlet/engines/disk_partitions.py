@@ -169,7 +169,7 @@ class DiskPartition:
 
     # Batches
 
-    def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
+    def append(self, data: Bytes, marks: Sequence[Mark], cloud_ms: Callable[[], int]) -> None:
         log = self._log
         if self._flusher.failure is not None:
             raise StoreError(f"a sync failed ({self._flusher.failure}); reopen the logs")
@@ -177,11 +177,11 @@ class DiskPartition:
         stop = last[1] + 1
         segment = log.active
         if segment.size:
-            if log.wants_roll(length, stop, last[2], now_ms):
-                self.roll(now_ms)
+            if log.wants_roll(length, stop, last[2], cloud_ms):
+                self.roll(cloud_ms())
                 segment = log.active
         else:
-            segment.created_ms = now_ms
+            segment.created_ms = cloud_ms()
         size = segment.size
         fd = segment.fd
         if fd < 0:

@@ -71,6 +71,9 @@ def checksum(data: Bytes, start: int, stop: int) -> int:
     return found
 
 
+_Fields = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+
+
 def check_batches(
     data: Bytes,
     settings: LogSettings,
@@ -82,14 +85,17 @@ def check_batches(
 ) -> list[Batch]:
     """The batches of an append, each checked; a client's append is exactly one. KafkaFault for what Kafka
     refuses. `now_ms` is wall time."""
-    found: list[Batch] = []
-    position, size = 0, len(data)
-    while size - position >= LENGTH_STOP:
-        fields = _header(data, position, size, partition)
-        if fields is None:
-            break
-        found.append(_check(data, position, fields, settings, origin, now_ms, partition))
-        position += found[-1].size_bytes
+    size = len(data)
+    if size >= HEADER_BYTES:  # nearly always it is one whole batch
+        fields: _Fields = HEADER.unpack_from(data)
+        is_one = fields[1] == size - LENGTH_STOP and fields[3] == MAGIC
+    else:
+        is_one = False
+    if is_one:
+        position = size
+        found = [_check(data, 0, fields, settings, origin, now_ms, partition)]
+    else:
+        found, position = _check_all(data, settings, origin, now_ms, partition)
     if origin is Origin.CLIENT:
         if len(found) != 1:
             what = "at least one record batch" if not found else "exactly one record batch"
@@ -114,7 +120,19 @@ def check_batches(
     return found
 
 
-_Fields = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+def _check_all(
+    data: Bytes, settings: LogSettings, origin: Origin, now_ms: int, partition: str
+) -> tuple[list[Batch], int]:
+    """The whole batches, however many, and where the last one ends."""
+    found: list[Batch] = []
+    position, size = 0, len(data)
+    while size - position >= LENGTH_STOP:
+        fields = _header(data, position, size, partition)
+        if fields is None:
+            break
+        found.append(_check(data, position, fields, settings, origin, now_ms, partition))
+        position += found[-1].size_bytes
+    return found, position
 
 
 def _header(data: Bytes, position: int, size: int, partition: str) -> _Fields | None:

@@ -9,7 +9,7 @@ Absent  remote storage; preallocate: files grow as they are written; segment.jit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cloudlet.kernel.partition_logs import Options
 
@@ -44,39 +44,36 @@ class LogSettings:
     unclean_leader_election_enable: bool = False
     # Of the broker, not of a topic.
     producer_id_expiration_ms: int = DAY_MS
+    # What is asked with every append, derived.
+    is_compacted: bool = field(init=False)
+    is_deleted: bool = field(init=False)
+    is_log_append_time: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_compacted", "compact" in self.cleanup_policy)
+        object.__setattr__(self, "is_deleted", "delete" in self.cleanup_policy)
+        object.__setattr__(self, "is_log_append_time", self.message_timestamp_type == "LogAppendTime")
 
     @classmethod
     def from_configs(cls, configs: Mapping[str, str | None]) -> LogSettings:
         """From configurations as a client writes them ("retention.ms": "1000"), each checked already; what is
         not there has its default, what is no setting of a log is passed over."""
         given: dict[str, object] = {}
-        for field, kind in cls.__annotations__.items():
-            text = configs.get(field.replace("_", "."))
+        for name, kind in cls.__annotations__.items():
+            text = configs.get(name.replace("_", "."))
             if text is None:
                 continue
             if kind == "int":
-                given[field] = int(text)
+                given[name] = int(text)
             elif kind == "float":
-                given[field] = float(text)
+                given[name] = float(text)
             elif kind == "bool":
-                given[field] = text.strip().lower() == "true"
+                given[name] = text.strip().lower() == "true"
             elif kind == "str":
-                given[field] = text
+                given[name] = text
             else:
-                given[field] = frozenset(part.strip() for part in text.split(",") if part.strip())
+                given[name] = frozenset(part.strip() for part in text.split(",") if part.strip())
         return cls(**given)  # type: ignore[arg-type]  # by the annotations
-
-    @property
-    def is_compacted(self) -> bool:
-        return "compact" in self.cleanup_policy
-
-    @property
-    def is_deleted(self) -> bool:
-        return "delete" in self.cleanup_policy
-
-    @property
-    def is_log_append_time(self) -> bool:
-        return self.message_timestamp_type == "LogAppendTime"
 
     def options(self) -> Options:
         """What the log's files are laid out by. A compacted log may not keep records from its cleaner for

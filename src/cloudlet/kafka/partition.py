@@ -245,22 +245,23 @@ class Partition(PartitionReading):
         append_ms = now_ms if self.settings.is_log_append_time else -1
         marks: list[Mark] = []
         for batch in found:
-            position, size = batch.position, batch.size_bytes
+            position, timestamp_ms = batch.position, batch.max_timestamp_ms
             if append_ms >= 0:
                 _give_time(data, batch, append_ms)
-            STAMP.pack_into(data, position, offset, size - LENGTH_STOP, epoch)
+                timestamp_ms = append_ms
+            STAMP.pack_into(data, position, offset, batch.size_bytes - LENGTH_STOP, epoch)
             offset += batch.records_count
-            marks.append(Mark(position, offset - 1, batch.max_timestamp_ms if append_ms < 0 else append_ms))
-        last = found[-1]
-        stop = last.position + last.size_bytes
-        log.append(data if stop == len(data) else memoryview(data)[:stop], marks, self._clock.cloud_ms())
+            marks.append(Mark(position, offset - 1, timestamp_ms))
+        stop = position + batch.size_bytes
+        log.append(data if stop == len(data) else memoryview(data)[:stop], marks, self._clock.cloud_ms)
         self._unsynced += offset - base
         self._unsnapped_bytes += stop
-        first = base
-        for batch in found:
-            if batch.producer_id >= 0:
-                self._remember(batch, first, append_ms)
-            first += batch.records_count
+        if batch.producer_id >= 0 or len(found) > 1:
+            first = base
+            for batch in found:
+                if batch.producer_id >= 0:
+                    self._remember(batch, first, append_ms)
+                first += batch.records_count
         if self._unsnapped_bytes > REPLAYED_BYTES_MAX:
             with contextlib.suppress(StoreError):  # no room: a restart replays more
                 self.save_producers()

@@ -137,17 +137,21 @@ class PartitionReading:
 
     def _advance(self) -> None:
         """Move the high watermark up to what is committed by now, and tell."""
-        own_end = self._log.stop if not self._syncing else min(self._syncing)
-        committed = self.replicas.committed(own_end, self.settings.min_insync_replicas)
+        committed = self._log.stop if not self._syncing else min(self._syncing)
+        if not self.replicas.is_alone:
+            committed = self.replicas.committed(committed, self.settings.min_insync_replicas)
+        producers = self.producers
         is_moved = committed > self._high_watermark
         if is_moved:
             self._high_watermark = committed
-            self.producers.settle(committed)
-        stable = self.last_stable_offset
+            if producers.is_unstable:
+                producers.settle(committed)
+        stable = self.last_stable_offset if producers.is_unstable else self._high_watermark
         if is_moved or stable != self._stable:
             self._stable = stable
-            for callback in tuple(self._callbacks.values()):
-                callback()
+            if self._callbacks:
+                for callback in tuple(self._callbacks.values()):
+                    callback()
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back whenever the high watermark or the last stable offset has moved; the result takes that

@@ -119,6 +119,11 @@ class Producers:
         return self._known.get(producer_id)
 
     @property
+    def is_unstable(self) -> bool:
+        """Whether a transaction is open, or ended above the high watermark."""
+        return bool(self._open or self._unstable)
+
+    @property
     def first_unstable(self) -> int | None:
         """The first offset of the earliest transaction that is not decided below the high watermark."""
         first = next(iter(self._open.values()), None)

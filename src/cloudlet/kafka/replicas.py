@@ -19,7 +19,7 @@ from collections.abc import Iterable
 class Replicas:
     """One partition's; ids are brokers'."""
 
-    __slots__ = ("_counted", "_ends", "assigned", "in_sync", "joining", "leader")
+    __slots__ = ("_counted", "_ends", "assigned", "in_sync", "is_alone", "joining", "leader")
 
     def __init__(self, leader: int, assigned: Iterable[int] = (), in_sync: Iterable[int] = ()) -> None:
         self.leader = leader
@@ -28,12 +28,14 @@ class Replicas:
         self.joining: frozenset[int] = frozenset()
         self._ends: dict[int, int] = {}
         self._counted = self.in_sync - {leader}
+        self.is_alone = len(self.assigned) == 1 and not self._counted  # what it has is committed
 
     def change(self, in_sync: Iterable[int], joining: Iterable[int] = ()) -> None:
         """A change of the in-sync set was confirmed, or one by which `joining` come in is under way."""
         self.in_sync = frozenset(in_sync) | {self.leader}
         self.joining = frozenset(joining)
         self._counted = (self.in_sync | self.joining) - {self.leader}
+        self.is_alone = len(self.assigned) == 1 and not self._counted
 
     def fetched(self, replica: int, offset: int) -> None:
         """A follower fetches from `offset`: so far its log goes."""

@@ -117,9 +117,10 @@ class PartitionLog(Protocol):
     def active_base(self) -> int:
         """Where the active segment begins."""
 
-    def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
+    def append(self, data: Bytes, marks: Sequence[Mark], cloud_ms: Callable[[], int]) -> None:
         """Add checked batches, whose offsets go on from `stop`, stamped with an epoch not below the log's. It
-        goes on in a new segment first where the options want it; `now_ms` is cloud time."""
+        goes on in a new segment first where the options want it; `cloud_ms` tells the time, where the
+        batches do not."""
 
     def read(self, offset: int, bytes_max: int) -> bytes:
         """Whole batches from the one that holds `offset` on: at least one, and no more than `bytes_max` in

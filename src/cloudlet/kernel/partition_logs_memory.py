@@ -145,8 +145,9 @@ class MemoryPartition:
 
     # Batches
 
-    def append(self, data: Bytes, marks: Sequence[Mark], now_ms: int) -> None:
+    def append(self, data: Bytes, marks: Sequence[Mark], cloud_ms: Callable[[], int]) -> None:
         self._check_there()
+        now_ms = cloud_ms()
         if self._wants_roll(len(data), marks[-1], now_ms):
             self.roll(now_ms)
         active = self._segments[-1]
