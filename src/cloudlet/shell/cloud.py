@@ -149,7 +149,7 @@ class Cloud:
         )
         if settings.init is not None:
             await initialiser.make_file(settings.init)
-        if kafka is not None:
+        if initialiser.topics and kafka is not None:
             kafka.prepare = initialiser.make_topics
         elif initialiser.topics:
             await initialiser.make_topics()  # which says that there is no broker
