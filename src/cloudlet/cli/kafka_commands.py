@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 import click
 
@@ -209,6 +209,17 @@ def acls(context: click.Context, data: Path | None, *, as_json: bool) -> None:
         kafka_rules.show_all(data, as_json=as_json)
 
 
+class RuleWords(TypedDict):
+    """How a rule is said."""
+
+    principal: str
+    operation: str
+    resource: str
+    host: str
+    is_prefixed: bool
+    is_denied: bool
+
+
 def rule_options(command: F) -> F:
     """What a rule is made of."""
     for option in (  # the last one applied is the first one said
@@ -226,57 +237,21 @@ def rule_options(command: F) -> F:
 @acls.command("add")
 @rule_options
 @data_option
-def acls_add(
-    principal: str,
-    operation: str,
-    resource: str,
-    host: str,
-    data: Path | None,
-    *,
-    is_prefixed: bool,
-    is_denied: bool,
-) -> None:
+def acls_add(data: Path | None, **rule: Unpack[RuleWords]) -> None:
     """Let a user do something: acls add alice read topic:orders"""
     from cloudlet.cli import kafka_rules
 
-    kafka_rules.change(
-        data,
-        principal,
-        operation,
-        resource,
-        host,
-        is_prefixed=is_prefixed,
-        is_denied=is_denied,
-        is_added=True,
-    )
+    kafka_rules.change(data, rule, is_added=True)
 
 
 @acls.command("remove")
 @rule_options
 @data_option
-def acls_remove(
-    principal: str,
-    operation: str,
-    resource: str,
-    host: str,
-    data: Path | None,
-    *,
-    is_prefixed: bool,
-    is_denied: bool,
-) -> None:
+def acls_remove(data: Path | None, **rule: Unpack[RuleWords]) -> None:
     """Take a rule back."""
     from cloudlet.cli import kafka_rules
 
-    kafka_rules.change(
-        data,
-        principal,
-        operation,
-        resource,
-        host,
-        is_prefixed=is_prefixed,
-        is_denied=is_denied,
-        is_added=False,
-    )
+    kafka_rules.change(data, rule, is_added=False)
 
 
 @acls.command("user")

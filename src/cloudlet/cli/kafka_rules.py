@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from cloudlet.cli.kafka_client import KafkaClient, check
+from cloudlet.cli.kafka_commands import RuleWords
 from cloudlet.cli.kafka_security import client_properties
 from cloudlet.cli.running import folder
 from cloudlet.kafka.security.rules import (
@@ -68,28 +69,19 @@ def show_all(data: Path | None, *, as_json: bool) -> None:
         )
 
 
-def change(
-    data: Path | None,
-    principal: str,
-    operation: str,
-    resource: str,
-    host: str,
-    *,
-    is_prefixed: bool,
-    is_denied: bool,
-    is_added: bool,
-) -> None:
+def change(data: Path | None, rule: RuleWords, *, is_added: bool) -> None:
     """Add or remove a rule."""
-    kind, _, name = resource.partition(":")
+    kind, _, name = rule["resource"].partition(":")
     try:
         kind_number = ResourceType[kind.upper().replace("-", "_")]
-        operation_number = Operation[operation.upper().replace("-", "_")]
+        operation_number = Operation[rule["operation"].upper().replace("-", "_")]
     except KeyError as error:
         raise click.UsageError(f"{error.args[0].lower()} is no kind of resource, or no operation.") from None
     if kind_number is ResourceType.CLUSTER:
         name = CLUSTER_NAME
-    pattern = PatternType.PREFIXED if is_prefixed else PatternType.LITERAL
-    permission = Permission.DENY if is_denied else Permission.ALLOW
+    pattern = PatternType.PREFIXED if rule["is_prefixed"] else PatternType.LITERAL
+    permission = Permission.DENY if rule["is_denied"] else Permission.ALLOW
+    principal, host = rule["principal"], rule["host"]
     who = principal if ":" in principal else f"User:{principal}"
     with KafkaClient(folder(data)) as client:
         if is_added:
