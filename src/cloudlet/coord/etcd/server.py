@@ -25,7 +25,7 @@ from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.settings import EtcdSettings
-from cloudlet.coord.etcd.watch import WatchStream
+from cloudlet.coord.etcd.watch import Shown, WatchStream
 from cloudlet.coord.leases import Lessor
 from cloudlet.coord.zookeeper.znode import meta_beside
 from cloudlet.kernel.clock import Clock
@@ -53,6 +53,7 @@ class EtcdServer:
         self._keys = keys
         self._settings = settings
         self.replies = Replies(keys)
+        self._shown = Shown()
         self.kv = Kv(keys, partial(meta_beside, clock), operations_max=settings.operations_max)
         self.access = Access(keys, clock)
         self.auth = Auth(self.access, ids)
@@ -256,7 +257,9 @@ class EtcdServer:
     # --- Watch, streams
 
     async def _watch(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
-        stream = WatchStream(call, self._keys, self.replies, self._watch_refusal, self._settings.progress_s)
+        stream = WatchStream(
+            call, self._keys, self.replies, self._watch_refusal, self._settings.progress_s, self._shown
+        )
         await stream.serve(incoming)
 
     def _watch_refusal(self, call: Call, key: bytes, range_end: bytes) -> str | None:

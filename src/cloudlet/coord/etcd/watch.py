@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 from cloudlet.coord.etcd.faults import PREFIX, TEXTS
 from cloudlet.coord.etcd.ranges import key_value, range_of
@@ -36,6 +37,8 @@ from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode, encoded
 
 CHANGES_MAX = 512  # revisions in one response
+SHOWN_MAX = 64  # events kept, for the watchers that take them a moment later
+SHOWN_BYTES_MAX = 64 << 10  # of one that is kept
 EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
 FRAGMENT_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
 WATCHERS_MAX = 100_000  # of one stream
@@ -65,13 +68,40 @@ class Watcher:
         self.task: asyncio.Task[None] | None = None
 
 
+class Shown:
+    """The last events as clients see them, encoded: all watchers of a key are sent the same bytes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, bool], tuple[Event, Any]] = {}
+
+    def event(self, event: Event, *, with_previous: bool) -> Any:
+        """The event's bytes, in the place of its message."""
+        place = (id(event), with_previous)
+        found = self._kept.get(place)
+        if found is not None:  # what is kept lives, so its id is nobody else's
+            return found[1]
+        raw = encoded(encode(event_of(event, with_previous=with_previous)))
+        if len(self._kept) >= SHOWN_MAX:
+            self._kept.clear()
+        if len(raw) <= SHOWN_BYTES_MAX:
+            self._kept[place] = (event, raw)
+        return raw
+
+
 class WatchStream:
     """The watchers of one call."""
 
     def __init__(
-        self, call: Call, keys: LocalKeys, replies: Replies, permitted: Permitted, progress_s: float
+        self,
+        call: Call,
+        keys: LocalKeys,
+        replies: Replies,
+        permitted: Permitted,
+        progress_s: float,
+        shown: Shown,
     ) -> None:
         self._call = call
+        self._shown = shown
         self._keys = keys
         self._replies = replies
         self._permitted = permitted
@@ -174,9 +204,9 @@ class WatchStream:
     async def _send(self, watcher: Watcher, changes: Sequence[Change]) -> None:
         request = watcher.request
         with_previous = request.prev_kv
-        refused = request.filters
+        refused, shown = request.filters, self._shown
         events = [
-            event_of(event, with_previous=with_previous)
+            shown.event(event, with_previous=with_previous)
             for change in changes
             for event in change.events
             if not refused or (NODELETE if event.dropped else NOPUT) not in refused
@@ -263,13 +293,13 @@ def event_of(event: Event, *, with_previous: bool) -> pb.Event:
     return shown
 
 
-def fragments(watch_id: int, events: list[pb.Event]) -> list[pb.WatchResponse]:
+def fragments(watch_id: int, events: Sequence[pb.Event | bytes]) -> list[pb.WatchResponse]:
     """One response in pieces below FRAGMENT_BYTES_MAX, each with at least one event; all but the last say
     that more follow."""
     pieces: list[list[pb.Event]] = [[]]
     size = 0
     for event in events:
-        raw = encode(event)
+        raw = event if isinstance(event, bytes) else encode(event)
         if pieces[-1] and size + len(raw) >= FRAGMENT_BYTES_MAX:
             pieces.append([])
             size = 0
