@@ -69,3 +69,14 @@ def test_cloud_time_deletes_old_records(cloud):
         assert time.monotonic() < deadline
     produce(cloud.kafka, "old", b"c")
     assert ends(cloud.kafka, "old") == (2, 3)
+
+
+def test_sync_makes_topics_sync_every_record(tmp_path):
+    with whole_cloud(tmp_path / "data", sync=True, only=("kafka",)) as cloud:
+        broker = cloud.cloud._faces["kafka"].broker
+        assert broker.configs.number("log.flush.interval.messages") == 1
+        place = Place(cloud.cloud.endpoints["kafka"])
+        make_topic(place, "t")
+        produce(place, "t", b"a", b"b")
+        assert values(place, "t", 2) == [b"a", b"b"]
+        assert broker.partition("t", 0).settings.flush_messages == 1

@@ -79,12 +79,14 @@ def _kafka(ground: Ground) -> Face:
     from cloudlet.shell.kafka_face import KafkaFace
 
     stores, settings = ground.stores, ground.settings
+    # As Kafka, a topic syncs by its flush settings; --sync makes everything sync that says nothing else.
+    synced = {"log.flush.interval.messages": "1"} if settings.sync else {}
     return KafkaFace(
         stores.keys,
         stores.logs,
         ground.clock,
         ground.ids,
-        properties=dict(settings.kafka),
+        properties={**synced, **dict(settings.kafka)},
         is_advertised=settings.advertise is not None,
         metrics=ground.metrics,
         security=_kafka_security(ground) if settings.kafka_security else None,
