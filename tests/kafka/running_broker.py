@@ -6,12 +6,8 @@ with running_broker(tmp_path) as broker:
 
 import asyncio
 import contextlib
-import json
-import os
-import pathlib
 import socket
 import threading
-import time
 
 import uvloop
 
@@ -21,17 +17,6 @@ from cloudlet.shell.kafka_face import KafkaFace
 from cloudlet.shell.stores import open_stores
 
 SECONDS = 30
-
-
-CLIENTS_VARIABLE = "CLOUDLET_KAFKA_CLIENTS"
-"""A folder for what each broker was asked by which client; tools/kafka_compatibility.py reads it."""
-
-
-def note_clients(clients):
-    folder = os.environ.get(CLIENTS_VARIABLE)
-    if folder:
-        path = pathlib.Path(folder) / f"{os.getpid()}-{time.monotonic_ns()}.json"
-        path.write_text(json.dumps(sorted(clients)), encoding="utf-8")
 
 
 class RunningBroker:
@@ -112,7 +97,6 @@ class RunningBroker:
         await self.face.start([listener], self.address)
         self._ready.set()
         await self._stopping.wait()
-        note_clients(self.face.answering.clients)
         await self.face.close()
         await stores.close()
 

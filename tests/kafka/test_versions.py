@@ -1,8 +1,5 @@
 """Every API in every version that ApiVersions claims: it is decoded, answered, and encoded without a rest."""
 
-import pathlib
-import re
-
 import pytest
 from tests.kafka.raw_client import RawClient
 
@@ -11,7 +8,6 @@ from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.apis import apis
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 NO_ANSWER = {0: {"Acks": 1}}  # what a request needs so that it is answered
 SERVED = sorted(handlers())
 
@@ -77,13 +73,3 @@ def test_features_are_told(kafka):
     assert supported["metadata.version"] == (7, 30)
     for name, level in finalized.items():
         assert supported[name][0] <= level <= supported[name][1]
-
-
-def test_the_page_of_clients_tells_of_every_api_in_the_versions_served():
-    page = (ROOT / "docs" / "kafka-compatibility.md").read_text(encoding="utf-8")
-    told = {
-        row[1]: (row[2], row[3] or row[2])
-        for row in re.finditer(r"^\| (\d+) \w+ \| (\d+)(?:–(\d+))? ", page, re.M)
-    }
-    served = {str(key): tuple(map(str, apis()[key].versions)) for key in SERVED}
-    assert told == served

@@ -30,8 +30,6 @@ from cloudlet.wire.kafka.frames import read_front, read_header, response_parts
 log = logging.getLogger(__name__)
 
 FRONT = Struct(">ii")
-CLIENTS_MAX = 5_000  # of what is remembered of clients: some hundred kinds of them, with all their APIs
-CLIENT_CHARACTERS_MAX = 80
 
 
 class Answer(NamedTuple):
@@ -64,7 +62,6 @@ class Answering:
         self._handlers = handlers
         self._apis = apis()
         self._routes: dict[tuple[int, int], Route] = {}
-        self.clients: set[tuple[int, int, str]] = set()  # (API, version, client) that were answered
         broker.served = frozenset(handlers)
 
     def answer(self, frame: memoryview, peer: Peer) -> Answer | Rest[Answer]:
@@ -121,17 +118,7 @@ class Answering:
             raise ProtocolError(f"version {version} of {api.name} is not served")
         return Route(api, handler, api.request, api.is_flexible(version))
 
-    def _note(self, call: Call) -> None:
-        """Remember who speaks what, as far as clients say who they are."""
-        peer = call.peer
-        peer.spoken.add((call.api_key, call.api_version))
-        client = f"{peer.software_name} {peer.software_version}" if peer.software_name else call.client_id
-        if len(self.clients) < CLIENTS_MAX:
-            self.clients.add((call.api_key, call.api_version, client[:CLIENT_CHARACTERS_MAX]))
-
     def _finish(self, call: Call, api: Api, result: object, used_ms: float) -> Answer:
-        if (call.api_key, call.api_version) not in call.peer.spoken:
-            self._note(call)
         quotas = self._broker.part(Quotas)
         if quotas:
             charge(quotas, call, result, used_ms)

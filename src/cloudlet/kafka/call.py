@@ -53,7 +53,6 @@ class Peer:
         "principal",
         "software_name",
         "software_version",
-        "spoken",
     )
 
     def __init__(self, address: str, local_address: str, listener: str = "PLAINTEXT") -> None:
@@ -65,7 +64,6 @@ class Peer:
         self.authentication: object = None  # how far it has come (security/authentication.py)
         self.software_name = ""
         self.software_version = ""
-        self.spoken: set[tuple[int, int]] = set()  # (API, version)
         self.is_gone = False
         self._gone: dict[int, Callable[[], None]] = {}
 

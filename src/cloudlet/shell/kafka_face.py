@@ -91,7 +91,7 @@ class KafkaFace:
         broker = self.broker
         broker.address = self._advertised or address
         broker.is_advertised = broker.is_advertised or self._advertised is not None
-        answering = self.answering = Answering(broker, handlers(), self._admit())
+        answering = Answering(broker, handlers(), self._admit())
         broker.log_dir = self._folder
         broker.disk_bytes = self._disk_bytes
         listener = LISTENER if self._security is None else SECURED
