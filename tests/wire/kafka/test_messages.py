@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 
+import kio.schema.errors
 import kio.serial
 import pytest
 
@@ -220,8 +221,9 @@ def test_the_apis_are_whole():
 
 def test_the_codes_are_kafkas():
     assert ErrorCode(3) is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    assert ErrorCode.NOT_LEADER_OR_FOLLOWER.is_retriable
-    assert not ErrorCode.MESSAGE_TOO_LARGE.is_retriable
+    theirs = {int(code): (code.name.upper(), code.retriable) for code in kio.schema.errors.ErrorCode}
+    theirs[0] = ("NONE", False)
+    assert {int(code): (code.name, code.is_retriable) for code in ErrorCode} == theirs
 
 
 def test_the_stubs_are_current():

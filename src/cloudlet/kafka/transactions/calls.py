@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3: KafkaApis, TransactionCoordinator; KIP-98, KIP-360, KIP-664 (tools), KIP-890
-Absent  two-phase commit (KIP-939), refused by name
+Absent  two-phase commit (KIP-939): version 6 of InitProducerId, which Kafka does not serve either by itself
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ async def init_producer_id(
     """A producer id: for an idempotent producer a fresh one, for a transactional id its next epoch."""
     response = messages.InitProducerIdResponse
     transactions = call.broker.part(Transactions)
-    if request.Enable2Pc or request.KeepPreparedTxn:
-        return response(ErrorCode=ErrorCode.INVALID_REQUEST, ProducerId=NO_PRODUCER_ID, ProducerEpoch=-1)
     said = None
     if (request.ProducerId < 0) != (request.ProducerEpoch < 0):
         return response(ErrorCode=ErrorCode.INVALID_REQUEST, ProducerId=NO_PRODUCER_ID, ProducerEpoch=-1)
@@ -88,19 +86,9 @@ async def _added(
     call: Call, transactional_id: str, said: Identity, places: list[Place], *, is_verify_only: bool
 ) -> dict[Place, ErrorCode]:
     """An error for each partition. One that does not exist spoils the request for all."""
-    topics = call.broker.topics.by_name
-    unknown = {
-        place
-        for place in places
-        if place[0] not in topics or not 0 <= place[1] < len(topics[place[0]].states)
-    }
-    if unknown:
-        return {
-            place: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-            if place in unknown
-            else ErrorCode.OPERATION_NOT_ATTEMPTED
-            for place in places
-        }
+    refused = {place: code for place in places if (code := _refusal(call, place))}
+    if refused:
+        return {place: refused.get(place, ErrorCode.OPERATION_NOT_ATTEMPTED) for place in places}
     transactions = call.broker.part(Transactions)
     try:
         if is_verify_only:
@@ -114,6 +102,16 @@ async def _added(
     except KafkaFault as fault:
         return dict.fromkeys(places, _code(call, fault))
     return dict.fromkeys(places, ErrorCode.NONE)
+
+
+def _refusal(call: Call, place: Place) -> ErrorCode:
+    """Why a partition cannot be part of a transaction; clients have no business in internal topics."""
+    topic = call.broker.topics.by_name.get(place[0])
+    if topic is None or not 0 <= place[1] < len(topic.states):
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if topic.is_internal and call.api_version < BATCH_SINCE:
+        return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+    return ErrorCode.NONE
 
 
 def _topic_results(
@@ -235,7 +233,7 @@ async def list_transactions(
 ) -> messages.ListTransactionsResponse:
     """All transactional ids, or those of the states, producers, age and pattern asked for."""
     response = messages.ListTransactionsResponse
-    known = {state.spelled: state for state in State if state is not State.DEAD}
+    known = {state.spelled: state for state in State}
     wanted = {known[name] for name in request.StateFilters if name in known}
     unknown = [name for name in request.StateFilters if name not in known]
     pattern = None
@@ -257,9 +255,8 @@ async def list_transactions(
             continue
         if request.ProducerIdFilters and each.producer_id not in request.ProducerIdFilters:
             continue
-        if request.DurationFilter >= 0 and not (
-            each.state is State.ONGOING and now_ms - each.started_ms > request.DurationFilter
-        ):
+        # What has never begun counts as begun at -1, as in Kafka: it is older than everything.
+        if request.DurationFilter >= 0 and now_ms - each.started_ms <= request.DurationFilter:
             continue
         if pattern is not None and not pattern.fullmatch(each.id):
             continue

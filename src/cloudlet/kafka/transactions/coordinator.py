@@ -152,7 +152,8 @@ class Transactions:
     async def initialise(self, transactional_id: str, timeout_ms: int, said: Identity | None) -> Identity:
         """The producer id and epoch of whoever has the id from now on. While a transaction of the one before
         is being aborted, CONCURRENT_TRANSACTIONS: the client asks again."""
-        if not 0 < timeout_ms <= self.broker.configs.number("transaction.max.timeout.ms"):
+        is_allowed = 0 < timeout_ms <= self.broker.configs.number("transaction.max.timeout.ms")
+        if transactional_id and not is_allowed:
             raise KafkaFault(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
         shard = await self.shard_of(transactional_id)
         async with shard.line(transactional_id):

@@ -126,6 +126,8 @@ async def offsets_place(call: Call, group: str) -> Place:
 
 async def check_offsets(call: Call, request: messages.TxnOffsetCommitRequest) -> None:
     """The same for offsets that are committed in a transaction. KafkaFault."""
+    if not request.GroupId:
+        raise KafkaFault(ErrorCode.INVALID_GROUP_ID)
     said = Identity(request.ProducerId, request.ProducerEpoch)
     place = await offsets_place(call, request.GroupId)
     transactions = call.broker.part(Transactions)

@@ -16,6 +16,7 @@ from cloudlet.wire.kafka.schema import Versions, schema_of, texts
 
 PRODUCE = 0
 API_VERSIONS = 18
+LAST_STABLE = {22: 5}  # Kafka serves what is newer only with unstable.api.versions.enable
 
 
 class Api(NamedTuple):
@@ -61,7 +62,9 @@ def apis() -> Mapping[int, Api]:
         if name.endswith("Request"):
             schema = schema_of(name)
             assert schema.key is not None
-            found[schema.key] = Api(schema.key, name.removesuffix("Request"), schema.versions)
+            last = LAST_STABLE.get(schema.key, schema.versions.last)
+            versions = schema.versions._replace(last=last)
+            found[schema.key] = Api(schema.key, name.removesuffix("Request"), versions)
     return dict(sorted(found.items()))
 
 

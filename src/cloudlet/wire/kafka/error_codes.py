@@ -148,3 +148,14 @@ class ErrorCode(IntEnum):
     STREAMS_INVALID_TOPOLOGY_EPOCH = 131
     STREAMS_TOPOLOGY_FENCED = 132
     SHARE_SESSION_LIMIT_REACHED = 133
+
+    @property
+    def is_retriable(self) -> bool:
+        """Whether Kafka's clients ask again by themselves."""
+        return self.value in _RETRIABLE
+
+
+_RETRIABLE = frozenset(
+    (2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89, 100, 103, 106)
+    + (122, 123, 133)
+)
