@@ -9,7 +9,7 @@ Absent  remote storage; preallocate: files grow as they are written; segment.jit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from cloudlet.kernel.partition_logs import Options
 
@@ -59,8 +59,9 @@ class LogSettings:
         """From configurations as a client writes them ("retention.ms": "1000"), each checked already; what is
         not there has its default, what is no setting of a log is passed over."""
         given: dict[str, object] = {}
-        for name, kind in cls.__annotations__.items():
-            text = configs.get(name.replace("_", "."))
+        for each in fields(cls):
+            name, kind = each.name, each.type
+            text = configs.get(name.replace("_", ".")) if each.init else None
             if text is None:
                 continue
             if kind == "int":

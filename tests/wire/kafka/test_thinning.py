@@ -1,0 +1,80 @@
+"""Batches from which compaction took records: what stays is what it was."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudlet.kafka.record_reader import read_records
+from cloudlet.kernel.batches import checked_size, header
+from cloudlet.wire.kafka.records import LOG_APPEND_TIME, TRANSACTIONAL, Producer, Record, encode, seal
+from cloudlet.wire.kafka.thinning import DELETE_HORIZON, thinned
+
+NOW_MS = 1_700_000_000_000
+HORIZON_MS = NOW_MS + 86_400_000
+
+records_of = st.lists(
+    st.builds(
+        Record,
+        st.none() | st.binary(max_size=200),
+        st.binary(max_size=20),
+        st.integers(NOW_MS - 10**10, NOW_MS + 10**10),
+        st.sampled_from([(), (("h", b"v"), ("n", None))]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(
+    records=records_of,
+    picks=st.sets(st.integers(0, 11)),
+    horizon=st.booleans(),
+    attributes=st.sampled_from([0, TRANSACTIONAL]),
+)
+def test_what_stays_is_what_it_was(records, picks, horizon, attributes):
+    whole = encode(records, producer=Producer(7, 2, 5), attributes=attributes)
+    batch = header(whole)
+    kept = [view for number, view in enumerate(read_records(whole)) if number in picks]
+    times = [view.timestamp_ms for view in kept]
+    raw = thinned(batch, [view.encoded for view in kept], times, HORIZON_MS if horizon else None)
+    assert checked_size(raw) == len(raw)
+    found = header(raw)
+    assert (found.base_offset, found.next_offset) == (batch.base_offset, batch.next_offset)
+    assert (found.producer_id, found.producer_epoch, found.base_sequence) == (7, 2, 5)
+    assert found.records_count == len(kept)
+    again = list(read_records(raw))
+    assert [view[:4] for view in again] == [view[:4] for view in kept]
+    if kept:
+        assert found.max_timestamp_ms == max(times)
+        assert bool(found.attributes & DELETE_HORIZON) == horizon
+        if horizon:
+            assert found.base_timestamp_ms == HORIZON_MS
+        else:
+            assert [view.encoded for view in again] == [view.encoded for view in kept]
+    else:
+        assert not found.attributes & DELETE_HORIZON
+        assert found.max_timestamp_ms == batch.max_timestamp_ms
+    assert bool(found.attributes & TRANSACTIONAL) == bool(attributes)
+
+
+@pytest.mark.parametrize(("codec", "stays"), [(1, 1), (2, 0)])
+def test_gzip_stays_and_other_codecs_are_written_plain(codec, stays):
+    plain = encode([Record(b"v%d" % number, b"k", NOW_MS) for number in range(3)])
+    packer = zlib.compressobj(wbits=31)
+    body = packer.compress(plain[61:]) + packer.flush()
+    batch = header(seal(body, 3, NOW_MS, NOW_MS, attributes=codec))
+    views = list(read_records(plain))[1:]
+    raw = thinned(batch, [view.encoded for view in views], [NOW_MS] * 2, None)
+    assert header(raw).attributes == stays
+    assert [view.value for view in read_records(raw)] == [b"v1", b"v2"]
+
+
+def test_the_time_of_an_append_stays():
+    whole = encode([Record(None, b"k", NOW_MS)], attributes=LOG_APPEND_TIME)
+    (view,) = read_records(whole)
+    raw = thinned(header(whole), [view.encoded], [view.timestamp_ms], HORIZON_MS)
+    assert [again.timestamp_ms for again in read_records(raw)] == [NOW_MS]
