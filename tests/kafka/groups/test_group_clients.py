@@ -433,13 +433,14 @@ def test_aiokafka(kafka, name):
     assert asyncio.run(consume()) == set(range(10))
 
 
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
 @pytest.mark.parametrize("is_committed", [True, False], ids=["commit", "abort"])
-def test_offsets_of_a_transaction(kafka, name, is_committed):
+def test_offsets_of_a_transaction(kafka, name, is_committed, protocol):
     """KIP-447: seen after the commit alone, and while it is open a consumer must wait for it."""
     make_topic(kafka, name, 1, messages=10)
     producer = ck.Producer(kafka.client(transactional_id=name))
     producer.init_transactions(SECONDS)
-    with members(kafka, [name], name, 1, enable_auto_commit="false") as (member,):
+    with members(kafka, [name], name, 1, enable_auto_commit="false", group_protocol=protocol) as (member,):
         until(lambda: len(member.values) == 10)
         member.stop()
         producer.begin_transaction()
