@@ -308,6 +308,15 @@ def test_a_client_that_cancels_now_and_then_may():
     assert not isinstance(events[-1], Failed)
 
 
+def test_a_client_that_leaves_after_an_answer_may():
+    peer = Peer()
+    for number in range(CALM_MAX + 10):
+        (opened,) = peer.open(2 * number + 1, EVERY)
+        peer.server.sender.headers(opened.stream, b"\x88")
+        events = peer.say(reset_frame(2 * number + 1, ErrorCode.CANCEL))
+    assert told(events) == [("reset", 2 * number + 1, ErrorCode.CANCEL, False)]
+
+
 def test_frames_without_content_end_the_connection():
     peer = Peer()
     peer.open(1)

@@ -19,7 +19,7 @@ Theory of operation
 
     Floods are bounded twice. What we would have to answer (PING, SETTINGS) costs the peer its reading: the
     owner stops reading while its socket is full. What costs us work and the peer nothing (streams that are
-    reset at once, empty frames) is counted, and the count is let down by `tick` and by what completes.
+    reset before they are answered, empty frames) is counted, and the count is let down by `tick`.
 """
 
 from __future__ import annotations
@@ -364,7 +364,8 @@ class Http2(Streams):
         self.sender.drop(stream)
         stream.is_remote_closed = stream.is_local_closed = True
         self._events.append(Reset(stream, int.from_bytes(payload)))
-        self._disturb("streams that are reset")
+        if not stream.is_begun:  # who has had an answer may leave: etcd's clients do so at every keepalive
+            self._disturb("streams that are reset")
 
     def _goaway(self, number: int, payload: bytes) -> None:
         if number:

@@ -46,6 +46,7 @@ class Stream:
         "ends",
         "head",
         "id",
+        "is_begun",
         "is_local_closed",
         "is_remote_closed",
         "is_waiting",
@@ -63,6 +64,7 @@ class Stream:
         self.send_window = send_window  # what the peer lets us send
         self.receive_window = receive_window  # what we let the peer send
         self.owed = 0  # of that window, to be given back
+        self.is_begun = False  # we have said something on it
         self.is_local_closed = False  # our END_STREAM is out, or in the queue
         self.is_remote_closed = False
         self.head: Head | None = None  # the request's, or on a client the reply's
@@ -107,6 +109,7 @@ class Sender:
 
     def headers(self, stream: Stream, block: bytes, *, ends: bool = False) -> None:
         """Send a block of fields; one that ends the stream waits behind its queue."""
+        stream.is_begun = True
         if ends:
             stream.is_local_closed = True
             if stream.queue:

@@ -31,8 +31,8 @@ from cloudlet.wire.http2_hpack import HeaderDecoder, HeaderEncoder
 from cloudlet.wire.http2_sending import Sender, Stream
 
 RESET_REMEMBERED_MAX = 1000
-CALM_MAX = 1000  # resets and empty frames beyond what completes; a client that cancels 1,000 calls is odd
-CALM_PER_TICK = 100
+CALM_MAX = 5000  # resets and empty frames at once: as many calls may meet one deadline
+CALM_PER_TICK = 500
 GAPS_MAX = 100
 
 
