@@ -122,6 +122,8 @@ def test_a_taken_port_is_named_with_the_flag_that_helps(data):
         ["--etcd", "nosuch=1"],
         ["--etcd", "election-timeout=soon"],
         ["--etcd", "election-timeout"],
+        ["--zookeeper", "dataDir=/tmp"],
+        ["--zookeeper", "tickTime=soon"],
         ["--keys", "etcd://x"],
         ["--logs", "kafka://x"],
         ["--blobs", "s3://x"],

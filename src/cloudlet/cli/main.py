@@ -75,7 +75,7 @@ def start_options(command: F) -> F:
         click.option("--data-events", is_flag=True, help="Record data events (messages sent, …) too."),
         click.option(
             "--init", default=None, metavar="FILE", type=INIT_FILE,
-            help="What is to be there at start: queues and buckets, in TOML.",
+            help="What is to be there at start: queues, buckets, topics, in TOML.",
         ),
         click.option(
             "--kafka", multiple=True, metavar="NAME=VALUE",
@@ -84,6 +84,10 @@ def start_options(command: F) -> F:
         click.option(
             "--etcd", multiple=True, metavar="NAME=VALUE",
             help="A flag of etcd's, as election-timeout=100; may be repeated.",
+        ),
+        click.option(
+            "--zookeeper", multiple=True, metavar="NAME=VALUE",
+            help="A property of ZooKeeper's, as tickTime=1000; may be repeated.",
         ),
         click.option(
             "--kafka-security", is_flag=True,

@@ -47,41 +47,46 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
     flags["ports"] = flags["ports"] or "default"
     check_ports(str(flags["ports"]), only)
-    flags["kafka"] = broker_properties(flags.pop("kafka", None))
-    flags["etcd"] = etcd_flags(flags.pop("etcd", None))
+    for name, check in CHECKS.items():
+        flags[name] = pairs_of(f"--{name}", flags.pop(name, None), check)
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
-def broker_properties(given: object) -> tuple[tuple[str, str], ...]:
-    """What --kafka says, each NAME=VALUE; a usage error for what is no property, or not a value of it."""
+def pairs_of(flag: str, given: object, check: Callable[[str, str], None]) -> tuple[tuple[str, str], ...]:
+    """What a flag says, each time NAME=VALUE; a usage error for what `check` raises ValueError."""
     pairs = [str(part).partition("=") for part in given] if isinstance(given, list | tuple) else []
-    if pairs:
-        from cloudlet.kafka.configs import InvalidConfig, check_given
-
-        for name, equals, value in pairs:
-            if not equals:
-                raise click.UsageError(f"--kafka {name}: this is NAME=VALUE.")
-            try:
-                check_given({name: value})
-            except InvalidConfig as error:
-                raise click.UsageError(f"--kafka {name}={value}: {error}.") from None
+    for name, equals, value in pairs:
+        if not equals:
+            raise click.UsageError(f"{flag} {name}: this is NAME=VALUE.")
+        try:
+            check(name, value)
+        except ValueError as error:
+            raise click.UsageError(f"{flag} {name}={value}: {error}.") from None
     return tuple((name, value) for name, _, value in pairs)
 
 
-def etcd_flags(given: object) -> tuple[tuple[str, str], ...]:
-    """What --etcd says, each NAME=VALUE; a usage error for what is no flag of etcd's that means something."""
-    pairs = [str(part).partition("=") for part in given] if isinstance(given, list | tuple) else []
-    if pairs:
-        from cloudlet.coord.etcd.settings import settings_of
+def check_kafka(name: str, value: str) -> None:
+    """ValueError for what is no property of the broker, or not a value of it."""
+    from cloudlet.kafka.configs import check_given
 
-        for name, equals, value in pairs:
-            if not equals:
-                raise click.UsageError(f"--etcd {name}: this is NAME=VALUE.")
-            try:
-                settings_of([(name, value)])
-            except ValueError as error:
-                raise click.UsageError(f"--etcd {name}={value}: {error}.") from None
-    return tuple((name, value) for name, _, value in pairs)
+    check_given({name: value})
+
+
+def check_etcd(name: str, value: str) -> None:
+    """ValueError for what is no flag of etcd's that means something here, or not a value of it."""
+    from cloudlet.coord.etcd.settings import settings_of
+
+    settings_of([(name, value)])
+
+
+def check_zookeeper(name: str, value: str) -> None:
+    """ValueError for what is no property of ZooKeeper's that means something here, or not a value of it."""
+    from cloudlet.coord.zookeeper.settings import settings_of
+
+    settings_of([(name, value)])
+
+
+CHECKS = {"kafka": check_kafka, "etcd": check_etcd, "zookeeper": check_zookeeper}
 
 
 def check_ports(said: str, only: Sequence[str]) -> None:
@@ -236,9 +241,9 @@ def arguments(chosen: Settings) -> Sequence[str]:
         ("--init", chosen.init),
     ):
         words += [flag, value] if value else []
-    for flag, pairs in (("--kafka", chosen.kafka), ("--etcd", chosen.etcd)):
-        for name, text in pairs:
-            words += [flag, f"{name}={text}"]
+    for face in CHECKS:
+        for name, text in getattr(chosen, face):
+            words += [f"--{face}", f"{name}={text}"]
     for flag, is_set in (
         ("--ephemeral", chosen.ephemeral),
         ("--strict", chosen.strict),

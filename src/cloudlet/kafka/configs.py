@@ -60,7 +60,7 @@ class ConfigRecord(Record):
     configs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class InvalidConfig(Exception):
+class InvalidConfig(ValueError):
     """A value that a property does not take; the message is Kafka's."""
 
 

@@ -40,6 +40,7 @@ class Settings:
     init: str | None = None  # a file that says what is to be there at start
     kafka: tuple[tuple[str, str], ...] = ()  # properties of the broker
     etcd: tuple[tuple[str, str], ...] = ()  # flags of etcd's
+    zookeeper: tuple[tuple[str, str], ...] = ()  # properties of ZooKeeper's
     kafka_security: bool = False  # clients authenticate, TLS is spoken, access is checked
 
     def port_of(self, face: str, kept: int = 0) -> int:

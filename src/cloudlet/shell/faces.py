@@ -111,11 +111,12 @@ def _etcd(ground: Ground) -> Face:
 
 
 def _zookeeper(ground: Ground) -> Face:
+    from cloudlet.coord.zookeeper.settings import settings_of
     from cloudlet.shell.zookeeper_face import ZooKeeperFace
 
     return ZooKeeperFace(
-        ground.stores.keys, ground.clock, ground.ids, host_names=ground.settings.names,
-        tls=partial(_tls, ground), metrics=ground.metrics,
+        ground.stores.keys, ground.clock, ground.ids, settings_of(ground.settings.zookeeper),
+        host_names=ground.settings.names, tls=partial(_tls, ground), metrics=ground.metrics,
     )  # fmt: skip
 
 

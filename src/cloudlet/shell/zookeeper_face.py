@@ -22,9 +22,10 @@ from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.faults import Faults
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.figures import nodes_count
-from cloudlet.coord.zookeeper.keeper import Keeper, KeeperSettings
+from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.recall import catch_up
 from cloudlet.coord.zookeeper.sessions import Session
+from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.coord.zookeeper.words import said
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import StoreError

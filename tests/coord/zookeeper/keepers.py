@@ -1,7 +1,8 @@
 """A keeper over memory, without sockets, and clients that speak to it in records."""
 
-from cloudlet.coord.zookeeper.keeper import Keeper, KeeperSettings
+from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.requests import answer
+from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.ids import Ids

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 
-from cloudlet.coord.zookeeper.keeper import KeeperSettings
+from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import SystemClock

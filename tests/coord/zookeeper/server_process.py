@@ -13,7 +13,7 @@ import signal
 import socket
 import ssl
 
-from cloudlet.coord.zookeeper.keeper import KeeperSettings
+from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids

@@ -17,7 +17,7 @@ Theory of operation
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -29,6 +29,7 @@ from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of, path_of
 from cloudlet.coord.zookeeper.quotas import Quotas
 from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
+from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.coord.zookeeper.transaction import Happened, Transaction
 from cloudlet.coord.zookeeper.tree import Touched, Tree
 from cloudlet.coord.zookeeper.watches import Watches
@@ -50,7 +51,6 @@ from cloudlet.kernel.keys import (
 )
 from cloudlet.wire.jute import INT, codec
 from cloudlet.wire.zookeeper import (
-    BUFFER_BYTES_MAX,
     PASSWORD_BYTES,
     Code,
     ConnectRequest,
@@ -60,38 +60,10 @@ from cloudlet.wire.zookeeper import (
 
 log = logging.getLogger(__name__)
 
-SWEEP_MS = 60_000
 SWEEP_NODES_MAX = 10_000  # znode.container.maxPerMinute
 
 _connect = codec(ConnectRequest)
 _connected = codec(ConnectResponse)
-
-
-class KeeperSettings(msgspec.Struct, frozen=True):
-    """What ZooKeeper reads from zoo.cfg and from Java's properties."""
-
-    tick_ms: int = 2_000
-    timeout_ms_min: int = 0  # 0: 2 ticks
-    timeout_ms_max: int = 0  # 0: 20 ticks
-    buffer_bytes_max: int = BUFFER_BYTES_MAX
-    super_digest: str = ""  # "super:" and the digest of "super:password"
-    sasl_users: Mapping[str, str] = {}
-    sasl_super: str = ""  # the SASL user who may do everything
-    requires_sasl: bool = False
-    enforces_quotas: bool = False
-    has_reconfig: bool = False  # reconfigEnabled
-    has_ttl_nodes: bool = True  # extendedTypesEnabled, which ZooKeeper leaves off
-    sweep_ms: int = SWEEP_MS
-
-    @property
-    def least_ms(self) -> int:
-        """The shortest session timeout."""
-        return self.timeout_ms_min or 2 * self.tick_ms
-
-    @property
-    def most_ms(self) -> int:
-        """The longest session timeout."""
-        return self.timeout_ms_max or 20 * self.tick_ms
 
 
 class Statistics(msgspec.Struct):
