@@ -100,6 +100,10 @@ class ServerCall:
         return self._terms.authority
 
     @property
+    def scheme(self) -> str:
+        return self._terms.scheme
+
+    @property
     def peer(self) -> str:
         return self._connection.peer
 

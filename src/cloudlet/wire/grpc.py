@@ -114,6 +114,10 @@ class Call(Protocol):
         """The address that the client dialled, as it says."""
 
     @property
+    def scheme(self) -> str:
+        """ "http" or "https", as the client says."""
+
+    @property
     def peer(self) -> str:
         """The client's address, HOST:PORT."""
 
@@ -264,6 +268,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     encoding: bytes
     metadata: Mapping[str, str]
     authority: str
+    scheme: str
 
 
 def terms(head: Head) -> Terms:
@@ -293,7 +298,8 @@ def terms(head: Head) -> Terms:
     for name, value in head.fields:
         word, text = name.decode("latin-1"), value.decode("latin-1")
         metadata[word] = f"{metadata[word]},{text}" if word in metadata else text
-    return Terms(refusal, status, timeout_ms, encoding, metadata, head.authority.decode("latin-1"))
+    authority, scheme = head.authority.decode("latin-1"), head.scheme.decode("latin-1")
+    return Terms(refusal, status, timeout_ms, encoding, metadata, authority, scheme)
 
 
 # --- replies

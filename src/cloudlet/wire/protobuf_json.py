@@ -69,7 +69,8 @@ def _write_value(schema: Schema, field: Field, value: Any) -> Any:
 
 
 def from_json(cls: type[M], found: Any) -> M:
-    """The message that a parsed JSON object stands for; ProtocolError, which names the member at fault."""
+    """The message that a parsed JSON object stands for; ProtocolError, which names the member at fault. What
+    the message does not have is passed over, as etcd's gateway does."""
     codec: Codec = cls.codec_of  # type: ignore[attr-defined]
     return _read(codec.schema, codec.schema.messages[cls.__name__], found, 0)
 
@@ -83,9 +84,7 @@ def _read(schema: Schema, shape: Message, found: Any, depth: int) -> Any:
     message = schema.message(shape.name)()
     for name, value in found.items():
         field = names.get(name)
-        if field is None:
-            raise ProtocolError(f'unknown field "{name}" in {shape.package}.{shape.name}')
-        if value is None:
+        if field is None or value is None:
             continue
         if field.is_repeated:
             if not isinstance(value, list):

@@ -89,6 +89,7 @@ def test_a_transaction():
         ("/v3/kv/range", {"key": "YQ==", "revision": "9"}, 400, 11,
          "etcdserver: mvcc: required revision is a future revision"),
         ("/v3/lease/revoke", {"ID": "7"}, 404, 5, "etcdserver: requested lease not found"),
+        ("/v3/lease/revoke", {"ID": "7", "unknown": [1]}, 404, 5, "etcdserver: requested lease not found"),
         ("/v3/nosuch", {}, 404, 5, "Not Found"),
     ],
 )  # fmt: skip

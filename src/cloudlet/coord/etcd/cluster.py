@@ -58,12 +58,8 @@ class Cluster:
     # --- members
 
     def members(self, call: Call) -> list[pb.Member]:
-        scheme = "https" if call.common_name else "http"
-        return [
-            pb.Member(
-                ID=MEMBER_ID, name=NAME, peerURLs=[PEER_URL], clientURLs=[f"{scheme}://{call.authority}"]
-            )
-        ]
+        url = f"{call.scheme}://{call.authority}"
+        return [pb.Member(ID=MEMBER_ID, name=NAME, peerURLs=[PEER_URL], clientURLs=[url])]
 
     async def member_list(self, call: Call, request: pb.MemberListRequest) -> bytes:
         reply = pb.MemberListResponse(members=self.members(call))

@@ -49,6 +49,7 @@ class PageCall:
             name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers.items()
         }
         self.authority = self.metadata.get("host", "")
+        self.scheme = "http"
         self.common_name = ""
         self.deadline_ms: float | None = None
         self.is_cancelled = False
