@@ -67,6 +67,7 @@ class ServerCall:
         "deadline_ms",
         "is_cancelled",
         "method",
+        "scheme",
     )
 
     def __init__(
@@ -76,6 +77,7 @@ class ServerCall:
         self._stream = stream
         self._terms = call_terms
         self.method = method
+        self.scheme = call_terms.scheme
         self.is_cancelled = False
         self.deadline_ms: float | None = None
         self._messages: Messages | None = None
@@ -98,10 +100,6 @@ class ServerCall:
     @property
     def authority(self) -> str:
         return self._terms.authority
-
-    @property
-    def scheme(self) -> str:
-        return self._terms.scheme
 
     @property
     def peer(self) -> str:
