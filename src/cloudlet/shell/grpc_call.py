@@ -76,8 +76,7 @@ class ServerCall:
         self._connection = connection
         self._stream = stream
         self._terms = call_terms
-        self.method = method
-        self.scheme = call_terms.scheme
+        self.method, self.scheme = method, call_terms.scheme
         self.is_cancelled = False
         self.deadline_ms: float | None = None
         self._messages: Messages | None = None

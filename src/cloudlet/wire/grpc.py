@@ -115,7 +115,7 @@ class Call(Protocol):
 
     @property
     def scheme(self) -> str:
-        """ "http" or "https", as the client says."""
+        """How the client came, as it says: http or https."""
 
     @property
     def peer(self) -> str:
