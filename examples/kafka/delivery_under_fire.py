@@ -70,6 +70,15 @@ def work(address: str, guarantee: str, orders: str, crash_at: int = 0) -> subpro
     return subprocess.Popen([*WORKER, guarantee, orders, f"{orders}-invoices"], env=env)
 
 
+def ended(worker: subprocess.Popen) -> int:
+    """Its exit status; one that does not come to an end is killed."""
+    try:
+        return worker.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        raise
+
+
 def read_invoices(address: str, topic: str) -> collections.Counter:
     """How often each order was invoiced."""
     settings = {
@@ -103,8 +112,8 @@ def judge(found: collections.Counter) -> dict[str, int]:
 
 def kill_the_worker(broker: Broker, guarantee: str, orders: str) -> None:
     """It dies at its worst instant, and is started again."""
-    assert work(broker.address, guarantee, orders, CRASH_AT).wait(TIMEOUT_S) == -signal.SIGKILL
-    assert work(broker.address, guarantee, orders).wait(TIMEOUT_S) == 0
+    assert ended(work(broker.address, guarantee, orders, CRASH_AT)) == -signal.SIGKILL
+    assert ended(work(broker.address, guarantee, orders)) == 0
 
 
 def kill_the_broker(broker: Broker, guarantee: str, orders: str) -> None:
@@ -113,7 +122,7 @@ def kill_the_broker(broker: Broker, guarantee: str, orders: str) -> None:
     wait_for_half(broker.address, f"{orders}-invoices")
     broker.kill()
     broker.start()
-    while worker.wait(TIMEOUT_S) != 0:
+    while ended(worker) != 0:
         worker = work(broker.address, guarantee, orders)
 
 

@@ -110,6 +110,20 @@ def test_kcat_reads_what_it_wrote(kafka, name, codec):
     assert read.stdout == lines
 
 
+@pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
+def test_kcat_reads_as_a_member_of_a_group(kafka, name):
+    make_topic(kafka, name)
+
+    def read(lines):
+        send = ["kcat", "-b", kafka.address, "-t", name, "-P"]
+        subprocess.run(send, input=lines, text=True, check=True, timeout=SECONDS)
+        join = ["kcat", "-b", kafka.address, "-G", name, "-e", "-q", "-X", "auto.offset.reset=earliest", name]
+        return subprocess.run(join, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+
+    assert read("a\nb\n") == "a\nb\n"
+    assert read("c\n") == "c\n"
+
+
 def test_a_topic_that_is_written_to_is_made(kafka, name):
     producer = confluent_kafka.Producer(kafka.client())
     producer.produce(name, b"v")
