@@ -69,7 +69,7 @@ bench: $(VENV)/.installed-dev  ## compare with other local clouds in one run; wr
 	$(BIN)/python -m bench.gateway
 
 interop: $(VENV)/.installed-dev  ## clients of other languages; says what is missing
-	$(BIN)/python -m pytest -m interop tests/interop
+	$(BIN)/python -m pytest -m interop tests/interop tests/contract
 
 suites: $(VENV)/.installed-dev  ## public test-suites against a cloud of this source; needs the package registry
 	$(BIN)/python -m tools.suites

@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 START_SECONDS = 30
 
 
@@ -38,7 +40,8 @@ def running(folder: Path) -> Iterator[str]:
 def command_of(data: Path, client: str, peer: str) -> list[str]:
     """The server alone, on two addresses."""
     executable = shutil.which("etcd")
-    assert executable is not None
+    if executable is None:
+        pytest.skip("etcd is not installed")
     return [
         executable,
         *("--name", "only", "--data-dir", str(data), "--log-level", "error"),

@@ -412,9 +412,10 @@ def test_cancelling_a_take_loses_nothing(run: Run, since: Revision | None) -> No
                 waiting.cancel()
             await bench.put(b"a")
             waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
-            (change,) = await bench.take(watch)
+            await asyncio.wait([waiting])
+            # Over a server the put takes its time, and the take may have its change before it is cancelled.
+            assert waiting.cancelled() or (bench.name in REMOTE and not cancels_first)
+            (change,) = await bench.take(watch) if waiting.cancelled() else waiting.result()
             assert change.revision == bench.keys.head
 
     run(body)
