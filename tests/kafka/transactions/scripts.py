@@ -39,7 +39,7 @@ TRIES = 200
 PAUSE_SECONDS = 0.02
 TIMEOUT_MS = 60_000
 LATEST = -1
-STRANGER = 999_999
+STRANGER = 1 << 60
 FIRST_VERSIONS = (("v9", "v3", "v4"), ("v11", "v4", "v4"), ("v3", "v0", "v0"), ("v10", "v2", "v2"))
 AGAIN = (
     ErrorCode.CONCURRENT_TRANSACTIONS,

@@ -210,8 +210,8 @@ def test_who_is_overdue_in_his_last_epoch_leaves_another_producer_id_to_the_next
 def test_an_id_that_nobody_uses_is_forgotten_unless_something_is_open():
     for state in State:
         quiet = state in (State.EMPTY, State.COMPLETE_COMMIT, State.COMPLETE_ABORT)
-        assert is_expired(transaction(state), 2_000, 1_000) is quiet
-        assert not is_expired(transaction(state), 1_999, 1_000)
+        assert is_expired(transaction(state), 1_000, 1_000) is quiet
+        assert not is_expired(transaction(state), 999, 1_000)
 
 
 @settings(deadline=None)

@@ -248,7 +248,7 @@ async def list_transactions(
         found = await call.broker.part(Transactions).every()
     except KafkaFault as fault:
         return response(ErrorCode=fault.code)
-    now_ms = call.broker.clock.cloud_ms()
+    now_ms = call.broker.clock.wall_ms()
     rows = []
     for each in found:
         if request.StateFilters and each.state not in wanted:

@@ -6,7 +6,8 @@ Absent  markers to partitions that another broker leads
 
 A partition is loaded at its first use; those that hold something are loaded soon after the start, since the
 transactions in them end whether anybody asks or not: what was decided gets its markers, what is overdue is
-aborted. Time-outs of transactions and the expiry of ids run on cloud time.
+aborted. The time-outs of open transactions run on wall time, since a live producer is not overdue when cloud
+time is moved; the expiry of ids that nobody uses runs on cloud time.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Transactions:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.producer_ids = ProducerIds(broker.keys, broker.author("transactions"))
+        self.producer_ids = ProducerIds(broker.keys, broker.author("transactions"), broker.node_id)
         self._shards: dict[int, Shard] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
@@ -158,7 +159,7 @@ class Transactions:
         shard = await self.shard_of(transactional_id)
         async with shard.line(transactional_id):
             now = shard.transactions.get(transactional_id)
-            at_ms = self.broker.clock.cloud_ms()
+            at_ms = self.broker.clock.wall_ms()
             if now is None:
                 now = Transaction(
                     transactional_id, await self.producer_ids.fresh(), NO_EPOCH, timeout_ms, updated_ms=at_ms
@@ -176,7 +177,7 @@ class Transactions:
     async def _fence_and_abort(self, shard: Shard, now: Transaction) -> None:
         """End a transaction that its producer has not ended; for whoever stands first in the id's line."""
         fresh = await self.producer_ids.fresh() if now.is_exhausted else None
-        await shard.write(aborted(now, self.broker.clock.cloud_ms(), fresh))
+        await shard.write(aborted(now, self.broker.clock.wall_ms(), fresh))
         self._spawn(self._complete(shard, now.id))
 
     async def add_partitions(
@@ -187,7 +188,7 @@ class Transactions:
         shard = await self.shard_of(transactional_id)
         async with shard.line(transactional_id):
             now = check_member(shard.transactions.get(transactional_id), said)
-            found = with_partitions(now, said, frozenset(places), self.broker.clock.cloud_ms(), version)
+            found = with_partitions(now, said, frozenset(places), self.broker.clock.wall_ms(), version)
             if found is not None:
                 await shard.write(found)
                 self._look.set()
@@ -208,7 +209,7 @@ class Transactions:
             if now is None:
                 raise KafkaFault(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
             fresh = await self.producer_ids.fresh() if version >= 2 and now.is_exhausted else None
-            at_ms = self.broker.clock.cloud_ms()
+            at_ms = self.broker.clock.wall_ms()
             found: End = ended(
                 now, said, at_ms, is_commit=is_commit, version=version, fresh_producer_id=fresh
             )
@@ -235,7 +236,7 @@ class Transactions:
                 if shard.transactions.get(transactional_id) != now:
                     return  # another has completed it
                 try:
-                    await shard.write(completed(now, self.broker.clock.cloud_ms()))
+                    await shard.write(completed(now, self.broker.clock.wall_ms()))
                     return
                 except KafkaFault as fault:
                     log.warning("transaction %s cannot be completed: %s", transactional_id, fault)
@@ -277,25 +278,25 @@ class Transactions:
 
     def _until_next_s(self) -> float:
         """How long nothing is due, for all that one knows now."""
-        clock = self.broker.clock
+        now_ms = self.broker.clock.wall_ms()
         soonest = LOOK_SECONDS_MAX
         for shard in self._shards.values():
             for transaction in shard.transactions.values():
                 if transaction.deadline_ms is not None:
-                    left_ms = clock.until_ms(transaction.deadline_ms)
-                    if left_ms is not None:
-                        soonest = min(soonest, left_ms / 1000)
+                    soonest = min(soonest, (transaction.deadline_ms - now_ms) / 1000)
         return max(soonest, LOOK_SECONDS_MIN)
 
     async def look(self) -> None:
         """Abort what is overdue, forget ids that nobody uses."""
-        at_ms = self.broker.clock.cloud_ms()
+        clock = self.broker.clock
+        wall_ms, cloud_ms = clock.wall_ms(), clock.cloud_ms()
         expiration_ms = self.broker.configs.number("transactional.id.expiration.ms")
         for shard in list(self._shards.values()):
             for transaction in list(shard.transactions.values()):
-                is_due = transaction.deadline_ms is not None and transaction.deadline_ms <= at_ms
+                is_due = transaction.deadline_ms is not None and transaction.deadline_ms <= wall_ms
                 try:
-                    if is_due or is_expired(transaction, at_ms, expiration_ms):
+                    unused_ms = cloud_ms - clock.cloud_at(transaction.updated_ms)
+                    if is_due or is_expired(transaction, unused_ms, expiration_ms):
                         await self._settle(shard, transaction)
                 except KafkaFault as fault:
                     log.warning("transaction %s: %s", transaction.id, fault)

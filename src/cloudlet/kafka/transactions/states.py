@@ -70,7 +70,7 @@ class State(IntEnum):
 
 
 class Transaction(NamedTuple):
-    """All that is known of a transactional id. Times are cloud time."""
+    """All that is known of a transactional id. Times are wall time."""
 
     id: str
     producer_id: int
@@ -302,6 +302,6 @@ def completed(now: Transaction, at_ms: int) -> Transaction:
     return done._replace(producer_id=now.next_producer_id, next_producer_id=NO_PRODUCER, epoch=0)
 
 
-def is_expired(now: Transaction, at_ms: int, expiration_ms: int) -> bool:
+def is_expired(now: Transaction, unused_ms: int, expiration_ms: int) -> bool:
     """Whether nobody has used the id for so long that it is forgotten."""
-    return (now.state is State.EMPTY or now.state.is_complete) and now.updated_ms <= at_ms - expiration_ms
+    return (now.state is State.EMPTY or now.state.is_complete) and unused_ms >= expiration_ms
