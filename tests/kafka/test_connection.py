@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 
+import pytest
 from tests.kafka.raw_client import RawClient
 from tests.kafka.running_broker import running_broker
 
@@ -146,8 +147,9 @@ def test_a_large_buffer_is_given_back(kafka, name):
         assert client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
 
 
-def test_more_connections_than_allowed_are_closed(tmp_path):
-    with running_broker(tmp_path, max_connections=2) as broker:
+@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_ip"])
+def test_more_connections_than_allowed_are_closed(tmp_path, limit):
+    with running_broker(tmp_path, **{limit: 2}) as broker:
         clients = [RawClient(broker.address) for _ in range(2)]
         for client in clients:
             client.ask(messages.MetadataRequest(Topics=[]), 9)
@@ -156,6 +158,11 @@ def test_more_connections_than_allowed_are_closed(tmp_path):
         for client in clients:
             assert client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
             client.socket.close()
+        deadline = time.monotonic() + 20
+        while broker.call(lambda: len(broker.face._shared.connections)):
+            assert time.monotonic() < deadline
+        with RawClient(broker.address) as again:
+            assert again.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
 
 
 def test_silence_closes_connections_and_new_ones_wait(kafka):

@@ -14,7 +14,7 @@ from cloudlet.kafka.answer import Answer
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.kafka_connection import BUFFER_BYTES_MIN, Connection, Shared
 
-FRAME_BYTES_MAX = 1 << 20
+LIMITS = {"socket.request.max.bytes": 1 << 20, "max.connections": 10, "max.connections.per.ip": 10}
 
 
 class Transport(asyncio.Transport):
@@ -127,7 +127,7 @@ def test_every_frame_is_answered_once_and_in_order_under_any_cut(sizes, cuts, wa
 
     async def run():
         script = Script(waits)
-        shared = Shared(script.answer, frame_bytes_max=FRAME_BYTES_MAX, connections_max=10)
+        shared = Shared(script.answer, LIMITS.__getitem__)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         await feed(connection, transport, script, b"".join(map(framed, frames)), cuts)
@@ -142,7 +142,7 @@ def test_every_frame_is_answered_once_and_in_order_under_any_cut(sizes, cuts, wa
 def test_nothing_is_begun_while_the_client_does_not_read():
     async def run():
         script = Script([False])
-        shared = Shared(script.answer, frame_bytes_max=FRAME_BYTES_MAX, connections_max=10)
+        shared = Shared(script.answer, LIMITS.__getitem__)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         connection.pause_writing()
@@ -166,7 +166,7 @@ def test_nothing_is_begun_while_the_client_does_not_read():
 def test_a_broken_request_ends_the_connection_after_what_came_before():
     async def run():
         script = Script([False])
-        shared = Shared(script.answer, frame_bytes_max=FRAME_BYTES_MAX, connections_max=10)
+        shared = Shared(script.answer, LIMITS.__getitem__)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         stream = framed(b"a" * 10) + framed(b"\xff" * 10) + framed(b"b" * 10)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
 from struct import Struct
 from typing import cast
@@ -48,17 +49,39 @@ Answering = Callable[[memoryview, Peer], "Answer | Rest[Answer]"]
 
 
 class Shared:
-    """What the connections of a face have in common."""
+    """What the connections of a face have in common; `number` gives the broker's properties, some of which
+    may change while it runs."""
 
-    def __init__(self, answer: Answering, *, frame_bytes_max: int, connections_max: int) -> None:
+    def __init__(self, answer: Answering, number: Callable[[str], int]) -> None:
         self.loop = asyncio.get_running_loop()
         self.answer = answer
-        self.frame_bytes_max = frame_bytes_max
-        self.connections_max = connections_max
+        self.frame_bytes_max = number("socket.request.max.bytes")
+        self._number = number
         self.connections: set[Connection] = set()
+        self._hosts: Counter[str] = Counter()
         self.tasks: set[asyncio.Task[Answer]] = set()
         self.is_held = False  # new clients wait: the stores are being brought elsewhere
         self.is_closing = False
+
+    def admit(self, connection: Connection, host: str) -> bool:
+        """Whether there is room for one more connection, of this host too; it is counted then."""
+        if (
+            self.is_closing
+            or len(self.connections) >= self._number("max.connections")
+            or self._hosts[host] >= self._number("max.connections.per.ip")
+        ):
+            return False
+        self._hosts[host] += 1
+        self.connections.add(connection)
+        return True
+
+    def forget(self, connection: Connection, host: str) -> None:
+        """A connection that was admitted is gone."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -67,6 +90,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_at_work",
         "_buffer",
+        "_host",
         "_listener",
         "_reading",
         "_shared",
@@ -100,8 +124,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._transport = transport
-        shared = self._shared
-        if shared.is_closing or len(shared.connections) >= shared.connections_max:
+        self._host = _host(transport.get_extra_info("peername"))
+        if not self._shared.admit(self, self._host):
             transport.abort()
             return
         transport.set_write_buffer_limits(WRITE_BYTES_HIGH)
@@ -112,17 +136,16 @@ class Connection(asyncio.BufferedProtocol):
         if listener == "SASL_SSL" and tls is None:
             listener = "SASL_PLAINTEXT"
         self.peer = Peer(
-            f"/{_host(transport.get_extra_info('peername'))}",
+            f"/{self._host}",
             _address(transport.get_extra_info("sockname")),
             listener,
         )
         subject = subject_of(tls.getpeercert() or {}) if tls is not None else None
         if subject is not None:
             self.peer.principal, self.peer.is_known = f"User:{subject}", True
-        shared.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._shared.connections.discard(self)
+        self._shared.forget(self, self._host)
         self._transport = None
         if hasattr(self, "peer"):
             self.peer.leave()

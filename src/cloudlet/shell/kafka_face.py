@@ -104,11 +104,7 @@ class KafkaFace:
         broker.go_on(PARTS)
         if self.prepare is not None:
             await self.prepare()
-        shared = self._shared = Shared(
-            answering.answer,
-            frame_bytes_max=broker.configs.number("socket.request.max.bytes"),
-            connections_max=broker.configs.number("max.connections"),
-        )
+        shared = self._shared = Shared(answering.answer, broker.configs.number)
         if self._security is not None:
             await self._security.secure(broker, self._keys, self._clock, self._ids)
             context = self._security.context(self._clock)
