@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 SIZE = Struct(">i")
 SIZE_BYTES = 4
 HEADER_BYTES_MIN = 8  # API key, version, correlation id
-BUFFER_BYTES_MIN = 16 << 10
-BUFFER_BYTES_BUSY = 4 << 20  # once a frame was larger than the least: room for the next while one is at work
+BUFFER_BYTES_MIN = 8 << 10  # what an idle connection holds: ten thousand of them 80 MB
+BUFFER_BYTES_BUSY = 4 << 20  # the most that is held beyond the frame at hand
 WRITE_BYTES_HIGH = 1 << 20  # to be sent before the next request is begun
 TURN_REQUESTS_MAX = 32  # of one connection in one turn of the loop
 IDLE_SWEEPS_MAX = 2  # looks without a request before a large buffer is given back
@@ -210,7 +210,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._replace(bytearray(BUFFER_BYTES_BUSY), 0)
                 buffer = self._buffer
         if size > len(buffer):
-            larger = bytearray(max(size, BUFFER_BYTES_BUSY))
+            # Room for some more of the kind, so that reading goes on while one is at work.
+            larger = bytearray(max(size, min(4 * size, BUFFER_BYTES_BUSY)))
             larger[: stop - start] = self._view[start:stop]
             self._replace(larger, stop - start)
         elif start + size > len(buffer) or stop == len(buffer):
