@@ -163,6 +163,18 @@ def test_a_length_that_is_not_there_makes_nothing():
         decode(messages.MetadataRequest, 1, b"\x7f\xff\xff\xff" + bytes(100))
 
 
+def test_an_array_has_no_more_elements_than_there_is_room_for():
+    """A count that is believed costs memory before the first element fails: 18 bytes are the least here."""
+    elements = 20
+    raw = encode(messages.MetadataRequest(Topics=[]), 12)
+    for count, is_refused_at_once in ((elements + 1, True), (elements, False)):
+        broken = bytes([count + 1]) + bytes(18 * elements)
+        with pytest.raises(ProtocolError) as refused:
+            decode_whole(messages.MetadataRequest, 12, broken)
+        assert ("Topics ends behind" in str(refused.value)) is is_refused_at_once
+    assert decode_whole(messages.MetadataRequest, 12, raw).Topics == []
+
+
 def test_records_are_passed_through_as_they_are():
     records = bytes(100_000)
     request = messages.ProduceRequest(

@@ -246,7 +246,8 @@ class Compiler:
             source.add(depth, f"if n * {size} > e - p: raise short({field.name!r})")
             source.add(depth, f"{target} = list({unpack}(f'>{{n}}{letter}', b, p))", f"p += n * {size}")
             return
-        limit = "e - p" if self._takes_bytes(field) else str(EMPTY_ELEMENTS_MAX)
+        least = self._least(field._replace(is_array=False, nullable=self._nothing()))
+        limit = f"(e - p) // {least}" if least else str(EMPTY_ELEMENTS_MAX)
         source.add(depth, f"if n > {limit}: raise short({field.name!r})", "a = []", "for _ in range(n):")
         element = field._replace(is_array=False, nullable=self._nothing())
         if element.fields or element.type not in ("string", "bytes", "records", *FIXED):
@@ -263,8 +264,18 @@ class Compiler:
     def _nothing(self) -> Any:
         return type(self._schema.versions)(1, 0)
 
-    def _takes_bytes(self, field: Field) -> bool:
-        return self._is_flexible or not field.fields or bool(self._plain(field.fields))
+    def _least(self, field: Field) -> int:
+        """How many bytes a value takes at least: an array has no more elements than there is room for."""
+        if field.is_array or field.type in ("bytes", "records"):
+            return 1 if self._is_compact(field) else 4
+        if field.type == "string":
+            return 1 if self._is_compact(field) else 2
+        if field.type in FIXED:
+            return self._source.struct(FIXED[field.type]).size
+        if self._is_null(field):
+            return 1
+        tags = 1 if self._is_flexible else 0
+        return tags + sum(self._least(inner) for inner in self._plain(field.fields))
 
     def _read_tags(self, fields: list[Field]) -> None:
         source = self._source
