@@ -36,6 +36,7 @@ from cloudlet.kafka.described_configs import (
 )
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage, invalid_name
+from cloudlet.kafka.turns import Turn
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
@@ -58,12 +59,15 @@ Change = tuple[str, int, str | None]
 # Describing
 
 
-def describe_configs(
+async def describe_configs(
     call: Call, request: messages.DescribeConfigsRequest
 ) -> messages.DescribeConfigsResponse:
     """The properties of each resource, all or those asked for by name."""
     results: list[Described] = []
+    turn = Turn(call.broker.clock)
     for resource in request.Resources:
+        if turn.is_over():
+            await turn.end()
         try:
             rows: Iterable[Row] = _rows(call, resource.ResourceType, resource.ResourceName)
         except KafkaFault as fault:

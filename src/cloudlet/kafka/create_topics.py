@@ -16,6 +16,7 @@ from cloudlet.kafka.configs import InvalidConfig, check_topic
 from cloudlet.kafka.described_configs import topic_rows
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import NO_ID, TopicImage, invalid_name
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import Conflict
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -184,7 +185,10 @@ async def create_topics(call: Call, request: messages.CreateTopicsRequest) -> me
     """Make topics, each by itself: one that is refused does not hinder the others."""
     counts = Counter(topic.Name for topic in request.Topics)
     results: list[Created] = []
+    turn = Turn(call.broker.clock)
     for wanted in request.Topics:
+        if turn.is_over():
+            await turn.end()
         if counts[wanted.Name] > 1:
             continue
         try:
@@ -262,7 +266,10 @@ async def delete_topics(call: Call, request: messages.DeleteTopicsRequest) -> me
                     "You may not specify both topic name and topic id.",
                 )
             )
+    turn = Turn(call.broker.clock)
     for name, count in names.items():
+        if turn.is_over():
+            await turn.end()
         results.append(
             await _delete_by_name(call, name)
             if count == 1

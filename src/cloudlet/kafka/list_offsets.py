@@ -11,6 +11,7 @@ from __future__ import annotations
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -24,7 +25,7 @@ EPOCH_SINCE = 4
 OffsetRow = messages.ListOffsetsResponse.ListOffsetsPartitionResponse
 
 
-def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> messages.ListOffsetsResponse:
+async def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> messages.ListOffsetsResponse:
     """The offset of each partition at a time, or at a special place."""
     cls = messages.ListOffsetsResponse
     isolation = Isolation.READ_COMMITTED if request.IsolationLevel == 1 else Isolation.READ_UNCOMMITTED
@@ -37,6 +38,7 @@ def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> messages.L
             place = (topic.Name, wanted.PartitionIndex)
             (doubled if place in seen else seen).add(place)
     topics: list[messages.ListOffsetsResponse.ListOffsetsTopicResponse] = []
+    turn = Turn(call.broker.clock)
     for topic in request.Topics:
         rows: list[OffsetRow] = []
         for wanted in topic.Partitions:
@@ -52,6 +54,8 @@ def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> messages.L
                 row.ErrorCode = fault.code
             except StoreError:
                 row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            if turn.is_over():
+                await turn.end()
         topics.append(cls.ListOffsetsTopicResponse(Name=topic.Name, Partitions=rows))
     return cls(Topics=topics)
 
@@ -83,12 +87,13 @@ def _end(partition: Partition, isolation: Isolation) -> int:
     return partition.stop_offset if isolation is Isolation.LOG_END else partition.high_watermark
 
 
-def offset_for_leader_epoch(
+async def offset_for_leader_epoch(
     call: Call, request: messages.OffsetForLeaderEpochRequest
 ) -> messages.OffsetForLeaderEpochResponse:
     """Where the records of a leader epoch end."""
     cls = messages.OffsetForLeaderEpochResponse
     topics: list[messages.OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult] = []
+    turn = Turn(call.broker.clock)
     for topic in request.Topics:
         rows: list[messages.OffsetForLeaderEpochResponse.EpochEndOffset] = []
         for wanted in topic.Partitions:
@@ -102,6 +107,8 @@ def offset_for_leader_epoch(
                 row.ErrorCode = fault.code
             except StoreError:
                 row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            if turn.is_over():
+                await turn.end()
         topics.append(cls.OffsetForLeaderTopicResult(Topic=topic.Topic, Partitions=rows))
     return cls(Topics=topics)
 
@@ -112,6 +119,7 @@ async def delete_records(
     """Move the start of partitions up; -1 stands for the high watermark."""
     cls = messages.DeleteRecordsResponse
     topics: list[messages.DeleteRecordsResponse.DeleteRecordsTopicResult] = []
+    turn = Turn(call.broker.clock)
     for topic in request.Topics:
         rows: list[messages.DeleteRecordsResponse.DeleteRecordsPartitionResult] = []
         for wanted in topic.Partitions:
@@ -124,6 +132,8 @@ async def delete_records(
                 row.ErrorCode = fault.code
             except StoreError:
                 row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            if turn.is_over():
+                await turn.end()
         topics.append(cls.DeleteRecordsTopicResult(Name=topic.Name, Partitions=rows))
     return cls(Topics=topics)
 
