@@ -129,6 +129,20 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(tmp_path):
         assert client.is_closed()
 
 
+def test_a_connection_that_has_only_begun_is_not_idle(kafka):
+    with RawClient(kafka.address) as client:
+        deadline = time.monotonic() + 20
+        while not (fresh := [one for one in kafka.call(connections(kafka)) if not one.requests]):
+            assert time.monotonic() < deadline
+        for connection in fresh:
+            kafka.call(lambda: connection.look(kafka.clock.monotonic_ms(), 1000))  # noqa: B023 (called at once)
+        assert client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
+
+
+def connections(kafka):
+    return lambda: list(kafka.face._shared.connections)
+
+
 def test_a_large_buffer_is_given_back(kafka, name):
     with RawClient(kafka.address) as client:
         client.ask(

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -117,7 +118,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self.requests = 0
         self.seen = 0  # of the requests, at the last look
-        self.idle_since_ms = 0.0
+        self.idle_since_ms = math.inf  # until the first look
 
     # What the transport calls
 
@@ -295,7 +296,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def look(self, now_ms: float, idle_ms_max: float) -> None:
         """Now and then: close a connection that has been idle, take back a large buffer."""
-        if self.requests != self.seen or self._at_work:
+        if self.requests != self.seen or self._at_work or self.idle_since_ms == math.inf:
             self.seen = self.requests
             self.idle_since_ms = now_ms
             return
