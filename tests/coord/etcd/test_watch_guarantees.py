@@ -152,6 +152,8 @@ async def one_stream(model, watched, stream, random_, is_over, position):
             async with asyncio.timeout(0.2):
                 reply = await stream.receive()
         except TimeoutError:
+            if is_over.is_set() and position > model.head:
+                return None  # what is to begin later than all that has happened is told of no progress
             continue
         if reply.watch_id == -1:
             revision = reply.header.revision
