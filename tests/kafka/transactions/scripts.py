@@ -163,7 +163,8 @@ class Script:
         def ask():
             answer = self.client.ask(request, version)
             self.rows = answer.ResultsByTopicV3AndBelow[0].ResultsByPartition
-            return self.rows[0].PartitionErrorCode
+            codes = {row.PartitionErrorCode for row in self.rows}
+            return min(codes & set(AGAIN) - {ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}, default=ErrorCode.NONE)
 
         self._again(ask)
         return self._partition_codes()
@@ -192,7 +193,8 @@ class Script:
             if answer.ErrorCode:
                 return answer.ErrorCode
             self.rows = answer.ResultsByTransaction[0].TopicResults[0].ResultsByPartition
-            return self.rows[0].PartitionErrorCode
+            codes = {row.PartitionErrorCode for row in self.rows}
+            return min(codes & set(AGAIN) - {ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}, default=ErrorCode.NONE)
 
         self._again(ask)
         return self._partition_codes()
