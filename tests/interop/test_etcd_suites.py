@@ -4,6 +4,7 @@ import shutil
 import socket
 
 import pytest
+
 from tools import etcd_suites
 
 pytestmark = pytest.mark.interop
