@@ -15,7 +15,7 @@ from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.protobuf import decode, encode
 
 PATHS = {path.rpartition("/")[2]: path for path in pb.METHODS}
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def run(main):
