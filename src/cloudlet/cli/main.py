@@ -356,6 +356,28 @@ def keys_watch(prefix: str, since: int | None, data: Path | None, *, as_json: bo
     keys.watch(data, prefix, since, as_json=as_json)
 
 
+@main.group(invoke_without_command=True)
+@click.pass_context
+@data_option
+def tls(context: click.Context, data: Path | None) -> None:
+    """Print the file of the authority that clients trust, made unless it is there."""
+    if context.invoked_subcommand is None:
+        from cloudlet.cli import tls as commands
+
+        commands.show_authority(data)
+
+
+@tls.command("client")
+@click.argument("name")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def tls_client(name: str, data: Path | None, *, as_json: bool) -> None:
+    """Make a certificate and a key for a client that is known by NAME; print their files."""
+    from cloudlet.cli import tls as commands
+
+    commands.make_client(data, name, as_json=as_json)
+
+
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -43,6 +43,7 @@ from cloudlet.shell.listening import Bound, bind_faces, close_all, ports_to_keep
 from cloudlet.shell.quiet import QuietCloud, Silent
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
+from cloudlet.shell.tls_verbs import TlsVerbs
 from cloudlet.wire.http1 import App
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ class Cloud:
             **KeyVerbs(stores.keys).verbs(),
             **initialiser.verbs(),
             **FaultVerbs(self._faces).verbs(),
+            **TlsVerbs(self._folder.path, self.clock).verbs(),
             **{verb: answer for face in self._faces.values() for verb, answer in face.verbs().items()},
         }
 

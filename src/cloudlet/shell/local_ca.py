@@ -52,6 +52,10 @@ class LocalAuthority:
         """What clients trust."""
         return self._folder / "ca.pem"
 
+    def make(self) -> None:
+        """Make the authority unless it is there."""
+        self._authority()
+
     def server_context(
         self, names: Sequence[str], *, client_ca: Path | None = None, wants_clients: bool = False
     ) -> ssl.SSLContext:
