@@ -1,5 +1,6 @@
 """Frames: cut anywhere, many at once, broken, too large; and what the connection does about them."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ import pytest
 from tests.kafka.raw_client import RawClient
 from tests.kafka.running_broker import running_broker
 
+from cloudlet.kafka import fetch
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.apis import apis
 from cloudlet.wire.kafka.frames import request_frame
@@ -154,7 +156,7 @@ def test_a_large_buffer_is_given_back(kafka, name):
         (connection,) = [
             one for one in kafka.call(lambda: list(kafka.face._shared.connections)) if one.requests == 1
         ]
-        assert len(connection._buffer) > 100_000
+        assert len(connection._buffer) > 16 << 10
         for _ in range(2):
             kafka.call(lambda: connection.look(0.0, 1e9))
         assert len(connection._buffer) == 8 << 10
@@ -196,3 +198,32 @@ def test_silence_closes_connections_and_new_ones_wait(kafka):
         client.socket.settimeout(20)
         kafka.call(kafka.face.go_on)
         assert client.receive(apis()[3], 9)[1].ControllerId == 1
+
+
+def test_fetches_get_little_while_much_waits_for_clients_that_do_not_read(kafka, name, monkeypatch):
+    monkeypatch.setattr(fetch, "UNREAD_BYTES_MAX", 20 << 20)
+    records = encode([Record(bytes(700_000), timestamp_ms=1_700_000_000_000)])
+    wanted = fetch_topic(name)
+    wanted.Partitions[0].PartitionMaxBytes = 50 << 20
+    request = messages.FetchRequest(MaxBytes=50 << 20, MinBytes=1, MaxWaitMs=0, Topics=[wanted])
+
+    def fetched(client):
+        (row,) = client.ask(request, 12).Responses[0].Partitions
+        return len(row.Records)
+
+    with RawClient(kafka.address) as reader, contextlib.ExitStack() as sleepers:
+        reader.ask(creation(name), 7)
+        cls = messages.ProduceRequest
+        data = cls.PartitionProduceData(Index=0, Records=records)
+        topic = cls.TopicProduceData(Name=name, PartitionData=[data])
+        for _ in range(20):
+            reader.ask(cls(Acks=1, TimeoutMs=1000, TopicData=[topic]), 9)
+        assert fetched(reader) > 13 << 20
+        for _ in range(4):
+            sleepers.enter_context(RawClient(kafka.address)).send(request, 12)
+        deadline = time.monotonic() + 10
+        while fetched(reader) > 1 << 20:
+            assert time.monotonic() < deadline
+        assert kafka.call(kafka.face._shared.unread_bytes) < 40 << 20
+    while kafka.call(kafka.face._shared.unread_bytes):
+        assert time.monotonic() < deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import http.client
+import itertools
 import logging
 import shutil
 import socket
@@ -19,6 +20,7 @@ import pytest
 from tests.shell.http_face import Client, Face
 
 from cloudlet.shell.http import Limits, Server, http_date, serve
+from cloudlet.shell.http_line import TURN_BYTES
 from cloudlet.wire.http1_receiver import ReceiveLimits
 
 H = b"Host: h\r\n"
@@ -100,6 +102,29 @@ def test_pipelined_requests_are_answered_in_order_one_at_a_time(run) -> None:
             w.face.gate.set()
             bodies = [(await client.reply())[2] for _ in range(4)]
             assert bodies == [b"message", b"task 2", b"0124", b"hello /3"]
+
+    run(main)
+
+
+def test_a_client_of_many_pipelined_requests_leaves_turns_to_others(run) -> None:
+    async def main() -> None:
+        async with world() as w:
+            client = await w.client()
+            turns = [0]
+
+            async def count() -> None:
+                while True:
+                    turns.append(len(w.face.seen))
+                    await asyncio.sleep(0)
+
+            counting = asyncio.ensure_future(count())
+            client.send(get("/x") * 20_000)
+            for _ in range(20_000):
+                assert (await client.reply())[2] == b"hello /x"
+            counting.cancel()
+            served = [after - before for before, after in itertools.pairwise(turns)]
+            assert max(served) <= 2 * TURN_BYTES // len(get("/x")) + 2  # a read, and what an earlier one left
+            assert len(w.face.seen) == 20_000
 
     run(main)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloudlet.aws.drive import begin
 from cloudlet.kafka.answer import Answer
 from cloudlet.kernel.fault import ProtocolError
-from cloudlet.shell.kafka_connection import BUFFER_BYTES_MIN, Connection, Shared
+from cloudlet.shell.kafka_connection import BUFFER_BYTES_MIN, BUFFER_GROWTH, Connection, Shared
 
 LIMITS = {"socket.request.max.bytes": 1 << 20, "max.connections": 10, "max.connections.per.ip": 10}
 
@@ -177,5 +177,26 @@ def test_a_broken_request_ends_the_connection_after_what_came_before():
         assert transport.is_closed
         assert transport.written == [b"a" * 10]
         assert len(script.seen) == 2
+
+    asyncio.run(run())
+
+
+def test_what_a_client_says_of_a_frames_length_takes_no_memory_before_its_bytes_come():
+    async def run():
+        script = Script([False])
+        shared = Shared(script.answer, {**LIMITS, "socket.request.max.bytes": 100 << 20}.__getitem__)
+        connection, transport = Connection(shared, "PLAINTEXT"), Transport()
+        connection.connection_made(transport)
+        stream = framed(bytes(50 << 20))
+        position = 0
+        while position < len(stream):
+            room = connection.get_buffer(-1)
+            assert len(room) <= max(BUFFER_BYTES_MIN, BUFFER_GROWTH * position)
+            size = min(len(room), len(stream) - position)
+            room[:size] = stream[position : position + size]
+            position += size
+            connection.buffer_updated(size)
+        transport.socket.close()
+        assert [len(frame) for frame in script.seen] == [50 << 20]
 
     asyncio.run(run())

@@ -73,6 +73,7 @@ class Broker:
         self.cluster_id = cluster_id
         self.log_dir = ""  # the folder of its logs
         self.disk_bytes: Callable[[], tuple[int, int]] = lambda: (-1, -1)  # (all, usable) of its disk
+        self.unread_bytes: Callable[[], int] = lambda: 0  # of answers that wait for their clients to read
         self.served: frozenset[int] = frozenset()  # API keys
         self.address = ""  # HOST:PORT that clients are told who did not dial one themselves
         self.is_advertised = False  # all clients are told `address`

@@ -33,6 +33,10 @@ Response = messages.FetchResponse
 Row = messages.FetchResponse.PartitionData
 
 
+UNREAD_BYTES_MAX = 128 << 20  # of answers in memory, for clients that read slowly, before fetches get little
+FETCH_BYTES_LEAST = 1 << 20  # what a fetch may have all the same
+
+
 class Found(NamedTuple):
     """What a look at a slot found: records, an error, or where the reader's log parts from ours."""
 
@@ -131,7 +135,11 @@ async def _gather(call: Call, request: messages.FetchRequest, slots: Slots) -> d
     broker = call.broker
     now_ms = broker.clock.monotonic_ms()
     limits = Limits(
-        min(request.MaxBytes, broker.configs.number("fetch.max.bytes")),
+        min(
+            request.MaxBytes,
+            broker.configs.number("fetch.max.bytes"),
+            max(FETCH_BYTES_LEAST, UNREAD_BYTES_MAX - broker.unread_bytes()),
+        ),
         request.MinBytes,
         _isolation(request),
         now_ms + request.MaxWaitMs,

@@ -34,7 +34,7 @@ class FolderHeld(Exception):
 
     def __init__(self, folder: Path, holder: Running | None) -> None:
         who = (
-            f"process {holder.pid}, {holder.endpoints.get('aws', 'starting')}"
+            f"process {holder.pid}, {next(iter(holder.endpoints.values()), 'starting')}"
             if holder
             else "another process"
         )

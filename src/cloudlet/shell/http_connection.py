@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.http_body import Discarding, Gathering, Incoming
-from cloudlet.shell.http_line import NEVER, SLICE_BYTES, TEXT, Line
+from cloudlet.shell.http_line import NEVER, TEXT, TURN_BYTES, Line
 from cloudlet.shell.http_sending import FileSending, IteratorSending
 from cloudlet.wire.http1 import (
     BODILESS,
@@ -74,7 +74,7 @@ class Connection(Line):
         if self._lingering:
             return
         receiver = self._receiver
-        if len(data) > SLICE_BYTES and not receiver.in_body:
+        if len(data) > TURN_BYTES and not receiver.in_body:
             self._receive_slices(data)
             self._rearm()
             return

@@ -13,7 +13,9 @@ Theory of operation
         | answered | at work | next requests … |  room to read |
 
     With no room left, nothing is read until the request at work is answered. An idle connection holds the
-    least buffer; one that a larger frame came by gets a larger one, and gives it back when it has been idle.
+    least buffer. One that a larger frame comes by gets a larger one as the frame arrives: its length is only
+    what a client says, so no room is made for more than a few times of what has come. It gives the room back
+    when it has been idle.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ SIZE = Struct(">i")
 SIZE_BYTES = 4
 HEADER_BYTES_MIN = 8  # API key, version, correlation id
 BUFFER_BYTES_MIN = 8 << 10  # what an idle connection holds: ten thousand of them 80 MB
+BUFFER_GROWTH = 4  # times larger at once: a frame is copied by a third of its length while it arrives
 BUFFER_BYTES_BUSY = 4 << 20  # the most that is held beyond the frame at hand
 WRITE_BYTES_HIGH = 1 << 20  # to be sent before the next request is begun
 TURN_REQUESTS_MAX = 32  # of one connection in one turn of the loop
@@ -61,6 +64,7 @@ class Shared:
         self.connections: set[Connection] = set()
         self._hosts: Counter[str] = Counter()
         self.tasks: set[asyncio.Task[Answer]] = set()
+        self.slow: set[Connection] = set()  # those whose client does not read what it is sent
         self.is_held = False  # new clients wait: the stores are being brought elsewhere
         self.is_closing = False
 
@@ -78,11 +82,16 @@ class Shared:
 
     def forget(self, connection: Connection, host: str) -> None:
         """A connection that was admitted is gone."""
+        self.slow.discard(connection)
         if connection in self.connections:
             self.connections.remove(connection)
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
+
+    def unread_bytes(self) -> int:
+        """Of answers that wait in memory for clients that do not read."""
+        return sum(connection.unread_bytes for connection in self.slow)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -156,9 +165,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._shared.slow.add(self)
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._shared.slow.discard(self)
         if not self._at_work:
             self._go_on()
 
@@ -211,10 +222,12 @@ class Connection(asyncio.BufferedProtocol):
                 self._replace(bytearray(BUFFER_BYTES_BUSY), 0)
                 buffer = self._buffer
         if size > len(buffer):
-            # Room for some more of the kind, so that reading goes on while one is at work.
-            larger = bytearray(max(size, min(4 * size, BUFFER_BYTES_BUSY)))
-            larger[: stop - start] = self._view[start:stop]
-            self._replace(larger, stop - start)
+            if start or stop == len(buffer):
+                # Room for some more of the kind, so that reading goes on while one is at work.
+                room = max(size, min(4 * size, BUFFER_BYTES_BUSY))
+                larger = bytearray(min(room, BUFFER_GROWTH * len(buffer)))
+                larger[: stop - start] = self._view[start:stop]
+                self._replace(larger, stop - start)
         elif start + size > len(buffer) or stop == len(buffer):
             # A view of it may still be held by a reply on its way out, so it is moved only within itself.
             self._view[: stop - start] = bytes(self._view[start:stop])
@@ -293,6 +306,10 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     # What the face calls
+
+    @property
+    def unread_bytes(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def look(self, now_ms: float, idle_ms_max: float) -> None:
         """Now and then: close a connection that has been idle, take back a large buffer."""

@@ -105,6 +105,7 @@ class KafkaFace:
         if self.prepare is not None:
             await self.prepare()
         shared = self._shared = Shared(answering.answer, broker.configs.number)
+        broker.unread_bytes = shared.unread_bytes
         if self._security is not None:
             await self._security.secure(broker, self._keys, self._clock, self._ids)
             context = self._security.context(self._clock)
