@@ -83,6 +83,7 @@ class KafkaFace:
         self._servers: list[asyncio.Server | EitherListener] = []
         self._shared: Shared | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._securing: asyncio.Task[None] | None = None
 
     # What the cloud asks of a face
 
@@ -107,7 +108,7 @@ class KafkaFace:
         shared = self._shared = Shared(answering.answer, broker.configs.number)
         broker.unread_bytes = shared.unread_bytes
         if self._security is not None:
-            await self._security.secure(broker, self._keys, self._clock, self._ids)
+            await self._secure(self._security)
             context = self._security.context(self._clock)
             self._servers.append(EitherListener(lambda: Connection(shared, SECURED), sockets, context))
             sockets = ()
@@ -129,6 +130,8 @@ class KafkaFace:
         return Gate(self.broker).admit
 
     async def silence(self) -> None:
+        if self._securing is not None:
+            await asyncio.wait([self._securing])
         shared = self._shared
         if shared is not None:
             shared.is_held = True
@@ -137,6 +140,18 @@ class KafkaFace:
 
     def go_on(self) -> None:
         self.broker.go_on(PARTS)
+        if self._security is None:
+            self._let_in()
+        else:
+            task = asyncio.get_running_loop().create_task(self._secure(self._security))
+            self._securing = task
+            task.add_done_callback(lambda _: self._let_in())
+
+    async def _secure(self, security: KafkaSecurity) -> None:
+        """The first user may be of what was forgotten: without him nobody could come in."""
+        await security.secure(self.broker, self._keys, self._clock, self._ids)
+
+    def _let_in(self) -> None:
         shared = self._shared
         if shared is not None:
             shared.is_held = False
@@ -157,6 +172,8 @@ class KafkaFace:
                 await server.close()
             else:
                 server.close()
+        if self._securing is not None:
+            await asyncio.wait([self._securing])
         if self._timer is not None:
             self._timer.cancel()
         if self._shared is not None:

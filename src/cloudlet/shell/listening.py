@@ -36,7 +36,12 @@ def bind_faces(settings: Settings, kept: Mapping[str, int]) -> dict[str, Bound]:
     found: dict[str, Bound] = {}
     try:
         for face in settings.only:
-            found[face] = _bind_face(settings, face, kept.get(face, 0))
+            bound = _bind_face(settings, face, kept.get(face, 0))
+            # Linux binds a port twice as long as nobody listens there.
+            other = next((name for name, each in found.items() if each.port == bound.port), None)
+            found[face] = bound
+            if other is not None:
+                raise PortTaken(f"Port {bound.port} is given to {other} and {face}. Use --ports {face}=PORT.")
     except BaseException:
         close_all(found)
         raise

@@ -23,6 +23,8 @@ from confluent_kafka.admin import (
 from tests.kafka.running_broker import running_broker
 
 from cloudlet.kernel.clock import SystemClock
+from cloudlet.kernel.keys import Commit, Drop
+from cloudlet.kernel.tuples import prefix_range
 from cloudlet.shell.kafka_security import KafkaSecurity
 from cloudlet.shell.local_ca import LocalAuthority
 
@@ -218,6 +220,22 @@ def test_rules_are_described_and_deleted_by_filters_and_outlast_the_broker(secur
     (deleted,) = [future.result(SECONDS) for future in admin.delete_acls([of_carol]).values()]
     assert sorted(deleted) == sorted(mine)
     assert admin.describe_acls(of_carol).result(SECONDS) == []
+
+
+def test_who_has_started_the_cloud_may_come_in_after_everything_was_forgotten(secured):
+    async def forget():
+        keys = secured.face.broker.keys
+        await secured.face.silence()
+        drops = [Drop(entry.key) for entry in keys.scan(*prefix_range(("kafka", "scram")))]
+        assert drops
+        await keys.commit(Commit(secured.face.broker.author("reset"), (), [], drops))
+        secured.face.go_on()
+
+    secured.call(forget)
+    admin = AdminClient(settings(secured))
+    assert admin.list_topics(timeout=SECONDS).brokers
+    users = admin.describe_user_scram_credentials().result(SECONDS)
+    assert list(users) == ["admin"]
 
 
 def test_the_certificate_is_good_for_the_names_of_the_cloud(secured):

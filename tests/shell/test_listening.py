@@ -1,0 +1,21 @@
+"""Ports of the faces: whose they are, and that nothing stays bound where one cannot be had."""
+
+import pytest
+
+from cloudlet.kernel.settings import Settings
+from cloudlet.shell.listening import PortTaken, bind_faces, close_all
+
+
+def test_two_faces_do_not_get_one_port():
+    """Linux would bind it twice, and clients would meet either of them."""
+    bound = bind_faces(Settings("", ports="auto", only=("aws", "kafka")), {})
+    ports = {face: each.port for face, each in bound.items()}
+    close_all(bound)
+    assert ports["aws"] != ports["kafka"]
+    same = Settings("", ports=f"aws={ports['aws']},kafka={ports['aws']}", only=("aws", "kafka"))
+    with pytest.raises(PortTaken, match=f"Port {ports['aws']} is given to aws and kafka"):
+        bind_faces(same, {})
+    kept = Settings("", ports=f"kafka={ports['aws']}", only=("aws", "kafka"))
+    with pytest.raises(PortTaken, match="is given to aws and kafka"):
+        bind_faces(kept, {"aws": ports["aws"]})
+    close_all(bind_faces(Settings("", ports="auto", only=("aws", "kafka")), ports))
