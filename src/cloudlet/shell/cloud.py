@@ -40,6 +40,7 @@ from cloudlet.shell.initialise import Initialiser
 from cloudlet.shell.key_verbs import KeyVerbs
 from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.listening import Bound, bind_faces, close_all, ports_to_keep
+from cloudlet.shell.open_files import allow_files
 from cloudlet.shell.quiet import QuietCloud, Silent
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
@@ -325,6 +326,7 @@ async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], N
 
 def serve_cloud(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:
     """Run a cloud in this process until it is told to stop; uvloop where it is there."""
+    allow_files()
     try:
         import uvloop
     except ImportError:
