@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE = b"\x16"
 SILENT_S = 30.0  # how long a client may take to its first byte
+REST_S = 1.0  # before accepting again where the system had no file left for a connection
 SILENT_MAX = 4096
 HANDSHAKE_S = 10.0
 BACKLOG = 1024
@@ -45,10 +46,15 @@ class EitherListener:
         self._loop = asyncio.get_running_loop()
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._making: set[asyncio.Task[object]] = set()
+        self._resting: dict[socket.socket, asyncio.TimerHandle] = {}
         for listener in self._sockets:
             listener.settimeout(0)
             listener.listen(BACKLOG)
-            self._loop.add_reader(listener, self._accept, listener)
+            self._listen(listener)
+
+    def _listen(self, listener: socket.socket) -> None:
+        self._resting.pop(listener, None)
+        self._loop.add_reader(listener, self._accept, listener)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -58,6 +64,9 @@ class EitherListener:
                 return
             except OSError as error:
                 log.warning("a connection cannot be accepted: %s", error)
+                # It stays in the queue, and the listener readable: without a rest this would be a busy loop.
+                self._loop.remove_reader(listener)
+                self._resting[listener] = self._loop.call_later(REST_S, self._listen, listener)
                 return
             if len(self._silent) >= SILENT_MAX:
                 self._forget(next(iter(self._silent)))  # who has been silent for longest makes room
@@ -110,6 +119,9 @@ class EitherListener:
     async def close(self) -> None:
         """Stop listening; connections that are made stay."""
         for listener in self._sockets:
+            timer = self._resting.pop(listener, None)
+            if timer is not None:
+                timer.cancel()
             self._loop.remove_reader(listener)
             listener.close()
         for client in list(self._silent):
