@@ -44,6 +44,7 @@ class RunningCloud:
         self.loop = None
         self._ready = threading.Event()
         self._failure = None
+        self._bodies = []
         self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)
 
     @property
@@ -53,10 +54,17 @@ class RunningCloud:
     def client(self, service, *, key="test", secret="test", token=None, region="us-east-1", **config):
         settings = botocore.config.Config(retries={"max_attempts": 0}, **config)
         session = boto3.session.Session()
-        return session.client(
+        client = session.client(
             service, region_name=region, endpoint_url=self.url, aws_access_key_id=key,
             aws_secret_access_key=secret, aws_session_token=token, config=settings,
         )  # fmt: skip
+        client.meta.events.register("after-call.s3.GetObject", self._keep_body)
+        return client
+
+    def _keep_body(self, parsed, **_):
+        """A body that a test does not read holds a socket, which is closed at the end."""
+        if "Body" in parsed:
+            self._bodies.append(parsed["Body"])
 
     def call(self, function):
         """Run a plain function on the cloud's loop and return what it returns."""
@@ -79,6 +87,8 @@ class RunningCloud:
         return self
 
     def stop(self):
+        for body in self._bodies:
+            body.close()
         self.loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(30)
         assert not self._thread.is_alive()

@@ -39,7 +39,7 @@ def test_replayed_bytes_are_signed_requests() -> None:
         [request] = Receiver(ReceiveLimits()).feed(raw)
         claim = read_credential(request.head)
         assert claim is not None
-        assert (claim.service, claim.access_key) == ("sqs", "test")
+        assert (claim.signing.service, claim.signing.access_key) == ("sqs", "test")
 
 
 def test_the_report_names_who_is_absent_and_what_was_refused() -> None:

@@ -46,9 +46,11 @@ def test_a_topic_from_its_making_to_its_end(data):
     assert row == {"topic": "life", "partitions": 3, "records": 0}
     assert len(json.loads(said(data, "topics", "describe", "life", "--json"))) == 3
     said(data, "configs", "life", "--set", "cleanup.policy=compact", "--set", "retention.ms=1000")
-    assert said(data, "configs", "life").split() == ["cleanup.policy=compact", "retention.ms=1000"]
+    assert said(data, "configs", "life").split() == [
+        "cleanup.policy=compact", "min.insync.replicas=1", "retention.ms=1000",
+    ]  # fmt: skip
     said(data, "configs", "life", "--unset", "retention.ms")
-    assert said(data, "configs", "life").split() == ["cleanup.policy=compact"]
+    assert said(data, "configs", "life").split() == ["cleanup.policy=compact", "min.insync.replicas=1"]
     assert "INVALID_CONFIG" in refused(data, "configs", "life", "--set", "retention.ms=soon")
     assert said(data, "topics", "delete", "life") == "life is deleted\n"
     assert "UNKNOWN_TOPIC_OR_PARTITION" in refused(data, "topics", "describe", "life")
