@@ -48,10 +48,10 @@ ENGINES: dict[str, Open] = {
 }
 
 
-async def open_etcd(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+async def open_etcd(folder: Path, clock: ManualClock) -> Keys:
     """In the etcd whose address stands in the folder: see `etcd_server`."""
     address = (folder / "etcd").read_text(encoding="utf-8")
-    return await EtcdKeys.open([address], clock, history_free=history_free)
+    return await EtcdKeys.open([address], clock)
 
 
 class ServedKeys(EtcdKeys):
@@ -66,17 +66,17 @@ class ServedKeys(EtcdKeys):
         await self.inner.close()
 
 
-async def open_socket(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+async def open_socket(folder: Path, clock: ManualClock) -> Keys:
     """Through DATA/keys.sock, a store on disk behind it."""
-    inner = await DiskKeys.open(folder, clock.monotonic_ms, history_free=history_free)
+    inner = await DiskKeys.open(folder, clock.monotonic_ms)
     server = await serve_keys(folder / "s", inner, clock)
-    keys = await ServedKeys.open([f"unix:{folder / 's'}"], clock, history_free=history_free, prefix=PREFIX)
+    keys = await ServedKeys.open([f"unix:{folder / 's'}"], clock, prefix=PREFIX)
     assert isinstance(keys, ServedKeys)
     keys.server, keys.inner = server, inner
     return keys
 
 
-async def open_face(folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+async def open_face(folder: Path, clock: ManualClock) -> Keys:
     """Through our own etcd face, a store on disk behind it."""
     real = SystemClock()  # it ends leases by its own time
     inner = await DiskKeys.open(folder, real.monotonic_ms)
@@ -84,14 +84,25 @@ async def open_face(folder: Path, clock: ManualClock, history_free: Sequence[byt
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     await face.start([listener], address)
-    keys = await ServedKeys.open([address], clock, history_free=history_free)
+    keys = await ServedKeys.open([address], clock)
     assert isinstance(keys, ServedKeys)
     keys.server, keys.inner = face, inner
     return keys
 
 
-REMOTE: dict[str, Open] = {"etcd": open_etcd, "etcd face": open_face, "keys socket": open_socket}
-"""Engines over a server; their `commit` suspends."""
+REMOTE: dict[str, Callable[[Path, ManualClock], Awaitable[Keys]]] = {
+    "etcd": open_etcd,
+    "etcd face": open_face,
+    "keys socket": open_socket,
+}
+"""Engines over a server; their `commit` suspends, and they have no history-free spaces."""
 
 DURABLE: frozenset[str] = frozenset({"disk", "small disk", "etcd face", "keys socket"})
 """Those that find everything again when they are opened on the same folder."""
+
+
+async def open_engine(name: str, folder: Path, clock: ManualClock, history_free: Sequence[bytes]) -> Keys:
+    """Any of them; the spaces are free of history where the engine has such."""
+    if name in REMOTE:
+        return await REMOTE[name](folder, clock)
+    return await ENGINES[name](folder, clock, history_free)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract import etcd_server
-from tests.contract.keys_engines import DURABLE, ENGINES, REMOTE
+from tests.contract.keys_engines import DURABLE, ENGINES, REMOTE, open_engine
 
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.fault import (
@@ -58,7 +58,7 @@ class Bench:
         self.keys: Keys
 
     async def open(self) -> None:
-        self.keys = await (ENGINES | REMOTE)[self.name](self._folder, self.clock, (b"free/",))
+        self.keys = await open_engine(self.name, self._folder, self.clock, (b"free/",))
 
     async def reopen(self) -> None:
         await self.keys.close()
@@ -319,6 +319,18 @@ def test_the_past_can_be_read_until_compacted(run: Run) -> None:
     run(body)
 
 
+def test_a_second_compaction_at_the_head_is_refused(run: Run) -> None:
+    async def body(bench: Bench) -> None:
+        head = await bench.put(b"a", b"1")
+        await bench.keys.compact(head)
+        with pytest.raises(Compacted) as refused:  # no change follows that would end a wait
+            await asyncio.wait_for(bench.keys.compact(head), 10)
+        assert refused.value.revision == head
+
+    run(body)
+
+
+@pytest.mark.parametrize("run", sorted(ENGINES), indirect=True)
 def test_a_history_free_space_has_no_past(run: Run) -> None:
     async def body(bench: Bench) -> None:
         await bench.put(b"free/a", b"1")

@@ -3,8 +3,8 @@
 State   the sessions that were fenced off since the process began
 Source  engines/etcd_layout.py tells the layout, docs/architecture.md why
 Absent  all that the engine does not ask for. It is no etcd for clients: they would see the cloud's own facts,
-        and could write them. A store with history-free spaces can be read whole only while nobody writes:
-        the pages are of one revision, which such a space does not show later (no store of the cloud has one)
+        and could write them. Stores with history-free spaces (no store of the cloud has one): the engine
+        reads its pages and its watches at past revisions, which such a space does not show
 
 All spaces of keys are here, not only etcd's. `head`, the metas and the fences are not kept as keys: they are
 made from what the store knows of every commit (its author, its entries' metas), whoever made it. So a process
@@ -30,7 +30,7 @@ from cloudlet.kernel.fault import (
     NoSuchLease,
     StoreError,
 )
-from cloudlet.kernel.keys import Author, Change, Entry, Keys, LeaseId, Revision, Watch
+from cloudlet.kernel.keys import Author, Change, Entry, Keys, LeaseId, Revision
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call, Code, GrpcStatus, bidi, unary
 from cloudlet.wire.protobuf import decode, encode
@@ -38,8 +38,6 @@ from cloudlet.wire.protobuf import decode, encode
 PREFIX = b"k/"
 LAST = b"\xff" * 32  # behind every key of the store
 ME = Author("keys", "DATA/keys.sock")
-NOBODY = Author("keys", "not shown any more")
-LOOK_S = 0.02
 MESSAGE_BYTES_MAX = 8 << 20
 FRAGMENT_BYTES = 1 << 20
 FENCES_MAX = 10_000
@@ -274,18 +272,15 @@ class KeysEndpoint:
         if create is None or create.key not in (self._layout.start, self._layout.head):
             raise refused("a watch of a part")
         await call.send(encode(pb.WatchResponse(header=self._header(), created=True)))
-        head = self._keys.head
         since = Revision(create.start_revision) if create.start_revision else None
         watch = self._keys.watch(b"", LAST, since)
         ending = asyncio.create_task(self._ended(incoming))
         ending.add_done_callback(lambda _: watch.close())
         try:
-            changes = await self._first(watch, head, call)
-            while changes:
+            while changes := await watch.take():
                 for change in changes:
                     for response in self._responses(change, with_previous=create.prev_kv):
                         await call.send(response)
-                changes = await watch.take()
         except Compacted as error:
             gone = pb.WatchResponse(canceled=True, compact_revision=error.revision)
             await call.send(encode(gone))
@@ -294,21 +289,6 @@ class KeysEndpoint:
         finally:
             watch.close()
             ending.cancel()
-
-    async def _first(self, watch: Watch, head: Revision, call: Call) -> Sequence[Change]:
-        """The first changes. An etcd would show `head` in any past; a store shows nothing of commits to its
-        history-free spaces alone, so the client is told when there is nothing more up to the head."""
-        taking = asyncio.ensure_future(watch.take())
-        try:
-            while not taking.done() and watch.position <= head:
-                await asyncio.wait([taking], timeout=LOOK_S)
-            if not taking.done() and head > 1:
-                nobody = msgspec.msgpack.encode(record_of(NOBODY))
-                event = pb.Event(kv=self._head_kv(head, nobody))
-                await call.send(encode(pb.WatchResponse(header=self._header(), events=[event])))
-            return await taking
-        finally:
-            taking.cancel()
 
     async def _ended(self, incoming: AsyncIterator[bytes]) -> None:
         async for _ in incoming:

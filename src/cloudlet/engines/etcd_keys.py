@@ -2,7 +2,7 @@
 
 State   the mirror (etcd_mirror.py); in the etcd, what etcd_layout.py tells
 Source  docs/architecture.md, "Keys"; etcd 3.4 to 3.6
-Absent  histories that are kept nowhere: a history-free space has one in etcd, it is only not shown
+Absent  history-free spaces: an etcd keeps the history of everything, and `open` takes none
 
 Theory of operation
     `get` and `scan` read the mirror. A commit is one transaction; its reply waits until the mirror holds it,
@@ -22,7 +22,6 @@ from cloudlet.engines.etcd_link import COMPACTED, FUTURE, LEASE_EXISTS, NO_LEASE
 from cloudlet.engines.etcd_mirror import Mirror
 from cloudlet.engines.etcd_past import EtcdPast
 from cloudlet.engines.keys_feed import FeedWatch
-from cloudlet.engines.memory_keys import meets
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import (
     Compacted,
@@ -63,14 +62,12 @@ KEEPALIVE = "/etcdserverpb.Lease/LeaseKeepAlive"
 class EtcdKeys:
     """See the module."""
 
-    def __init__(
-        self, link: Link, clock: Clock, ids: Ids, history_free: Sequence[bytes], prefix: bytes
-    ) -> None:
+    def __init__(self, link: Link, clock: Clock, ids: Ids, prefix: bytes) -> None:
         self._link = link
         self._clock = clock
         self._ids = ids
         self._layout = Layout(prefix)
-        self._past = EtcdPast(link, self._layout, tuple(history_free))
+        self._past = EtcdPast(link, self._layout)
         self._mirror = Mirror(link, self._layout, clock.monotonic_ms, self._past)
         self._commits = Commits(link, self._layout, self._mirror, ids)
         self._reading: asyncio.Task[None] | None = None
@@ -85,13 +82,12 @@ class EtcdKeys:
         clock: Clock,
         *,
         ids: Ids | None = None,
-        history_free: Sequence[bytes] = (),
         prefix: bytes = PREFIX,
         tls: ssl.SSLContext | None = None,
     ) -> EtcdKeys:
         """Connect (HOST:PORT, or unix:PATH) and read everything; GrpcStatus when nobody answers."""
         link = Link(addresses, tls)
-        keys = cls(link, clock, ids or Ids(), history_free, prefix)
+        keys = cls(link, clock, ids or Ids(), prefix)
         try:
             await (await link.connect()).close()  # so that a wrong address is told, and not waited for
             await keys._mirror.open()
@@ -173,8 +169,6 @@ class EtcdKeys:
             raise FutureRevision(self.head)
         if revision == self.head:
             return self.scan(start, stop, limit=limit, reverse=reverse)
-        if meets(start, stop, self._past.history_free):
-            raise Compacted(self.head)
         return await self._past.scan(revision, start, stop, limit, reverse=reverse)
 
     def watch(self, start: bytes, stop: bytes, since: Revision | None = None) -> FeedWatch:

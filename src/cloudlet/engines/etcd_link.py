@@ -105,8 +105,17 @@ class Link:
     async def range(self, request: pb.RangeRequest) -> pb.RangeResponse:
         return await self.again("/etcdserverpb.KV/Range", request, pb.RangeResponse)
 
+    async def _is_readable(self, revision: int, key: bytes) -> bool:
+        try:
+            await self.range(pb.RangeRequest(key=key, revision=revision, count_only=True))
+        except GrpcStatus as status:
+            return status.message != COMPACTED
+        return True
+
     async def compacted_at(self, revision: int, key: bytes) -> int:
-        """The oldest revision that can be read, once a read at `revision` was refused as compacted."""
+        """The oldest revision that can be read, once something at `revision` was refused as compacted."""
+        if await self._is_readable(max(1, revision), key):
+            return revision  # a watch from here would wait for changes
         stream = await self.stream("/etcdserverpb.Watch/Watch")
         try:
             create = pb.WatchCreateRequest(key=key, start_revision=max(1, revision))

@@ -2,27 +2,24 @@
 
 State   in memory: the last changes that the mirror has seen, bounded
 Source  etcd's watch and its reads at a revision
-Absent  none
+Absent  history-free spaces
 
-What changed a moment ago is answered from memory. That is not only quicker: behind keys.sock stands a store
-whose history-free spaces show no past, and a watch of such a space that falls behind can be served from here
-alone; one that has fallen too far is told Compacted.
+What changed a moment ago is answered from memory, which is quicker.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from cloudlet.engines.etcd_layout import Layout, Revisions, Told, entry_of, prefix_end, watch_response
 from cloudlet.engines.etcd_link import COMPACTED, FUTURE, RETRY_S, Link
 from cloudlet.engines.grpc_client import ConnectionLost
-from cloudlet.engines.memory_keys import meets
 from cloudlet.kernel.fault import Compacted, FutureRevision
 from cloudlet.kernel.keys import FIRST_REVISION, Change, Entry, Event, Revision
-from cloudlet.kernel.keys_newest import tombstone
+from cloudlet.kernel.keys_newest import change_within, tombstone
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import GrpcStatus
 from cloudlet.wire.protobuf import encode
@@ -36,10 +33,9 @@ SORT = pb.RangeRequest.SortOrder
 class EtcdPast:
     """Reads below the head."""
 
-    def __init__(self, link: Link, layout: Layout, history_free: tuple[bytes, ...]) -> None:
+    def __init__(self, link: Link, layout: Layout) -> None:
         self._link = link
         self._layout = layout
-        self.history_free = history_free
         self.recent = Recent()
 
     async def scan(
@@ -100,13 +96,11 @@ class EtcdPast:
         """See `keys_feed.Past`."""
         first = self.recent.first
         if since >= first:
-            return self.recent.page(self._within, start, stop, since, until, free_after, changes_max)
-        if max(since, free_after + 1) < first and meets(start, stop, self.history_free):
-            raise Compacted(first)
+            return self.recent.page(start, stop, since, until, changes_max)
         until = min(until, Revision(first - 1))
         while True:
             try:
-                return await self._changes(start, stop, since, until, free_after, changes_max)
+                return await self._changes(start, stop, since, until, changes_max)
             except ConnectionLost:
                 await asyncio.sleep(RETRY_S)
 
@@ -116,7 +110,6 @@ class EtcdPast:
         stop: bytes,
         since: Revision,
         until: Revision,
-        free_after: Revision,
         changes_max: int,
     ) -> tuple[Sequence[Change], Revision]:
         last = await self._last_commit(until)
@@ -148,7 +141,7 @@ class EtcdPast:
                     if told.revision > until:
                         return found, Revision(until + 1)
                     at = told.revision
-                    change = self._within(change_told(told), start, stop, free_after)
+                    change = seen_within(change_told(told), start, stop)
                     if change is not None:
                         found.append(change)
                         if len(found) == changes_max:
@@ -170,17 +163,6 @@ class EtcdPast:
             raise
         return kvs[0].mod_revision if kvs else 0
 
-    def _within(self, change: Change, start: bytes, stop: bytes, free_after: Revision) -> Change | None:
-        """What a watch of [start, stop) sees of a change."""
-        is_past = change.revision <= free_after
-        events = tuple(
-            event
-            for event in change.events
-            if start <= event.entry.key < stop
-            and not (is_past and event.entry.key.startswith(self.history_free))
-        )
-        return Change(change.revision, change.author, events) if events else None
-
 
 def change_told(told: Told) -> Change:
     """The events of one revision as the port shows them."""
@@ -191,7 +173,9 @@ def change_told(told: Told) -> Change:
     return Change(revision, told.author, tuple(events))
 
 
-Cut = Callable[[Change, bytes, bytes, Revision], Change | None]
+def seen_within(change: Change, start: bytes, stop: bytes) -> Change | None:
+    """What a watch of [start, stop) sees of a change; a commit in the etcd may have changed nothing."""
+    return change_within(change, start, stop) if change.events else None
 
 
 class Recent:
@@ -228,12 +212,10 @@ class Recent:
 
     def page(
         self,
-        cut: Cut,
         start: bytes,
         stop: bytes,
         since: Revision,
         until: Revision,
-        free_after: Revision,
         changes_max: int,
     ) -> tuple[Sequence[Change], Revision]:
         """As `Past.changes`, for a revision that is kept."""
@@ -244,7 +226,7 @@ class Recent:
         for change in islice(self._changes, at, None):
             if change.revision > until:
                 break
-            shown = cut(change, start, stop, free_after)
+            shown = seen_within(change, start, stop)
             if shown is not None:
                 found.append(shown)
                 if len(found) == changes_max:
