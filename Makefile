@@ -65,8 +65,11 @@ docs: $(VENV)/.installed-dev  ## write the generated pages and the conformance l
 lock: $(VENV)/.installed-dev  ## pin what is installed now
 	$(BIN)/python -m tools.lock > $(LOCK)
 
-bench: $(VENV)/.installed-dev  ## compare with other local clouds in one run; writes docs/bench.md
+bench: $(VENV)/.installed-dev  ## compare with other local clouds, Apache Kafka, etcd and ZooKeeper; writes docs/bench.md
 	$(BIN)/python -m bench.gateway
+	$(BIN)/python -m bench.kafka
+	$(BIN)/python -m bench.etcd
+	$(BIN)/python -m bench.zookeeper
 
 interop: $(VENV)/.installed-dev  ## clients of other languages; says what is missing
 	$(BIN)/python -m pytest -m interop tests/interop tests/contract
