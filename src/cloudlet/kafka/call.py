@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from cloudlet.kafka.broker import Broker
+    from cloudlet.kafka.pacing import Pace
 
 ANONYMOUS = "User:ANONYMOUS"
 """The principal of a client that has not authenticated."""
@@ -50,6 +51,7 @@ class Peer:
         "is_known",
         "listener",
         "local_address",
+        "pace",
         "principal",
         "software_name",
         "software_version",
@@ -62,6 +64,7 @@ class Peer:
         self.principal = ANONYMOUS
         self.is_known = False  # by the certificate that it has shown
         self.authentication: object = None  # how far it has come (security/authentication.py)
+        self.pace: Pace | None = None  # of its fetches, where it is a client that has to be paced
         self.software_name = ""
         self.software_version = ""
         self.is_gone = False

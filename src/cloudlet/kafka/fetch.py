@@ -12,11 +12,14 @@ that a reader always gets on.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.fetch_sessions import FINAL_EPOCH, FIRST_EPOCH, FetchSessions, Slot, SlotKey, Slots
+from cloudlet.kafka.pacing import Pace, count_records, is_paced
 from cloudlet.kafka.partition import Fetched, Isolation
 from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
@@ -75,7 +78,10 @@ async def fetch(call: Call, request: messages.FetchRequest) -> Response:
     _want(slots, request, by_id=by_id)
     if is_incremental and not slots.slots:
         sessions.drop(request.SessionId)
+    pace = _pace_of(call)
     found = await _gather(call, request, slots)
+    if pace is not None:
+        await _wait_a_while(call, pace, found)
     if is_incremental:
         _look_again(slots, found, _isolation(request))
     session_id = request.SessionId if is_incremental else 0
@@ -84,6 +90,28 @@ async def fetch(call: Call, request: messages.FetchRequest) -> Response:
     if not is_incremental:
         slots.close()
     return _respond(call, slots, found, session_id, is_incremental=is_incremental)
+
+
+def _pace_of(call: Call) -> Pace | None:
+    """The pace of a client that has one; it has asked just now."""
+    peer = call.peer
+    if peer.pace is None:
+        if not is_paced(peer.software_name):
+            return None
+        peer.pace = Pace(call.broker.clock.monotonic_ms())
+    peer.pace.asked(call.broker.clock.monotonic_ms())
+    return peer.pace
+
+
+async def _wait_a_while(call: Call, pace: Pace, found: Mapping[Slot, Found]) -> None:
+    """Let an answer wait for its client to have read the ones before."""
+    given = [(slot, one.fetched) for slot, one in found.items() if one.fetched is not None]
+    count = sum(count_records(fetched.records) for _, fetched in given if fetched.records)
+    size = sum(len(fetched.records) for _, fetched in given)
+    has_more = any(slot.offset + count < fetched.high_watermark for slot, fetched in given if fetched.records)
+    delay_ms = pace.delay_ms(call.broker.clock.monotonic_ms(), count, size, has_more=has_more)
+    if delay_ms:
+        await asyncio.sleep(delay_ms / 1000)
 
 
 def _keep(sessions: FetchSessions, slots: Slots, found: dict[Slot, Found], *, by_id: bool) -> int:
