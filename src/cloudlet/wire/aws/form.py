@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cloudlet.kernel.fault import Fault
 from cloudlet.wire.aws.percent import pairs, value_of
 from cloudlet.wire.aws.shapes import Member, Shape
 from cloudlet.wire.aws.values import DEPTH_MAX, Malformed, Reader, Types, lazily, text_reader
@@ -131,8 +132,8 @@ class FormReaders:
                 if known is not None and known[0] not in found:
                     try:
                         found[known[0]] = known[1](value_of(raw))
-                    except UnicodeDecodeError:
-                        return None
+                    except (UnicodeDecodeError, Fault):
+                        return None  # the name may come again; the long way words what is wrong
                 elif name not in PROTOCOLS_OWN:
                     return None
             return struct(**found)
