@@ -54,7 +54,7 @@ def watch(folder):
 def client_of(peer, client_id):
     """A client, with its first number where it tells one; None for one that does not say who it is."""
     name = peer.software_name
-    if name not in ("", "kgo"):
+    if name not in ("", "kgo", "raw"):
         number = re.match(r"[^0-9]*([0-9]+)", peer.software_version)
         return f"{NAMES.get(name, name)} {number[1]}" if number else NAMES.get(name, name)
     return next((told for begin, told in BY_ID.items() if (client_id or "").startswith(begin)), None)
