@@ -105,10 +105,14 @@ def _pace_of(call: Call) -> Pace | None:
 
 async def _wait_a_while(call: Call, pace: Pace, found: Mapping[Slot, Found]) -> None:
     """Let an answer wait for its client to have read the ones before."""
-    given = [(slot, one.fetched) for slot, one in found.items() if one.fetched is not None]
-    count = sum(count_records(fetched.records) for _, fetched in given if fetched.records)
-    size = sum(len(fetched.records) for _, fetched in given)
-    has_more = any(slot.offset + count < fetched.high_watermark for slot, fetched in given if fetched.records)
+    count = size = 0
+    has_more = False
+    for slot, one in found.items():
+        if one.fetched is not None and one.fetched.records:
+            records = count_records(one.fetched.records)
+            count += records
+            size += len(one.fetched.records)
+            has_more = has_more or slot.offset + records < one.fetched.high_watermark
     delay_ms = pace.delay_ms(call.broker.clock.monotonic_ms(), count, size, has_more=has_more)
     if delay_ms:
         await asyncio.sleep(delay_ms / 1000)

@@ -21,9 +21,9 @@ FAMILY = ("librdkafka", "confluent-kafka-")
 
 RATE = 1_200.0  # records a millisecond, at first
 RATE_BYTES = 600_000.0  # bytes a millisecond, at first: long records
-RATE_LEAST = 50.0
+RATE_LEAST = 300.0  # about what it reads where nobody paces it: pacing costs nobody anything
 MARGIN = 0.9  # of what it was seen to read
-RISE = 1.002  # with every answer
+RISE = 1.0001  # with every answer: a tenth in a thousand of them, since each rest costs a second
 REST_MS = 500.0  # since the last answer: it has rested
 HEAVY = 1_000  # records of an answer; whoever is given fewer follows the end, and is not paced
 SLACK_MS = 20.0  # may be given at once
