@@ -19,8 +19,8 @@ LEFT_OUT = re.compile(
     r"AddRaft|RemoveRaft|UpdateRaft|AllocateProducer|AlterPartition(Request|Response)|AssignReplicas|QuorumEpoch|"
     r"Broker(Heartbeat|Registration)|ControllerRegistration|ControlledShutdown|Envelope|FetchSnapshot|LeaderAndIsr|"
     r"StopReplica|UpdateMetadata|Vote|SubscriptionInfo|DefaultPrincipal|ListClientMetrics|StickyAssignor|"
-    r"ShareGroupState(Request|Response|Summary)|ShareGroupState|KRaftVersion|Snapshot(Header|Footer)|"
-    r"InitializeShare|Streams|Share"
+    r"(Initialize|Read|Write|Delete)ShareGroupState|KRaftVersion|Snapshot(Header|Footer)|"
+    r"ShareGroupPartitionMetadata|Streams"
 )
 
 # What Kafka 4.3 has changed since the definitions at hand: (message, line, replaced by).
@@ -65,6 +65,7 @@ data ConsumerGroupRegularExpressionValue 0 flexible 0+
   Version int64 0+
   Timestamp int64 0+
 """
+COORDINATOR = ("coordinator-key", "coordinator-value")
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
@@ -80,6 +81,12 @@ def definitions(folders):
 
 def lines_of(name, definition):
     kind = definition["type"]
+    if kind == "coordinator-key":  # since Kafka 4.1 its version is its type, in a field of its own
+        definition = json.loads(
+            json.dumps(definition).replace('ersions": "0"', f'ersions": "{definition["apiKey"]}"')
+        )
+    if kind in COORDINATOR:
+        kind = "data"
     key = f" {definition['apiKey']}" if kind in ("request", "response") else ""
     flexible = definition.get("flexibleVersions", "none")
     yield f"{kind}{key} {name} {definition['validVersions']} flexible {flexible}"
@@ -105,6 +112,10 @@ def field_lines(fields, commons, indent):
             yield from field_lines(inner, commons, indent + "  ")
 
 
+def _api_key(definition):
+    return 1000 if definition["type"] in COORDINATOR else definition.get("apiKey", 1000)
+
+
 def amended(name, text):
     for message, line, better in AMENDMENTS:
         if message == name:
@@ -116,7 +127,7 @@ def amended(name, text):
 def main(folders):
     found = definitions(folders)
     groups = {"apis": [], "records": []}
-    order = sorted(found, key=lambda name: (found[name].get("apiKey", 1000), name))
+    order = sorted(found, key=lambda name: (_api_key(found[name]), name))
     for name in order:
         kind = found[name]["type"]
         groups["apis" if kind in ("request", "response", "header") else "records"].append(name)

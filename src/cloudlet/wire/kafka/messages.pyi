@@ -3549,6 +3549,581 @@ class DescribeTopicPartitionsResponse(Message):
         NextCursor: DescribeTopicPartitionsResponse.Cursor | None = ...,
     ) -> None: ...
 
+class ShareGroupHeartbeatRequest(Message):
+    GroupId: str
+    MemberId: str
+    MemberEpoch: int
+    RackId: str | None
+    SubscribedTopicNames: list[str] | None
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        MemberId: str = ...,
+        MemberEpoch: int = ...,
+        RackId: str | None = ...,
+        SubscribedTopicNames: list[str] | None = ...,
+    ) -> None: ...
+
+class ShareGroupHeartbeatResponse(Message):
+    class TopicPartitions(Message):
+        TopicId: bytes
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    class Assignment_(Message):
+        TopicPartitions: list[ShareGroupHeartbeatResponse.TopicPartitions]
+        def __init__(
+            self,
+            *,
+            TopicPartitions: list[ShareGroupHeartbeatResponse.TopicPartitions] = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    ErrorCode: int
+    ErrorMessage: str | None
+    MemberId: str | None
+    MemberEpoch: int
+    HeartbeatIntervalMs: int
+    Assignment: ShareGroupHeartbeatResponse.Assignment_ | None
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        ErrorCode: int = ...,
+        ErrorMessage: str | None = ...,
+        MemberId: str | None = ...,
+        MemberEpoch: int = ...,
+        HeartbeatIntervalMs: int = ...,
+        Assignment: ShareGroupHeartbeatResponse.Assignment_ | None = ...,
+    ) -> None: ...
+
+class ShareGroupDescribeRequest(Message):
+    GroupIds: list[str]
+    IncludeAuthorizedOperations: bool
+    def __init__(
+        self,
+        *,
+        GroupIds: list[str] = ...,
+        IncludeAuthorizedOperations: bool = ...,
+    ) -> None: ...
+
+class ShareGroupDescribeResponse(Message):
+    class TopicPartitions(Message):
+        TopicId: bytes
+        TopicName: str
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            TopicName: str = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    class Assignment(Message):
+        TopicPartitions: list[ShareGroupDescribeResponse.TopicPartitions]
+        def __init__(
+            self,
+            *,
+            TopicPartitions: list[ShareGroupDescribeResponse.TopicPartitions] = ...,
+        ) -> None: ...
+    class Member(Message):
+        MemberId: str
+        RackId: str | None
+        MemberEpoch: int
+        ClientId: str
+        ClientHost: str
+        SubscribedTopicNames: list[str]
+        Assignment: ShareGroupDescribeResponse.Assignment
+        def __init__(
+            self,
+            *,
+            MemberId: str = ...,
+            RackId: str | None = ...,
+            MemberEpoch: int = ...,
+            ClientId: str = ...,
+            ClientHost: str = ...,
+            SubscribedTopicNames: list[str] = ...,
+            Assignment: ShareGroupDescribeResponse.Assignment = ...,
+        ) -> None: ...
+    class DescribedGroup(Message):
+        ErrorCode: int
+        ErrorMessage: str | None
+        GroupId: str
+        GroupState: str
+        GroupEpoch: int
+        AssignmentEpoch: int
+        AssignorName: str
+        Members: list[ShareGroupDescribeResponse.Member]
+        AuthorizedOperations: int
+        def __init__(
+            self,
+            *,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+            GroupId: str = ...,
+            GroupState: str = ...,
+            GroupEpoch: int = ...,
+            AssignmentEpoch: int = ...,
+            AssignorName: str = ...,
+            Members: list[ShareGroupDescribeResponse.Member] = ...,
+            AuthorizedOperations: int = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    Groups: list[ShareGroupDescribeResponse.DescribedGroup]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        Groups: list[ShareGroupDescribeResponse.DescribedGroup] = ...,
+    ) -> None: ...
+
+class ShareFetchRequest(Message):
+    class AcknowledgementBatch(Message):
+        FirstOffset: int
+        LastOffset: int
+        AcknowledgeTypes: list[int]
+        def __init__(
+            self,
+            *,
+            FirstOffset: int = ...,
+            LastOffset: int = ...,
+            AcknowledgeTypes: list[int] = ...,
+        ) -> None: ...
+    class FetchPartition(Message):
+        PartitionIndex: int
+        PartitionMaxBytes: int
+        AcknowledgementBatches: list[ShareFetchRequest.AcknowledgementBatch]
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            PartitionMaxBytes: int = ...,
+            AcknowledgementBatches: list[ShareFetchRequest.AcknowledgementBatch] = ...,
+        ) -> None: ...
+    class FetchTopic(Message):
+        TopicId: bytes
+        Partitions: list[ShareFetchRequest.FetchPartition]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[ShareFetchRequest.FetchPartition] = ...,
+        ) -> None: ...
+    class ForgottenTopic(Message):
+        TopicId: bytes
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    GroupId: str | None
+    MemberId: str | None
+    ShareSessionEpoch: int
+    MaxWaitMs: int
+    MinBytes: int
+    MaxBytes: int
+    MaxRecords: int
+    BatchSize: int
+    ShareAcquireMode: int
+    IsRenewAck: bool
+    Topics: list[ShareFetchRequest.FetchTopic]
+    ForgottenTopicsData: list[ShareFetchRequest.ForgottenTopic]
+    def __init__(
+        self,
+        *,
+        GroupId: str | None = ...,
+        MemberId: str | None = ...,
+        ShareSessionEpoch: int = ...,
+        MaxWaitMs: int = ...,
+        MinBytes: int = ...,
+        MaxBytes: int = ...,
+        MaxRecords: int = ...,
+        BatchSize: int = ...,
+        ShareAcquireMode: int = ...,
+        IsRenewAck: bool = ...,
+        Topics: list[ShareFetchRequest.FetchTopic] = ...,
+        ForgottenTopicsData: list[ShareFetchRequest.ForgottenTopic] = ...,
+    ) -> None: ...
+
+class ShareFetchResponse(Message):
+    class LeaderIdAndEpoch(Message):
+        LeaderId: int
+        LeaderEpoch: int
+        def __init__(
+            self,
+            *,
+            LeaderId: int = ...,
+            LeaderEpoch: int = ...,
+        ) -> None: ...
+    class AcquiredRecords(Message):
+        FirstOffset: int
+        LastOffset: int
+        DeliveryCount: int
+        def __init__(
+            self,
+            *,
+            FirstOffset: int = ...,
+            LastOffset: int = ...,
+            DeliveryCount: int = ...,
+        ) -> None: ...
+    class PartitionData(Message):
+        PartitionIndex: int
+        ErrorCode: int
+        ErrorMessage: str | None
+        AcknowledgeErrorCode: int
+        AcknowledgeErrorMessage: str | None
+        CurrentLeader: ShareFetchResponse.LeaderIdAndEpoch
+        Records: bytes | memoryview | None
+        AcquiredRecords: list[ShareFetchResponse.AcquiredRecords]
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+            AcknowledgeErrorCode: int = ...,
+            AcknowledgeErrorMessage: str | None = ...,
+            CurrentLeader: ShareFetchResponse.LeaderIdAndEpoch = ...,
+            Records: bytes | memoryview | None = ...,
+            AcquiredRecords: list[ShareFetchResponse.AcquiredRecords] = ...,
+        ) -> None: ...
+    class ShareFetchableTopicResponse(Message):
+        TopicId: bytes
+        Partitions: list[ShareFetchResponse.PartitionData]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[ShareFetchResponse.PartitionData] = ...,
+        ) -> None: ...
+    class NodeEndpoint(Message):
+        NodeId: int
+        Host: str
+        Port: int
+        Rack: str | None
+        def __init__(
+            self,
+            *,
+            NodeId: int = ...,
+            Host: str = ...,
+            Port: int = ...,
+            Rack: str | None = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    ErrorCode: int
+    ErrorMessage: str | None
+    AcquisitionLockTimeoutMs: int
+    Responses: list[ShareFetchResponse.ShareFetchableTopicResponse]
+    NodeEndpoints: list[ShareFetchResponse.NodeEndpoint]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        ErrorCode: int = ...,
+        ErrorMessage: str | None = ...,
+        AcquisitionLockTimeoutMs: int = ...,
+        Responses: list[ShareFetchResponse.ShareFetchableTopicResponse] = ...,
+        NodeEndpoints: list[ShareFetchResponse.NodeEndpoint] = ...,
+    ) -> None: ...
+
+class ShareAcknowledgeRequest(Message):
+    class AcknowledgementBatch(Message):
+        FirstOffset: int
+        LastOffset: int
+        AcknowledgeTypes: list[int]
+        def __init__(
+            self,
+            *,
+            FirstOffset: int = ...,
+            LastOffset: int = ...,
+            AcknowledgeTypes: list[int] = ...,
+        ) -> None: ...
+    class AcknowledgePartition(Message):
+        PartitionIndex: int
+        AcknowledgementBatches: list[ShareAcknowledgeRequest.AcknowledgementBatch]
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            AcknowledgementBatches: list[ShareAcknowledgeRequest.AcknowledgementBatch] = ...,
+        ) -> None: ...
+    class AcknowledgeTopic(Message):
+        TopicId: bytes
+        Partitions: list[ShareAcknowledgeRequest.AcknowledgePartition]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[ShareAcknowledgeRequest.AcknowledgePartition] = ...,
+        ) -> None: ...
+    GroupId: str | None
+    MemberId: str | None
+    ShareSessionEpoch: int
+    IsRenewAck: bool
+    Topics: list[ShareAcknowledgeRequest.AcknowledgeTopic]
+    def __init__(
+        self,
+        *,
+        GroupId: str | None = ...,
+        MemberId: str | None = ...,
+        ShareSessionEpoch: int = ...,
+        IsRenewAck: bool = ...,
+        Topics: list[ShareAcknowledgeRequest.AcknowledgeTopic] = ...,
+    ) -> None: ...
+
+class ShareAcknowledgeResponse(Message):
+    class LeaderIdAndEpoch(Message):
+        LeaderId: int
+        LeaderEpoch: int
+        def __init__(
+            self,
+            *,
+            LeaderId: int = ...,
+            LeaderEpoch: int = ...,
+        ) -> None: ...
+    class PartitionData(Message):
+        PartitionIndex: int
+        ErrorCode: int
+        ErrorMessage: str | None
+        CurrentLeader: ShareAcknowledgeResponse.LeaderIdAndEpoch
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+            CurrentLeader: ShareAcknowledgeResponse.LeaderIdAndEpoch = ...,
+        ) -> None: ...
+    class ShareAcknowledgeTopicResponse(Message):
+        TopicId: bytes
+        Partitions: list[ShareAcknowledgeResponse.PartitionData]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[ShareAcknowledgeResponse.PartitionData] = ...,
+        ) -> None: ...
+    class NodeEndpoint(Message):
+        NodeId: int
+        Host: str
+        Port: int
+        Rack: str | None
+        def __init__(
+            self,
+            *,
+            NodeId: int = ...,
+            Host: str = ...,
+            Port: int = ...,
+            Rack: str | None = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    ErrorCode: int
+    ErrorMessage: str | None
+    AcquisitionLockTimeoutMs: int
+    Responses: list[ShareAcknowledgeResponse.ShareAcknowledgeTopicResponse]
+    NodeEndpoints: list[ShareAcknowledgeResponse.NodeEndpoint]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        ErrorCode: int = ...,
+        ErrorMessage: str | None = ...,
+        AcquisitionLockTimeoutMs: int = ...,
+        Responses: list[ShareAcknowledgeResponse.ShareAcknowledgeTopicResponse] = ...,
+        NodeEndpoints: list[ShareAcknowledgeResponse.NodeEndpoint] = ...,
+    ) -> None: ...
+
+class DescribeShareGroupOffsetsRequest(Message):
+    class DescribeShareGroupOffsetsRequestTopic(Message):
+        TopicName: str
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    class DescribeShareGroupOffsetsRequestGroup(Message):
+        GroupId: str
+        Topics: list[DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestTopic] | None
+        def __init__(
+            self,
+            *,
+            GroupId: str = ...,
+            Topics: list[DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestTopic] | None = ...,
+        ) -> None: ...
+    Groups: list[DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup]
+    def __init__(
+        self,
+        *,
+        Groups: list[DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup] = ...,
+    ) -> None: ...
+
+class DescribeShareGroupOffsetsResponse(Message):
+    class DescribeShareGroupOffsetsResponsePartition(Message):
+        PartitionIndex: int
+        StartOffset: int
+        LeaderEpoch: int
+        Lag: int
+        ErrorCode: int
+        ErrorMessage: str | None
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            StartOffset: int = ...,
+            LeaderEpoch: int = ...,
+            Lag: int = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+        ) -> None: ...
+    class DescribeShareGroupOffsetsResponseTopic(Message):
+        TopicName: str
+        TopicId: bytes
+        Partitions: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponsePartition]
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+            TopicId: bytes = ...,
+            Partitions: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponsePartition] = ...,
+        ) -> None: ...
+    class DescribeShareGroupOffsetsResponseGroup(Message):
+        GroupId: str
+        Topics: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseTopic]
+        ErrorCode: int
+        ErrorMessage: str | None
+        def __init__(
+            self,
+            *,
+            GroupId: str = ...,
+            Topics: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseTopic] = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    Groups: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        Groups: list[DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup] = ...,
+    ) -> None: ...
+
+class AlterShareGroupOffsetsRequest(Message):
+    class AlterShareGroupOffsetsRequestPartition(Message):
+        PartitionIndex: int
+        StartOffset: int
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            StartOffset: int = ...,
+        ) -> None: ...
+    class AlterShareGroupOffsetsRequestTopic(Message):
+        TopicName: str
+        Partitions: list[AlterShareGroupOffsetsRequest.AlterShareGroupOffsetsRequestPartition]
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+            Partitions: list[AlterShareGroupOffsetsRequest.AlterShareGroupOffsetsRequestPartition] = ...,
+        ) -> None: ...
+    GroupId: str
+    Topics: list[AlterShareGroupOffsetsRequest.AlterShareGroupOffsetsRequestTopic]
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        Topics: list[AlterShareGroupOffsetsRequest.AlterShareGroupOffsetsRequestTopic] = ...,
+    ) -> None: ...
+
+class AlterShareGroupOffsetsResponse(Message):
+    class AlterShareGroupOffsetsResponsePartition(Message):
+        PartitionIndex: int
+        ErrorCode: int
+        ErrorMessage: str | None
+        def __init__(
+            self,
+            *,
+            PartitionIndex: int = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+        ) -> None: ...
+    class AlterShareGroupOffsetsResponseTopic(Message):
+        TopicName: str
+        TopicId: bytes
+        Partitions: list[AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponsePartition]
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+            TopicId: bytes = ...,
+            Partitions: list[AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponsePartition] = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    ErrorCode: int
+    ErrorMessage: str | None
+    Responses: list[AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponseTopic]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        ErrorCode: int = ...,
+        ErrorMessage: str | None = ...,
+        Responses: list[AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponseTopic] = ...,
+    ) -> None: ...
+
+class DeleteShareGroupOffsetsRequest(Message):
+    class DeleteShareGroupOffsetsRequestTopic(Message):
+        TopicName: str
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+        ) -> None: ...
+    GroupId: str
+    Topics: list[DeleteShareGroupOffsetsRequest.DeleteShareGroupOffsetsRequestTopic]
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        Topics: list[DeleteShareGroupOffsetsRequest.DeleteShareGroupOffsetsRequestTopic] = ...,
+    ) -> None: ...
+
+class DeleteShareGroupOffsetsResponse(Message):
+    class DeleteShareGroupOffsetsResponseTopic(Message):
+        TopicName: str
+        TopicId: bytes
+        ErrorCode: int
+        ErrorMessage: str | None
+        def __init__(
+            self,
+            *,
+            TopicName: str = ...,
+            TopicId: bytes = ...,
+            ErrorCode: int = ...,
+            ErrorMessage: str | None = ...,
+        ) -> None: ...
+    ThrottleTimeMs: int
+    ErrorCode: int
+    ErrorMessage: str | None
+    Responses: list[DeleteShareGroupOffsetsResponse.DeleteShareGroupOffsetsResponseTopic]
+    def __init__(
+        self,
+        *,
+        ThrottleTimeMs: int = ...,
+        ErrorCode: int = ...,
+        ErrorMessage: str | None = ...,
+        Responses: list[DeleteShareGroupOffsetsResponse.DeleteShareGroupOffsetsResponseTopic] = ...,
+    ) -> None: ...
+
 class RequestHeader(Message):
     RequestApiKey: int
     RequestApiVersion: int
@@ -3899,6 +4474,254 @@ class OffsetCommitValue(Message):
         commitTimestamp: int = ...,
         expireTimestamp: int = ...,
         topicId: bytes = ...,
+    ) -> None: ...
+
+class ShareGroupCurrentMemberAssignmentKey(Message):
+    GroupId: str
+    MemberId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        MemberId: str = ...,
+    ) -> None: ...
+
+class ShareGroupCurrentMemberAssignmentValue(Message):
+    class TopicPartitions(Message):
+        TopicId: bytes
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    MemberEpoch: int
+    PreviousMemberEpoch: int
+    State: int
+    AssignedPartitions: list[ShareGroupCurrentMemberAssignmentValue.TopicPartitions]
+    def __init__(
+        self,
+        *,
+        MemberEpoch: int = ...,
+        PreviousMemberEpoch: int = ...,
+        State: int = ...,
+        AssignedPartitions: list[ShareGroupCurrentMemberAssignmentValue.TopicPartitions] = ...,
+    ) -> None: ...
+
+class ShareGroupMemberMetadataKey(Message):
+    GroupId: str
+    MemberId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        MemberId: str = ...,
+    ) -> None: ...
+
+class ShareGroupMemberMetadataValue(Message):
+    RackId: str | None
+    ClientId: str
+    ClientHost: str
+    SubscribedTopicNames: list[str]
+    def __init__(
+        self,
+        *,
+        RackId: str | None = ...,
+        ClientId: str = ...,
+        ClientHost: str = ...,
+        SubscribedTopicNames: list[str] = ...,
+    ) -> None: ...
+
+class ShareGroupMetadataKey(Message):
+    GroupId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+    ) -> None: ...
+
+class ShareGroupMetadataValue(Message):
+    Epoch: int
+    MetadataHash: int
+    def __init__(
+        self,
+        *,
+        Epoch: int = ...,
+        MetadataHash: int = ...,
+    ) -> None: ...
+
+class ShareGroupStatePartitionMetadataKey(Message):
+    GroupId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+    ) -> None: ...
+
+class ShareGroupStatePartitionMetadataValue(Message):
+    class TopicPartitionsInfo(Message):
+        TopicId: bytes
+        TopicName: str
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            TopicName: str = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    class TopicInfo(Message):
+        TopicId: bytes
+        TopicName: str
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            TopicName: str = ...,
+        ) -> None: ...
+    InitializingTopics: list[ShareGroupStatePartitionMetadataValue.TopicPartitionsInfo]
+    InitializedTopics: list[ShareGroupStatePartitionMetadataValue.TopicPartitionsInfo]
+    DeletingTopics: list[ShareGroupStatePartitionMetadataValue.TopicInfo]
+    def __init__(
+        self,
+        *,
+        InitializingTopics: list[ShareGroupStatePartitionMetadataValue.TopicPartitionsInfo] = ...,
+        InitializedTopics: list[ShareGroupStatePartitionMetadataValue.TopicPartitionsInfo] = ...,
+        DeletingTopics: list[ShareGroupStatePartitionMetadataValue.TopicInfo] = ...,
+    ) -> None: ...
+
+class ShareGroupTargetAssignmentMemberKey(Message):
+    GroupId: str
+    MemberId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        MemberId: str = ...,
+    ) -> None: ...
+
+class ShareGroupTargetAssignmentMemberValue(Message):
+    class TopicPartition(Message):
+        TopicId: bytes
+        Partitions: list[int]
+        def __init__(
+            self,
+            *,
+            TopicId: bytes = ...,
+            Partitions: list[int] = ...,
+        ) -> None: ...
+    TopicPartitions: list[ShareGroupTargetAssignmentMemberValue.TopicPartition]
+    def __init__(
+        self,
+        *,
+        TopicPartitions: list[ShareGroupTargetAssignmentMemberValue.TopicPartition] = ...,
+    ) -> None: ...
+
+class ShareGroupTargetAssignmentMetadataKey(Message):
+    GroupId: str
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+    ) -> None: ...
+
+class ShareGroupTargetAssignmentMetadataValue(Message):
+    AssignmentEpoch: int
+    AssignmentTimestamp: int
+    def __init__(
+        self,
+        *,
+        AssignmentEpoch: int = ...,
+        AssignmentTimestamp: int = ...,
+    ) -> None: ...
+
+class ShareSnapshotKey(Message):
+    GroupId: str
+    TopicId: bytes
+    Partition: int
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        TopicId: bytes = ...,
+        Partition: int = ...,
+    ) -> None: ...
+
+class ShareSnapshotValue(Message):
+    class StateBatch(Message):
+        FirstOffset: int
+        LastOffset: int
+        DeliveryState: int
+        DeliveryCount: int
+        def __init__(
+            self,
+            *,
+            FirstOffset: int = ...,
+            LastOffset: int = ...,
+            DeliveryState: int = ...,
+            DeliveryCount: int = ...,
+        ) -> None: ...
+    SnapshotEpoch: int
+    StateEpoch: int
+    LeaderEpoch: int
+    StartOffset: int
+    DeliveryCompleteCount: int
+    CreateTimestamp: int
+    WriteTimestamp: int
+    StateBatches: list[ShareSnapshotValue.StateBatch]
+    def __init__(
+        self,
+        *,
+        SnapshotEpoch: int = ...,
+        StateEpoch: int = ...,
+        LeaderEpoch: int = ...,
+        StartOffset: int = ...,
+        DeliveryCompleteCount: int = ...,
+        CreateTimestamp: int = ...,
+        WriteTimestamp: int = ...,
+        StateBatches: list[ShareSnapshotValue.StateBatch] = ...,
+    ) -> None: ...
+
+class ShareUpdateKey(Message):
+    GroupId: str
+    TopicId: bytes
+    Partition: int
+    def __init__(
+        self,
+        *,
+        GroupId: str = ...,
+        TopicId: bytes = ...,
+        Partition: int = ...,
+    ) -> None: ...
+
+class ShareUpdateValue(Message):
+    class StateBatch(Message):
+        FirstOffset: int
+        LastOffset: int
+        DeliveryState: int
+        DeliveryCount: int
+        def __init__(
+            self,
+            *,
+            FirstOffset: int = ...,
+            LastOffset: int = ...,
+            DeliveryState: int = ...,
+            DeliveryCount: int = ...,
+        ) -> None: ...
+    SnapshotEpoch: int
+    LeaderEpoch: int
+    StartOffset: int
+    DeliveryCompleteCount: int
+    StateBatches: list[ShareUpdateValue.StateBatch]
+    def __init__(
+        self,
+        *,
+        SnapshotEpoch: int = ...,
+        LeaderEpoch: int = ...,
+        StartOffset: int = ...,
+        DeliveryCompleteCount: int = ...,
+        StateBatches: list[ShareUpdateValue.StateBatch] = ...,
     ) -> None: ...
 
 class TransactionLogKey(Message):

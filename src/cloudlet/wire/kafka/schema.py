@@ -3,8 +3,8 @@
 State   none
 Source  Apache Kafka 4.3, message definitions (names, types, versions, tags, defaults), written by
         tools/kafka_schemas.py
-Absent  the messages between brokers and controllers of KRaft, of share groups (KIP-932), and of Streams
-        groups (KIP-1071)
+Absent  the messages between brokers and controllers of KRaft, those by which brokers keep the state of share
+        groups with each other, and those of Streams groups (KIP-1071)
 
 The notation, a message after the other with an empty line between them:
 
