@@ -77,6 +77,12 @@ def test_records_go_where_a_java_client_would_send_them_and_come_back(data):
     assert said(data, "consume", "records", "--from", "latest") == ""
 
 
+def test_a_first_record_makes_its_topic_but_no_other_partition(data):
+    assert said(data, "produce", "made-by-it", "first") == "made-by-it-0: 1 records\n"
+    assert "has no partition 7" in refused(data, "produce", "made-by-it", "second", "--partition", "7")
+    assert "UNKNOWN_TOPIC_OR_PARTITION" in refused(data, "consume", "never-made")
+
+
 def test_a_group_seen_moved_and_deleted(data):
     said(data, "topics", "create", "grouped")
     said(data, "produce", "grouped", *map(str, range(10)))

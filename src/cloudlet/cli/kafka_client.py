@@ -127,10 +127,10 @@ class KafkaClient:
 
     # --- what the commands want to know
 
-    def topic(self, name: str) -> messages.MetadataResponse.MetadataResponseTopic:
-        """One topic; KafkaRefused."""
+    def topic(self, name: str, *, is_made: bool = False) -> messages.MetadataResponse.MetadataResponseTopic:
+        """One topic, which the broker may make if it is not there (auto.create.topics.enable); KafkaRefused."""
         asked = messages.MetadataRequest.MetadataRequestTopic(Name=name)
-        reply = self.ask(messages.MetadataRequest(Topics=[asked], AllowAutoTopicCreation=False))
+        reply = self.ask(messages.MetadataRequest(Topics=[asked], AllowAutoTopicCreation=is_made))
         (found,) = reply.Topics
         check(found.ErrorCode, name)
         return found  # type: ignore[no-any-return]

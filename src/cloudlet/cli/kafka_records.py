@@ -52,8 +52,10 @@ def produce(
     """Write records, and say where they are."""
     lines: Iterable[str] = values or (line.rstrip("\n") for line in sys.stdin)
     with KafkaClient(folder(data)) as client:
-        found = client.topic(topic)
+        found = client.topic(topic, is_made=True)
         indexes = sorted(each.PartitionIndex for each in found.Partitions)
+        if partition is not None and partition not in indexes:
+            raise click.UsageError(f"{topic} has no partition {partition}.")
         emptiest = min(client.offsets(topic, indexes, LATEST).items(), key=lambda row: (row[1], row[0]))[0]
         counts: dict[int, int] = {}
         for some in _batched(_records(lines, key, separator)):
