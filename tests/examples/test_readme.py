@@ -59,7 +59,8 @@ def test_a_screen_says_what_its_reader_will_see(tool, tmp_path):
     assert len(commands) >= 3
     data = tmp_path / "cloudlet"
     environment = variables() | {
-        "CLOUDLET_DATA": str(data), "CLOUDLET_UP_DATA": str(data), "CLOUDLET_UP_PORTS": "auto", "IDLE_MS": "3000",
+        "CLOUDLET_DATA": str(data), "CLOUDLET_UP_DATA": str(data), "CLOUDLET_UP_PORTS": "auto",
+        "IDLE_MS": "3000",
         "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(SOURCE),
         "HOME": str(tmp_path),
     }  # fmt: skip
@@ -71,8 +72,8 @@ def test_a_screen_says_what_its_reader_will_see(tool, tmp_path):
     (work / "examples").symlink_to(SOURCE.parent / "examples")
     try:
         done = subprocess.run(
-            ["bash", "-c", script], env=environment, cwd=work, capture_output=True, text=True, timeout=SECONDS,
-            check=False,
+            ["bash", "-c", script], env=environment, cwd=work, capture_output=True, text=True, check=False,
+            timeout=SECONDS,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert plain(done.stdout, data) == plain("\n".join(shown), data)

@@ -128,7 +128,7 @@ class KafkaClient:
     # --- what the commands want to know
 
     def topic(self, name: str, *, is_made: bool = False) -> messages.MetadataResponse.MetadataResponseTopic:
-        """One topic, which the broker may make if it is not there (auto.create.topics.enable); KafkaRefused."""
+        """One topic, made where the broker makes what is not there; KafkaRefused."""
         asked = messages.MetadataRequest.MetadataRequestTopic(Name=name)
         reply = self.ask(messages.MetadataRequest(Topics=[asked], AllowAutoTopicCreation=is_made))
         (found,) = reply.Topics
