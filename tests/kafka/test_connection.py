@@ -163,9 +163,18 @@ def test_a_large_buffer_is_given_back(kafka, name):
         assert client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
 
 
-@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_ip"])
-def test_more_connections_than_allowed_are_closed(tmp_path, limit):
-    with running_broker(tmp_path, **{limit: 2}) as broker:
+LIMITS = {
+    "per address": {"max_connections_per_ip": 2},
+    "of an address of its own": {
+        "max_connections_per_ip": 0,
+        "max_connections_per_ip_overrides": "10.0.0.1:7,127.0.0.1:2",
+    },
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_more_connections_of_an_address_than_allowed_are_closed(tmp_path, limit):
+    with running_broker(tmp_path, **LIMITS[limit]) as broker:
         clients = [RawClient(broker.address) for _ in range(2)]
         for client in clients:
             client.ask(messages.MetadataRequest(Topics=[]), 9)
@@ -174,11 +183,61 @@ def test_more_connections_than_allowed_are_closed(tmp_path, limit):
         for client in clients:
             assert client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
             client.socket.close()
-        deadline = time.monotonic() + 20
-        while broker.call(lambda: len(broker.face._shared.connections)):
-            assert time.monotonic() < deadline
+        wait_for(broker, 0)
         with RawClient(broker.address) as again:
             assert again.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
+
+
+def wait_for(broker, connections):
+    deadline = time.monotonic() + 20
+    while broker.call(lambda: len(broker.face._shared.connections)) != connections:
+        assert time.monotonic() < deadline
+
+
+def test_more_connections_than_allowed_wait_until_one_goes(tmp_path):
+    with running_broker(tmp_path, max_connections=2) as broker:
+        first, second, third, fourth = (RawClient(broker.address) for _ in range(4))
+        with first, second, third, fourth:
+            for client in (first, second):
+                client.ask(messages.MetadataRequest(Topics=[]), 9)
+            sent = third.send(messages.MetadataRequest(Topics=[]), 9)
+            fourth.send(messages.MetadataRequest(Topics=[]), 9)
+            assert first.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
+            assert is_silent(third)
+            first.socket.close()
+            assert third.receive(apis()[3], 9)[0] == sent
+            assert is_silent(fourth)
+            second.socket.close()
+            assert fourth.receive(apis()[3], 9)[1].ControllerId == 1
+
+
+def is_silent(client):
+    client.socket.setblocking(False)
+    try:
+        client.socket.recv(1)
+    except BlockingIOError:
+        return True
+    finally:
+        client.socket.settimeout(20)
+    return False
+
+
+def test_the_idlest_go_when_the_limit_is_lowered(tmp_path):
+    with (
+        running_broker(tmp_path) as broker,
+        RawClient(broker.address) as old,
+        RawClient(broker.address) as new,
+    ):
+        old.ask(messages.MetadataRequest(Topics=[]), 9)
+        new.ask(messages.MetadataRequest(Topics=[]), 9)
+        by_port = {one.peer: one for one in broker.call(connections(broker))}
+        assert len(by_port) == 2
+        mine = {old.socket.getsockname()[1]: 1.0, new.socket.getsockname()[1]: 2.0}
+        for one in by_port.values():
+            one.idle_since_ms = mine[one._transport.get_extra_info("peername")[1]]
+        broker.call(lambda: broker.face._shared.shed(1))
+        assert old.is_closed()
+        assert new.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1
 
 
 def test_silence_closes_connections_and_new_ones_wait(kafka):

@@ -190,3 +190,27 @@ def test_a_clients_time_is_throttled_by_a_window_at_most(kafka):
             assert 0 < response.ThrottleTimeMs <= 1000
         finally:
             alter(admin, [("client-id", "raw")], request_percentage=None)
+
+
+def test_an_address_that_connects_too_often_is_kept_waiting_and_closed(kafka):
+    with RawClient(kafka.address, "admin") as admin:
+        alter(admin, [("ip", None)], connection_creation_rate=1000.0)
+        alter(admin, [("ip", "127.0.0.1")], connection_creation_rate=1.0)
+        clients = []
+        try:
+            for _ in range(13):  # a burst of ten windows is allowed
+                clients.append(RawClient(kafka.address))
+            answered = 0
+            for client in clients:
+                try:
+                    answered += client.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId
+                except (EOFError, ConnectionError):
+                    pass
+            assert 9 <= answered <= 12
+        finally:
+            alter(admin, [("ip", "127.0.0.1")], connection_creation_rate=None)
+            alter(admin, [("ip", None)], connection_creation_rate=None)
+            for client in clients:
+                client.socket.close()
+        with RawClient(kafka.address) as again:
+            assert again.ask(messages.MetadataRequest(Topics=[]), 9).ControllerId == 1

@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 
 from cloudlet.aws.drive import begin
 from cloudlet.kafka.answer import Answer
+from cloudlet.kafka.configs import Configs
+from cloudlet.kafka.connection_quotas import ConnectionQuotas
+from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.kafka_connection import BUFFER_BYTES_MIN, BUFFER_GROWTH, Connection, Shared
 
-LIMITS = {"socket.request.max.bytes": 1 << 20, "max.connections": 10, "max.connections.per.ip": 10}
+FRAME_BYTES = 1 << 20
+
+
+def shared_of(answer, frame_bytes=FRAME_BYTES):
+    entrance = ConnectionQuotas(Configs({}), lambda host: None)
+    return Shared(answer, entrance, SystemClock(), frame_bytes)
 
 
 class Transport(asyncio.Transport):
@@ -127,7 +135,7 @@ def test_every_frame_is_answered_once_and_in_order_under_any_cut(sizes, cuts, wa
 
     async def run():
         script = Script(waits)
-        shared = Shared(script.answer, LIMITS.__getitem__)
+        shared = shared_of(script.answer)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         await feed(connection, transport, script, b"".join(map(framed, frames)), cuts)
@@ -142,7 +150,7 @@ def test_every_frame_is_answered_once_and_in_order_under_any_cut(sizes, cuts, wa
 def test_nothing_is_begun_while_the_client_does_not_read():
     async def run():
         script = Script([False])
-        shared = Shared(script.answer, LIMITS.__getitem__)
+        shared = shared_of(script.answer)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         connection.pause_writing()
@@ -166,7 +174,7 @@ def test_nothing_is_begun_while_the_client_does_not_read():
 def test_a_broken_request_ends_the_connection_after_what_came_before():
     async def run():
         script = Script([False])
-        shared = Shared(script.answer, LIMITS.__getitem__)
+        shared = shared_of(script.answer)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         stream = framed(b"a" * 10) + framed(b"\xff" * 10) + framed(b"b" * 10)
@@ -184,7 +192,7 @@ def test_a_broken_request_ends_the_connection_after_what_came_before():
 def test_what_a_client_says_of_a_frames_length_takes_no_memory_before_its_bytes_come():
     async def run():
         script = Script([False])
-        shared = Shared(script.answer, {**LIMITS, "socket.request.max.bytes": 100 << 20}.__getitem__)
+        shared = shared_of(script.answer, 100 << 20)
         connection, transport = Connection(shared, "PLAINTEXT"), Transport()
         connection.connection_made(transport)
         stream = framed(bytes(50 << 20))

@@ -49,6 +49,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     check_ports(str(flags["ports"]), only)
     for name, check in CHECKS.items():
         flags[name] = pairs_of(f"--{name}", flags.pop(name, None), check)
+    check_all_of_kafka(flags["kafka"])
     return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
@@ -70,6 +71,18 @@ def check_kafka(name: str, value: str) -> None:
     from cloudlet.kafka.configs import check_given
 
     check_given({name: value})
+
+
+def check_all_of_kafka(given: object) -> None:
+    """A usage error for properties that do not go together."""
+    assert isinstance(given, tuple)
+    if given:
+        from cloudlet.kafka.configs import check_together
+
+        try:
+            check_together(dict(given))
+        except ValueError as error:
+            raise click.UsageError(f"--kafka: {error}") from None
 
 
 def check_etcd(name: str, value: str) -> None:

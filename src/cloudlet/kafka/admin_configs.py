@@ -19,6 +19,7 @@ from cloudlet.kafka.configs import (
     Definition,
     InvalidConfig,
     broker_definitions,
+    check_together,
     check_topic,
     group_definitions,
     parse,
@@ -334,6 +335,12 @@ async def _alter_broker(
                 parse(definitions[key], value)
             except InvalidConfig as error:  # Kafka's broker says this before its controller is asked
                 raise KafkaFault(ErrorCode.INVALID_REQUEST, str(error)) from None
+    try:
+        configs = broker.configs
+        shared, own = (configs.shared, new) if name else (new, configs.own)
+        check_together({**configs.given, **shared, **own})
+    except InvalidConfig as error:
+        raise KafkaFault(ErrorCode.INVALID_REQUEST, str(error)) from None
     if not is_dry:
         await store_configs(broker.keys, broker.author(call.principal), ConfigType.BROKER, name, new)
         broker.change_configs()

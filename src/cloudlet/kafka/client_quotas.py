@@ -12,12 +12,22 @@ from collections.abc import Sequence
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.quotas import CLIENT_ID, FETCH, IP, PRODUCE, REQUEST, USER, Entity, Quotas
+from cloudlet.kafka.quotas import (
+    CLIENT_ID,
+    CONNECTIONS,
+    FETCH,
+    IP,
+    MUTATIONS,
+    PRODUCE,
+    REQUEST,
+    USER,
+    Entity,
+    Quotas,
+)
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 EXACT, DEFAULT, ANY = 0, 1, 2
-MUTATIONS, CONNECTIONS = "controller_mutation_rate", "connection_creation_rate"
 CLIENT_KEYS = {PRODUCE: "LONG", FETCH: "LONG", REQUEST: "DOUBLE", MUTATIONS: "DOUBLE"}
 IP_KEYS = {CONNECTIONS: "INT"}
 HIGHEST = {"LONG": (1 << 63) - 1, "INT": (1 << 31) - 1}

@@ -51,6 +51,7 @@ BROKER_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "log.flush.interval.ms": ("log.flush.interval.ms", "log.flush.scheduler.interval.ms"),
 }
 
+LIMIT_PER_ADDRESS, LIMIT_OVERRIDES = "max.connections.per.ip", "max.connections.per.ip.overrides"
 THROTTLED = re.compile(r"\d+:\d+")
 
 
@@ -256,6 +257,30 @@ def check_given(properties: Mapping[str, str]) -> None:
         if name not in known:
             raise InvalidConfig(f"Unknown broker property: {name}")
         parse(known[name], text)
+        if name == LIMIT_OVERRIDES:
+            limits_of(text)
+
+
+def limits_of(text: str) -> dict[str, int]:
+    """Addresses with limits of their own, "127.0.0.1:100,[::1]:50"; InvalidConfig."""
+    found: dict[str, int] = {}
+    for part in split_list(text):
+        address, colon, limit = part.rpartition(":")
+        if not colon or not address.strip() or not re.fullmatch(r"\s*[0-9]{1,9}\s*", limit):
+            raise InvalidConfig(
+                f"Invalid value {text} for configuration {LIMIT_OVERRIDES}: {part} is no HOST:LIMIT"
+            )
+        found[address.strip().strip("[]")] = int(limit)
+    return found
+
+
+def check_together(properties: Mapping[str, str]) -> None:
+    """Raise InvalidConfig for properties that do not go together."""
+    overrides = limits_of(properties.get(LIMIT_OVERRIDES, ""))
+    if properties.get(LIMIT_PER_ADDRESS, "1").strip() == "0" and not overrides:
+        raise InvalidConfig(
+            f"{LIMIT_PER_ADDRESS} can be set to zero only if {LIMIT_OVERRIDES} property is set."
+        )
 
 
 class Configs:

@@ -2,7 +2,7 @@
 
 State   none of its own: topics.py
 Source  Apache Kafka 4.3: ControllerApis, ReplicationControlManager, their errors and texts
-Absent  topic policies; the controller mutation quota
+Absent  topic policies
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.configs import InvalidConfig, check_topic
 from cloudlet.kafka.described_configs import topic_rows
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.mutation_quotas import MutationQuota
 from cloudlet.kafka.topics import NO_ID, TopicImage, invalid_name
 from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import Conflict
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 METADATA_TOPIC = "__cluster_metadata"
 PARTITIONS_MAX = 10_000  # of one request: the most records that Kafka's controller takes for one
+CREATE_STRICT_SINCE, DELETE_STRICT_SINCE, GROW_STRICT_SINCE = 6, 5, 3  # KIP-599
 UNKNOWN_TOPIC = "This server does not host this topic-partition."
 UNKNOWN_ID = "This server does not host this topic ID."
 
@@ -185,6 +187,7 @@ async def create_topics(call: Call, request: messages.CreateTopicsRequest) -> me
     """Make topics, each by itself: one that is refused does not hinder the others."""
     counts = Counter(topic.Name for topic in request.Topics)
     results: list[Created] = []
+    quota = MutationQuota(call, CREATE_STRICT_SINCE)
     turn = Turn(call.broker.clock)
     for wanted in request.Topics:
         if turn.is_over():
@@ -192,7 +195,7 @@ async def create_topics(call: Call, request: messages.CreateTopicsRequest) -> me
         if counts[wanted.Name] > 1:
             continue
         try:
-            results.append(await _create(call, wanted, is_dry=request.validateOnly))
+            results.append(await _create(call, wanted, quota, is_dry=request.validateOnly))
         except KafkaFault as fault:
             results.append(Created(Name=wanted.Name, ErrorCode=fault.code, ErrorMessage=fault.message))
         except Conflict:
@@ -208,16 +211,19 @@ async def create_topics(call: Call, request: messages.CreateTopicsRequest) -> me
             results.append(
                 Created(Name=name, ErrorCode=ErrorCode.INVALID_REQUEST, ErrorMessage="Duplicate topic name.")
             )
-    return messages.CreateTopicsResponse(Topics=results)
+    response = messages.CreateTopicsResponse(Topics=results)
+    quota.tell(response)
+    return response
 
 
-async def _create(call: Call, wanted: Creatable, *, is_dry: bool) -> Created:
+async def _create(call: Call, wanted: Creatable, quota: MutationQuota, *, is_dry: bool) -> Created:
     broker = call.broker
     if wanted.Name == METADATA_TOPIC:
         raise KafkaFault(
             ErrorCode.INVALID_REQUEST, f"Creation of internal topic {METADATA_TOPIC} is prohibited."
         )
     assignments, configs = _check(broker, wanted)
+    quota.take(len(assignments))
     topic_id = NO_ID
     if not is_dry:
         topic_id = (await broker.create_topic(wanted.Name, assignments, configs)).id
@@ -267,21 +273,24 @@ async def delete_topics(call: Call, request: messages.DeleteTopicsRequest) -> me
                 )
             )
     turn = Turn(call.broker.clock)
+    quota = MutationQuota(call, DELETE_STRICT_SINCE)
     for name, count in names.items():
         if turn.is_over():
             await turn.end()
         results.append(
-            await _delete_by_name(call, name)
+            await _delete_by_name(call, name, quota)
             if count == 1
             else _refused(name, NO_ID, ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
         )
     for topic_id, count in ids.items():
         results.append(
-            await _delete_by_id(call, topic_id)
+            await _delete_by_id(call, topic_id, quota)
             if count == 1
             else _refused(None, topic_id, ErrorCode.INVALID_REQUEST, "Duplicate topic id.")
         )
-    return messages.DeleteTopicsResponse(Responses=results)
+    response = messages.DeleteTopicsResponse(Responses=results)
+    quota.tell(response)
+    return response
 
 
 def _deletion_disabled(call: Call, request: messages.DeleteTopicsRequest) -> messages.DeleteTopicsResponse:
@@ -297,21 +306,25 @@ def _refused(name: str | None, topic_id: bytes, code: ErrorCode, message: str) -
     return Deleted(Name=name, TopicId=topic_id, ErrorCode=code, ErrorMessage=message)
 
 
-async def _delete_by_name(call: Call, name: str) -> Deleted:
+async def _delete_by_name(call: Call, name: str, quota: MutationQuota) -> Deleted:
     image = call.broker.topics.by_name.get(name)
     if image is None:
         return _refused(name, NO_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC)
-    return await _delete(call, image)
+    return await _delete(call, image, quota)
 
 
-async def _delete_by_id(call: Call, topic_id: bytes) -> Deleted:
+async def _delete_by_id(call: Call, topic_id: bytes, quota: MutationQuota) -> Deleted:
     image = call.broker.topics.by_id.get(topic_id)
     if image is None:
         return _refused(None, topic_id, ErrorCode.UNKNOWN_TOPIC_ID, UNKNOWN_ID)
-    return await _delete(call, image)
+    return await _delete(call, image, quota)
 
 
-async def _delete(call: Call, image: TopicImage) -> Deleted:
+async def _delete(call: Call, image: TopicImage, quota: MutationQuota) -> Deleted:
+    try:
+        quota.take(len(image.states))
+    except KafkaFault as fault:
+        return _refused(image.name, image.id, fault.code, fault.message)
     await call.broker.delete_topic(image)
     return Deleted(Name=image.name, TopicId=image.id)
 
@@ -327,17 +340,21 @@ async def create_partitions(
         for name, count in counts.items()
         if count > 1
     ]
+    quota = MutationQuota(call, GROW_STRICT_SINCE)
     for topic in request.Topics:
         if counts[topic.Name] > 1:
             continue
         try:
             image, assignments = _growth(call.broker, topic)
+            quota.take(len(assignments))
             if not request.ValidateOnly:
                 await call.broker.topics.grow(image, assignments)
             results.append(cls(Name=topic.Name, ErrorMessage=None))
         except KafkaFault as fault:
             results.append(cls(Name=topic.Name, ErrorCode=fault.code, ErrorMessage=fault.message or None))
-    return messages.CreatePartitionsResponse(Results=results)
+    response = messages.CreatePartitionsResponse(Results=results)
+    quota.tell(response)
+    return response
 
 
 def _growth(

@@ -3,7 +3,7 @@
 State   ("kafka", "quota", type, name, …) -> QuotaRecord; in memory the rates of the last seconds
 Source  Apache Kafka 4.3: ClientQuotaManager, ClientQuotaControlManager, Rate; KIP-13, KIP-55, KIP-124,
         KIP-219, KIP-546
-Absent  the rates of new connections and of changes to topics: both are kept and described, and not enforced
+Absent  none: changes to topics are counted by mutation_quotas.py, new connections by connection_quotas.py
 
 Theory of operation
     A quota belongs to an entity: a user, a client id, both, or the default of either. For a request, the most
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 USER, CLIENT_ID, IP = "user", "client-id", "ip"
 PRODUCE, FETCH, REQUEST = "producer_byte_rate", "consumer_byte_rate", "request_percentage"
+MUTATIONS, CONNECTIONS = "controller_mutation_rate", "connection_creation_rate"
 PRODUCE_KEY = 0
 INT32_MAX = (1 << 31) - 1
 RATES_MAX = 10_000  # clients whose rates are remembered; the one seen longest ago goes
@@ -127,8 +128,7 @@ class Quotas:
 
     def throttle_ms(self, call: Call, quota: str, amount: float) -> int:
         """Note what a request has used; how long its client is throttled."""
-        user = call.principal.partition(":")[2]
-        found = self._find(user, call.client_id, quota)
+        found = self.limit_of(call, quota)
         if found is None:
             return 0
         limit, shared = found
@@ -143,8 +143,17 @@ class Quotas:
         rate.add(amount, now_ms)
         return round(rate.throttle_ms(limit, now_ms))
 
-    def _find(self, user: str, client_id: str, quota: str) -> tuple[float, tuple[str, str, str]] | None:
-        """(limit, who shares the rate), of the most special entity that has the quota."""
+    def connection_rate(self, address: str) -> float | None:
+        """How many new connections a second one address may make."""
+        for name in (address, None):
+            limit = self._quotas.get(frozenset(((IP, name),)), {}).get(CONNECTIONS)
+            if limit is not None:
+                return limit
+        return None
+
+    def limit_of(self, call: Call, quota: str) -> tuple[float, tuple[str, str, str]] | None:
+        """(limit, who shares the rate), of the most special entity of a call's that has the quota."""
+        user, client_id = call.principal.partition(":")[2], call.client_id
         for with_user, with_client in (
             (user, client_id), (user, None), (user, ""), (None, client_id), (None, None), (None, ""),
             ("", client_id), ("", None),

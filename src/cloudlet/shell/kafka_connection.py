@@ -24,7 +24,7 @@ import asyncio
 import logging
 import math
 import socket
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from struct import Struct
 from typing import cast
@@ -32,6 +32,8 @@ from typing import cast
 from cloudlet.aws.drive import Rest, finish
 from cloudlet.kafka.answer import Answer
 from cloudlet.kafka.call import Peer
+from cloudlet.kafka.connection_quotas import ConnectionQuotas
+from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.either import subject_of
 
@@ -45,7 +47,7 @@ BUFFER_GROWTH = 4  # times larger at once: a frame is copied by a third of its l
 BUFFER_BYTES_BUSY = 4 << 20  # the most that is held beyond the frame at hand
 WRITE_BYTES_HIGH = 1 << 20  # to be sent before the next request is begun
 TURN_REQUESTS_MAX = 32  # of one connection in one turn of the loop
-IDLE_SWEEPS_MAX = 2  # looks without a request before a large buffer is given back
+WAITING_MAX = 1024  # connections that are not let in yet, as many as a backlog holds; more are closed
 
 
 Answering = Callable[[memoryview, Peer], "Answer | Rest[Answer]"]
@@ -53,41 +55,77 @@ Answering = Callable[[memoryview, Peer], "Answer | Rest[Answer]"]
 
 
 class Shared:
-    """What the connections of a face have in common; `number` gives the broker's properties, some of which
-    may change while it runs."""
+    """What the connections of a face have in common, and who of them is let in."""
 
-    def __init__(self, answer: Answering, number: Callable[[str], int]) -> None:
+    def __init__(self, answer: Answering, entrance: ConnectionQuotas, clock: Clock, frame_bytes: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.answer = answer
-        self.frame_bytes_max = number("socket.request.max.bytes")
-        self._number = number
+        self.frame_bytes_max = frame_bytes
+        self._entrance = entrance
+        self._clock = clock
         self.connections: set[Connection] = set()
-        self._hosts: Counter[str] = Counter()
+        self._waiting: deque[Connection] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self.tasks: set[asyncio.Task[Answer]] = set()
         self.slow: set[Connection] = set()  # those whose client does not read what it is sent
         self.is_held = False  # new clients wait: the stores are being brought elsewhere
         self.is_closing = False
 
-    def admit(self, connection: Connection, host: str) -> bool:
-        """Whether there is room for one more connection, of this host too; it is counted then."""
-        if (
-            self.is_closing
-            or len(self.connections) >= self._number("max.connections")
-            or self._hosts[host] >= self._number("max.connections.per.ip")
-        ):
-            return False
-        self._hosts[host] += 1
-        self.connections.add(connection)
-        return True
+    def arrive(self, connection: Connection) -> None:
+        """A connection has come: it is let in, waits its turn, or is closed."""
+        if self.is_closing or len(self._waiting) >= WAITING_MAX:
+            connection.close()
+            return
+        self._waiting.append(connection)
+        self.let_in()
 
-    def forget(self, connection: Connection, host: str) -> None:
-        """A connection that was admitted is gone."""
+    def let_in(self) -> None:
+        """Let in those whose turn it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting = self._waiting
+        while waiting and not (self.is_held or self.is_closing):
+            now_ms = self._clock.monotonic_ms()
+            ready_ms = self._entrance.ready_ms(now_ms)
+            if ready_ms > 0:
+                if ready_ms != math.inf:
+                    self._timer = self.loop.call_later(ready_ms / 1000, self.let_in)
+                return
+            connection = waiting.popleft()
+            closed_ms = self._entrance.enter(connection.host, now_ms)
+            if closed_ms is None:
+                self.connections.add(connection)
+                connection.enter()
+            elif closed_ms == 0:
+                connection.close()
+            else:
+                self.loop.call_later(closed_ms / 1000, connection.close)
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is gone."""
         self.slow.discard(connection)
         if connection in self.connections:
             self.connections.remove(connection)
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
+            self._entrance.leave(connection.host)
+            self.let_in()
+        elif connection in self._waiting:
+            self._waiting.remove(connection)
+
+    def shed(self, limit: int) -> None:
+        """Close who has been idle for longest, where there are more than the limit: it was lowered."""
+        excess = len(self.connections) - limit
+        if excess > 0:
+            for connection in sorted(self.connections, key=lambda each: each.idle_since_ms)[:excess]:
+                connection.close()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self.is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._waiting):
+            connection.close()
 
     def unread_bytes(self) -> int:
         """Of answers that wait in memory for clients that do not read."""
@@ -100,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_at_work",
         "_buffer",
-        "_host",
+        "_is_in",
         "_listener",
         "_reading",
         "_shared",
@@ -109,6 +147,7 @@ class Connection(asyncio.BufferedProtocol):
         "_transport",
         "_view",
         "_writable",
+        "host",
         "idle_since_ms",
         "peer",
         "requests",
@@ -122,6 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         self._view = memoryview(self._buffer)
         self._start = self._stop = 0
         self._at_work = False
+        self._is_in = False
         self._reading = True
         self._writable = True
         self._transport: asyncio.Transport | None = None
@@ -134,10 +174,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._transport = transport
-        self._host = _host(transport.get_extra_info("peername"))
-        if not self._shared.admit(self, self._host):
-            transport.abort()
-            return
+        self.host = _host(transport.get_extra_info("peername"))
         transport.set_write_buffer_limits(WRITE_BYTES_HIGH)
         # asyncio leaves Nagle's algorithm on where a listener was made without naming its protocol: 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -146,19 +183,19 @@ class Connection(asyncio.BufferedProtocol):
         if listener == "SASL_SSL" and tls is None:
             listener = "SASL_PLAINTEXT"
         self.peer = Peer(
-            f"/{self._host}",
+            f"/{self.host}",
             _address(transport.get_extra_info("sockname")),
             listener,
         )
         subject = subject_of(tls.getpeercert() or {}) if tls is not None else None
         if subject is not None:
             self.peer.principal, self.peer.is_known = f"User:{subject}", True
+        self._shared.arrive(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._shared.forget(self, self._host)
         self._transport = None
-        if hasattr(self, "peer"):
-            self.peer.leave()
+        self._shared.forget(self)
+        self.peer.leave()
 
     def eof_received(self) -> bool:
         return False
@@ -187,7 +224,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Answer the requests that are whole, and make room for the one that is not."""
-        if self._shared.is_held:
+        if self._shared.is_held or not self._is_in:
             self._pause()
             return
         turns = TURN_REQUESTS_MAX
@@ -321,6 +358,12 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
         elif self._start == self._stop and len(self._buffer) > BUFFER_BYTES_MIN:
             self._replace(bytearray(BUFFER_BYTES_MIN), 0)
+
+    def enter(self) -> None:
+        """It is let in: what has come meanwhile is answered."""
+        self._is_in = True
+        if self._stop:
+            self.begin()
 
     def begin(self) -> None:
         """Read, after the clients were held."""

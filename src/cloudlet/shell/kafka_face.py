@@ -19,9 +19,11 @@ from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.engines.disk_partitions import DiskPartitions
 from cloudlet.kafka.answer import Admit, Answering
 from cloudlet.kafka.broker import NODE_ID, Broker
+from cloudlet.kafka.connection_quotas import ConnectionQuotas
 from cloudlet.kafka.dispatch import PARTS, handlers
 from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
+from cloudlet.kafka.quotas import Quotas
 from cloudlet.kafka.transactions.coordinator import Transactions
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
@@ -105,7 +107,9 @@ class KafkaFace:
         broker.go_on(PARTS)
         if self.prepare is not None:
             await self.prepare()
-        shared = self._shared = Shared(answering.answer, broker.configs.number)
+        entrance = ConnectionQuotas(broker.configs, lambda host: broker.part(Quotas).connection_rate(host))
+        frame_bytes = broker.configs.number("socket.request.max.bytes")
+        shared = self._shared = Shared(answering.answer, entrance, self._clock, frame_bytes)
         broker.unread_bytes = shared.unread_bytes
         if self._security is not None:
             await self._secure(self._security)
@@ -157,6 +161,7 @@ class KafkaFace:
             shared.is_held = False
             for connection in list(shared.connections):
                 connection.begin()
+            shared.let_in()
 
     def clock_moved(self) -> None:
         self.broker.part(LogUpkeep).clock_moved()
@@ -177,7 +182,7 @@ class KafkaFace:
         if self._timer is not None:
             self._timer.cancel()
         if self._shared is not None:
-            self._shared.is_closing = True
+            self._shared.close()
             await self._end_requests(self._shared)
         await self.broker.silence()
 
@@ -204,6 +209,8 @@ class KafkaFace:
         shared = self._shared
         assert shared is not None
         self._timer = shared.loop.call_later(LOOK_MS / 1000, self._look)
+        shared.shed(self.broker.configs.number("max.connections"))
+        shared.let_in()  # a limit may have been raised
         self._look_at(list(shared.connections))
 
     def _look_at(self, connections: list[Connection]) -> None:
