@@ -418,6 +418,59 @@ def test_a_relaxed_commit_waits_behind_a_sync_one(tmp_path: Path, monkeypatch: p
     run(body)
 
 
+def test_what_a_turn_commits_is_one_write_and_can_be_read_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        keys = await open_store(tmp_path, LogSettings())
+        sizes: list[int] = []
+        pwrite = os.pwrite
+
+        def counted(descriptor: int, data: bytes, offset: int) -> int:
+            sizes.append(len(data))
+            return pwrite(descriptor, data, offset)
+
+        monkeypatch.setattr(os, "pwrite", counted)
+        for n in range(20):
+            await keys.commit(Commit(ANNA, put=[Put(b"a", b"%d" % n)], durability=Durability.SYNC))
+        assert sizes == []  # nobody was promised anything yet
+        await keys.settle(keys.head)
+        assert len(sizes) == 1
+        last = await keys.commit(Commit(ANNA, put=[Put(b"a", b"new")], durability=Durability.SYNC))
+        assert (await keys.scan_at(Revision(last - 1), b"a", b"b"))[0].value == b"19"
+        assert len(sizes) == 2
+        await keys.commit(Commit(ANNA, put=[Put(b"a", b"later")], durability=Durability.SYNC))
+        await keys.commit(Commit(ANNA, put=[Put(b"b", b"")]))  # kill -9 may take neither from here on
+        assert len(sizes) == 3
+        monkeypatch.setattr(disk_keys_log, "GATHERED_BYTES_MAX", 100)
+        await keys.commit(Commit(ANNA, put=[Put(b"a", b"x" * 200)], durability=Durability.SYNC))
+        assert len(sizes) == 4
+        monkeypatch.undo()
+        await keys.close()
+        keys = await open_store(tmp_path)
+        assert [entry.key for entry in contents(keys)] == [b"a", b"b"]
+        assert contents(keys)[0].value == b"x" * 200
+        await keys.close()
+
+    run(body)
+
+
+def test_a_write_that_fails_is_fatal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        told: list[BaseException] = []
+        keys = await DiskKeys.open(tmp_path, now_ms, settings=SMALL, fatal=told.append)
+        revision = await keys.commit(Commit(ANNA, put=[Put(b"a", b"2")], durability=Durability.SYNC))
+        monkeypatch.setattr(os, "pwrite", lambda *_: 3)
+        with pytest.raises(StoreError):
+            await keys.settle(revision)
+        assert keys.settled < revision
+        assert [error.errno for error in told if isinstance(error, OSError)] == [errno.EIO]
+        monkeypatch.undo()
+        await keys.close()
+
+    run(body)
+
+
 def test_descriptors_and_threads_are_let_go(tmp_path: Path) -> None:
     async def body() -> None:
         before = len(os.listdir("/proc/self/fd"))

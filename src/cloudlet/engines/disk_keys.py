@@ -8,9 +8,10 @@ Absent  slices for a drop of a range, or a read of the past, over hundreds of th
 
 Theory of operation
     A commit goes through decide -> append -> apply -> publish without a pause: `decide` looks at memory and
-    may refuse; `append` writes one frame to the operating system and may refuse for want of space; from there
-    on nothing can fail. An error of the disk other than a full one is not survived: nobody could tell any
-    more what of memory is on the disk, so the process ends and opens again from the log.
+    may refuse; `append` takes one frame into the log and may refuse for want of space; from there on nothing
+    can fail. The operating system has the frame when a relaxed commit returns; that of a sync one goes there
+    with all others of the turn. An error of the disk other than a full one is not survived: nobody could tell
+    any more what of memory is on the disk, so the process ends and opens again from the log.
 
     Reads at head are lookups in memory and wait for nobody. Reads of the past, and watches that are behind,
     read the log (disk_keys_past); live watches are fed by `publish` (keys_feed); what may be shown follows
@@ -27,7 +28,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cloudlet.engines import disk_keys_checkpoint as checkpoint
-from cloudlet.engines.disk_keys_log import FULL, Log, LogSettings, Spare
+from cloudlet.engines.disk_keys_log import FULL, Log, LogSettings
 from cloudlet.engines.disk_keys_past import DiskPast
 from cloudlet.engines.disk_keys_record import (
     COMPACT,
@@ -39,6 +40,7 @@ from cloudlet.engines.disk_keys_record import (
     step_body,
 )
 from cloudlet.engines.disk_keys_replay import replay
+from cloudlet.engines.disk_keys_spare import SpareSegments
 from cloudlet.engines.disk_keys_sync import RELAXED_SYNC_S, Fatal, GroupSync
 from cloudlet.engines.keys_feed import Feed, FeedTap, FeedWatch
 from cloudlet.engines.memory_keys import ENTRY_BYTES, meets
@@ -90,7 +92,7 @@ class DiskKeys:
         self._checkpointing: asyncio.Task[None] | None = None
         self._checkpoint_place = 0
         self._checkpoint_bytes = 0
-        self._preparing: asyncio.Future[Spare] | None = None
+        self._spares = SpareSegments(log, self._loop, self._fail)
         self._is_failed = False
 
     @classmethod
@@ -197,7 +199,8 @@ class DiskKeys:
     def _apply(self, step: Step, durability: Durability, ended: LeaseId = NO_LEASE) -> int:
         """Write a step and make it so; the place behind its frame. NoSpace."""
         past, sync = self._past, self._sync
-        place = self._append(STEP, step.revision, step_body(step, ended, past.tombstones, past.history_free))
+        body = step_body(step, ended, past.tombstones, past.history_free)
+        place = self._append(STEP, step.revision, body, is_gathered=durability is not Durability.RELAXED)
         if self._walk is not None:
             self._walk.preserve(step)
         self._newest.apply(step)
@@ -210,34 +213,18 @@ class DiskKeys:
         self._feed.publish(step, sync.settled(step.revision))
         return place
 
-    def _append(self, kind: int, revision: int, body: bytes) -> int:
+    def _append(self, kind: int, revision: int, body: bytes, *, is_gathered: bool = False) -> int:
+        """Write a frame; one that is gathered waits for the sync that it needs anyway."""
         log = self._log
         try:
             place = log.append(kind, revision, self._newest.head, body)
+            if not is_gathered:
+                log.write()
         except OSError as error:
             self._fail(error)
             raise StoreError(f"the keys store cannot write: {error}") from error
-        if log.wants_spare and self._preparing is None:
-            self._preparing = self._loop.run_in_executor(None, self._prepare)
-            self._preparing.add_done_callback(self._prepared)
+        self._spares.look()
         return place
-
-    def _prepare(self) -> Spare:
-        return self._log.prepare(self._log.settings.segment_bytes, zeroed=True)
-
-    def _prepared(self, future: asyncio.Future[Spare]) -> None:
-        error = future.exception()
-        if error is None:
-            self._log.adopt(future.result())
-            self._preparing = None
-        elif isinstance(error, OSError) and error.errno in FULL:
-            # The commit that needs the segment tries again, and is told.
-            self._loop.call_later(1.0, self._forget_preparing)
-        else:
-            self._fail(error)
-
-    def _forget_preparing(self) -> None:
-        self._preparing = None
 
     def _fail(self, error: BaseException) -> None:
         self._is_failed = True
@@ -355,9 +342,7 @@ class DiskKeys:
         if self._checkpointing is not None and not self._checkpointing.done():
             self._checkpointing.cancel()
             await asyncio.wait([self._checkpointing])
-        if self._preparing is not None:
-            await asyncio.wait([self._preparing])
-            await asyncio.sleep(0)  # `_prepared` runs first
+        await self._spares.finish()
         if not self._is_failed:
             await self._sync.wait(self._log.stop)
             behind = self._log.stop - self._checkpoint_place

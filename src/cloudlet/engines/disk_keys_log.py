@@ -9,6 +9,10 @@ Theory of operation
     which makes a later fdatasync a third cheaper) before the first frame goes in. So a full disk shows when a
     segment is made, never in the middle of one, and `append` refuses with NoSpace before anything happened.
 
+    What a turn of the loop appends is handed to the operating system by one call of `write`, at the latest
+    before it is synced, read, or promised to survive the process; `append` only gathers. So the operating
+    system has a prefix of the log at any time, and kill -9 takes from its end alone.
+
     A crash may leave any mix of new bytes and zeroes beyond what was synced last. On opening, the first place
     without a whole frame is either the end, or a torn tail, or damage. It is damage if a whole frame behind
     it says (in `durable`) that the place was on the disk before that frame was written: no crash explains
@@ -48,6 +52,7 @@ from cloudlet.kernel.fault import Compacted, Damaged, NoSpace, StoreError
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: a limit on file size, ulimit -f
 FIRST_SEGMENT_BYTES = 1 << 20  # a small cloud stays small; zeroed at once, in 0.3 ms
 ZEROES = bytes(1 << 20)
+GATHERED_BYTES_MAX = 1 << 20  # more is written at once: a slow disk does not fill the memory
 INDEX_BYTES = 1 << 20  # looked at in one go: 7,000 frames, 3 ms
 INDEX_STEP_BYTES = 4096  # a place is kept for one frame in so many bytes; the rest is walked
 READ_BYTES = 8192
@@ -143,6 +148,8 @@ class Log:
         self._last: Segment
         self._offset = 0
         self._size = 0
+        self._gathered: list[bytes] = []  # frames of the last segment that the system does not have yet
+        self._gathered_at = 0  # where in it they begin
 
     @property
     def stop(self) -> int:
@@ -152,20 +159,33 @@ class Log:
     # --- appending
 
     def append(self, kind: int, revision: int, head: int, body: bytes) -> int:
-        """Write a frame to the operating system and return the place behind it; NoSpace with nothing done.
-        Any other OSError leaves the log unusable."""
+        """Take a frame in and return the place behind it; NoSpace with nothing done. It is the operating
+        system's with the next `write`. Any other OSError leaves the log unusable."""
         data = frame(kind, revision, self.durable, body)
         size = len(data)
         if self._offset + size > self._size:
             self._roll(size, head)
-        last = self._last
-        if os.pwrite(last.descriptor, data, self._offset) != size:
-            raise OSError(errno.EIO, "a write inside reserved space was cut short")
+        self._gathered.append(data)
         self._offset += size
+        last = self._last
         last.stop += size
+        if self._offset - self._gathered_at > GATHERED_BYTES_MAX:
+            self.write()
         return last.stop
 
+    def write(self) -> None:
+        """Hand what was gathered to the operating system; an OSError leaves the log unusable."""
+        gathered = self._gathered
+        if not gathered:
+            return
+        data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
+        if os.pwrite(self._last.descriptor, data, self._gathered_at) != len(data):
+            raise OSError(errno.EIO, "a write inside reserved space was cut short")
+        self._gathered_at += len(data)
+        gathered.clear()
+
     def _roll(self, size_bytes: int, head: int) -> None:
+        self.write()
         needed = size_bytes + SEGMENT_HEADER_BYTES
         start = self._last.stop if self.segments else 0
         wanted = self.settings.segment_bytes if self.segments else self.settings.first_segment_bytes
@@ -189,7 +209,7 @@ class Log:
         self.segments.append(segment)
         self.unsynced.append(segment)
         self._last = segment
-        self._offset = segment.stop - segment.start
+        self._offset = self._gathered_at = segment.stop - segment.start
         self._size = segment.size_bytes
 
     @property
@@ -236,6 +256,7 @@ class Log:
 
     def read(self, segment: Segment, place: int, size_bytes: int) -> bytes:
         """Bytes of the segment's frames from `place` on: at least one whole frame, unless at the stop."""
+        self.write()
         offset = place - segment.start
         data = os.pread(segment.descriptor, min(size_bytes, segment.stop - place), offset)
         skimmed = skim_frame(data, 0)
@@ -262,6 +283,7 @@ class Log:
 
     def _extend_index(self, segment: Segment) -> bool:
         """Look at more frames; whether there may be still more."""
+        self.write()
         place = segment.indexed
         size = min(INDEX_BYTES, segment.stop - place)
         data = os.pread(segment.descriptor, size, place - segment.start)

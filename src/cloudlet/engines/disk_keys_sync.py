@@ -5,10 +5,10 @@ Source  docs/architecture.md, "Keys"
 Absent  none
 
 Theory of operation
-    A commit is in the operating system when `append` returns; then only power loss can take it. One thread
+    A relaxed commit is in the operating system when it returns; then only power loss can take it. One thread
     calls fdatasync, one call at a time, and what is committed meanwhile is the next group. A sync commit asks
-    for a call at the end of the loop's turn, so all that the turn commits is one group; a relaxed one lets a
-    few milliseconds pass.
+    for a call at the end of the loop's turn, so all that the turn commits is one write and one group; a
+    relaxed one lets a few milliseconds pass.
 
     The settled mark is the head, unless a sync commit is not durable yet: then it stands right below the
     oldest such commit, and relaxed commits behind it wait too.
@@ -121,6 +121,11 @@ class GroupSync:
         log = self._log
         if log.durable == log.stop:
             return
+        try:
+            log.write()
+        except OSError as error:
+            self._fatal(error)
+            return
         self._is_running = True
         segments, log.unsynced = log.unsynced, log.unsynced[-1:]
         folder = None if log.is_folder_synced else log.folder
@@ -200,6 +205,7 @@ class GroupSync:
             return
         try:
             log.append(MARK, 0, 0, b"")
+            log.write()
         except OSError as error:
             self._fatal(error)
             return
