@@ -58,7 +58,8 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("kill loops")
     for report, told in sorted(loops, key=lambda loop: loop[0].nodeid):
-        figures = f"{told['kills']} kills, {told['checked']:,} acknowledged, {report.duration:.0f} s"
+        watches = f", {told['resumed']:,} watches resumed" if "resumed" in told else ""
+        figures = f"{told['kills']} kills, {told['checked']:,} acknowledged{watches}, {report.duration:.0f} s"
         terminalreporter.write_line(f"{report.nodeid}: {figures}")
     kills, checked = (sum(told[name] for _, told in loops) for name in ("kills", "checked"))
     terminalreporter.write_line(f"together {kills:,} kills; of {checked:,} acknowledged writes none was lost")

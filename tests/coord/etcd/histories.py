@@ -58,6 +58,7 @@ class Recorder:
         self._clients = clients
         self._numbers = itertools.count()
         self.done = 0
+        self.resumed = 0  # watches that went on where a broken one had left off
 
     async def run(self, until):
         """Clients and watchers until `until` says so; then the watchers see the rest."""
@@ -161,6 +162,7 @@ class Recorder:
             try:
                 client = await self._connect()
                 stream = await client.watch(**EVERYTHING, start_revision=position, prev_kv=True)
+                self.resumed += position > 2
                 for _ in range(pick.randrange(5, 60)):  # then break off, to begin anew
                     reply = await stream.receive()
                     if reply is None or reply.canceled:

@@ -37,7 +37,7 @@ class Victim:
 
 
 async def one_history(folder, seed, kills):
-    """(violations, acknowledged writes)."""
+    """(violations, acknowledged writes, watches resumed)."""
     victim = Victim(folder)
     pick = random.Random(seed)
 
@@ -57,16 +57,18 @@ async def one_history(folder, seed, kills):
             await recorder.run(until)
     finally:
         victim.kill()
-    return judged(recorder), sum(len(each.wrote) for each in recorder.told)
+    return judged(recorder), sum(len(each.wrote) for each in recorder.told), recorder.resumed
 
 
 def test_a_killed_etcd(tmp_path, kills, record_property):
-    checked = done = 0
+    checked = done = resumed = 0
     while done < kills:
         some = min(KILLS_A_RUN, kills - done)
-        found, writes = asyncio.run(one_history(tmp_path / str(done), done, some))
+        found, writes, watches = asyncio.run(one_history(tmp_path / str(done), done, some))
         assert found == []
         done += some
         checked += writes
+        resumed += watches
     record_property("kills", done)
     record_property("checked", checked)
+    record_property("resumed", resumed)

@@ -8,6 +8,7 @@ its session and looks:
     its ephemerals   those acknowledged, owned by the session that it has come back to
     others' counters never less than it has seen
     sequence numbers never handed out twice, never less than before
+    its watch        on a neighbour's counter, renewed by setWatches: told once, before what it tells of
     zxids            never go back
 """
 
@@ -35,13 +36,16 @@ from cloudlet.wire.zookeeper import (
     PathVersionRequest,
     PathWatchRequest,
     SetDataRequest,
+    SetWatches,
     StatResponse,
+    WatcherEvent,
 )
 
 REPOSITORY = Path(__file__).parents[3]
 CLIENTS = 4
 PARTS = 2
 TIMEOUT_MS = 40_000
+EVENT = -1
 
 
 class Gone(Exception):
@@ -63,6 +67,9 @@ class Worker:
         self.names = []
         self.ephemerals = {}  # path -> whether its making was acknowledged
         self.checked = 0
+        self.neighbour = f"/w{(number + 1) % CLIENTS}"
+        self.armed = None  # the mzxid of the neighbour's counter that its watch goes on from
+        self.resumed = 0
 
     def call(self, kind, record):
         try:
@@ -87,7 +94,11 @@ class Worker:
             TIMEOUT_MS, session=self.session.sessionId, password=self.session.passwd, zxid=self.zxid
         )
         assert came.sessionId == self.session.sessionId, "the session is lost"
+        if self.armed is not None:
+            assert self.call(OpCode.setWatches, SetWatches(self.zxid, [self.neighbour], [], []))[0] == 0
+            self.resumed += 1
         self.look()
+        self.look_at_neighbour()
 
     def number_at(self, path):
         error, body = self.call(OpCode.getData, PathWatchRequest(path, False))
@@ -116,15 +127,48 @@ class Worker:
                 assert found >= self.seen[other], "what was shown is gone"
                 self.seen[other] = found
 
+    def look_at_neighbour(self, *, watches=False):
+        """What is newer than its watch was told of first."""
+        error, body = self.call(OpCode.getData, PathWatchRequest(self.neighbour, watches))
+        self.hear()
+        if error:
+            return
+        changed = codec(GetDataResponse).decode(body, 0)[0].stat.mzxid
+        assert self.armed is None or changed <= self.armed, "a change was shown before the watch was told"
+        if watches:
+            self.armed = changed
+
+    def hear(self):
+        """The events that have come."""
+        for event in self.raw.events:
+            told = codec(WatcherEvent).decode(event, 0)[0]
+            assert told.path == self.neighbour
+            assert self.armed is not None, "a watch was told twice"
+            self.armed = None
+        self.raw.events.clear()
+
+    def watch(self):
+        self.look_at_neighbour(watches=True)
+
     def work(self):
         """Until the kill."""
+        works = (
+            self.count,
+            self.count_in_one_go,
+            self.pair,
+            self.queue,
+            self.appear,
+            self.vanish,
+            self.watch,
+        )
+        works += (self.look_at_neighbour, self.look_at_others)
         try:
             while True:
-                self.random.choice((self.count, self.count_in_one_go, self.pair, self.queue, self.appear,
-                                    self.vanish, self.look_at_others))()  # fmt: skip
+                self.random.choice(works)()
                 self.checked += 1
         except Gone:
             self.raw.close()
+            self.hear()
 
     def count(self):
         self.sent += 1
@@ -141,7 +185,10 @@ class Worker:
                 request = SetDataRequest(f"/w{self.number}", b"%d" % self.sent, -1)
                 asked.append(self.raw.ask(OpCode.setData, codec(SetDataRequest).encode(request)))
             for number, xid in enumerate(asked, self.sent - len(asked) + 1):
-                header, _ = self.raw.reply()
+                header, body = self.raw.reply()
+                while header.xid == EVENT:
+                    self.raw.events.append(body)
+                    header, body = self.raw.reply()
                 assert (header.xid, header.err) == (xid, 0)
                 self.acknowledged = number
                 self.checked += 1
@@ -246,3 +293,4 @@ def test_nothing_acknowledged_is_lost(tmp_path, seed, kills, record_property):
     assert len(names) == len(set(names)), "a sequence number was handed out twice"
     record_property("kills", lives)
     record_property("checked", sum(worker.checked for worker in workers))
+    record_property("resumed", sum(worker.resumed for worker in workers))
