@@ -3,7 +3,7 @@
 State   none: how far a log is clean is `Partition.cleaned_to`, kept in `cleaner-offset-checkpoint`
 Source  Apache Kafka 4.3, Cleaner, LogCleanerManager, MemoryRecords.filterTo; KIP-534
 Absent  keys of batches whose codec cannot be read: such a batch stays as it is, and no tombstone goes
-        while the log has one; a batch whose codec is not gzip is written uncompressed once it is thinned out
+        while the log has one
 
 Theory of operation
     A pass goes over the dirty part of the log and notes the newest offset of each key; then it goes over the
@@ -31,6 +31,7 @@ from collections.abc import Generator, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+from cloudlet.kafka.compressing import pack
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.record_reader import RecordView, Unreadable, read_records
@@ -279,7 +280,7 @@ class _Cleaner:
         horizon_ms = self._now_ms + self._retention_ms if wants_horizon and not has_horizon and kept else None
         if len(kept) == batch.records_count and horizon_ms is None:
             return raw
-        return thinned(batch, [record.encoded for record in kept], _times(kept), horizon_ms)
+        return thinned(batch, [record.encoded for record in kept], _times(kept), horizon_ms, pack)
 
     def _keeps(self, record: RecordView, *, is_past: bool) -> bool:
         if record.key is None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cloudlet.kafka.call import Call, Handler
+from cloudlet.kafka.compression import ZSTD
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.fetch_sessions import FINAL_EPOCH, FIRST_EPOCH, FetchSessions, Slot, SlotKey, Slots
 from cloudlet.kafka.pacing import Pace, count_records, is_paced
@@ -28,6 +29,7 @@ from cloudlet.wire.kafka.error_codes import ErrorCode
 
 BY_ID_SINCE = 13
 SESSIONS_SINCE = 7
+ZSTD_SINCE = 10  # KIP-110
 DIVERGING_SINCE = 12
 NO_REPLICA = -1
 LEADER_CODES = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
@@ -235,6 +237,8 @@ def _look_again(slots: Slots, found: dict[Slot, Found], isolation: Isolation) ->
 def _look_at(call: Call, slot: Slot, limits: Limits, size: int) -> Found:
     try:
         partition = slot.find(call.broker)
+        if call.api_version < ZSTD_SINCE and partition.settings.codec == ZSTD:
+            return Found(code=ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
         if slot.leader_epoch >= 0:
             partition.check_leader_epoch(slot.leader_epoch)
         if slot.fetched_epoch >= 0:

@@ -3,7 +3,7 @@
 State   none
 Source  Apache Kafka 4.3, TopicConfig, LogConfig: names and defaults
 Absent  remote storage; preallocate: files grow as they are written; segment.jitter.ms: nothing is gained by
-        spreading the rolls of one machine; compression.type other than producer: batches stay as they came
+        spreading the rolls of one machine
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from cloudlet.kafka.compressing import CODEC_OF, Levels
 from cloudlet.kernel.partition_logs import Options
 
 INT64_MAX = (1 << 63) - 1
@@ -22,6 +23,10 @@ DAY_MS = 24 * HOUR_MS
 class LogSettings:
     """One topic's settings. Names are Kafka's, with underscores."""
 
+    compression_gzip_level: int = -1
+    compression_lz4_level: int = 9
+    compression_type: str = "producer"
+    compression_zstd_level: int = 3
     cleanup_policy: frozenset[str] = frozenset({"delete"})
     delete_retention_ms: int = DAY_MS
     file_delete_delay_ms: int = 60_000
@@ -48,11 +53,16 @@ class LogSettings:
     is_compacted: bool = field(init=False)
     is_deleted: bool = field(init=False)
     is_log_append_time: bool = field(init=False)
+    codec: int | None = field(init=False)  # of all batches; None: the producer's
+    levels: Levels = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_compacted", "compact" in self.cleanup_policy)
         object.__setattr__(self, "is_deleted", "delete" in self.cleanup_policy)
         object.__setattr__(self, "is_log_append_time", self.message_timestamp_type == "LogAppendTime")
+        object.__setattr__(self, "codec", CODEC_OF.get(self.compression_type))
+        levels = Levels(self.compression_gzip_level, self.compression_lz4_level, self.compression_zstd_level)
+        object.__setattr__(self, "levels", levels)
 
     @classmethod
     def from_configs(cls, configs: Mapping[str, str | None]) -> LogSettings:

@@ -12,8 +12,10 @@ Theory of operation
               read_committed       read_uncommitted       not yet committed
 
     An append is checked (batch_checks.py, producers.py), stamped with its offsets and the leader's epoch in
-    place, and written by one call; nothing suspends so far. With `flush.messages` the log is synced then, and
-    the high watermark stays below what is not synced yet: no reader sees what its writer was not promised.
+    place, and written by one call; nothing suspends so far, but for a topic with a codec of its own: its
+    batches are brought into it before producers are asked about (recompression.py). With `flush.messages` the
+    log is synced then, and the high watermark stays below what is not synced yet: no reader sees what its
+    writer was not promised.
     A write of acks=all waits for the high watermark; all others return at once.
 """
 
@@ -30,6 +32,7 @@ from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import INT64_MAX, LogSettings
 from cloudlet.kafka.partition_reading import Fetched, Isolation, PartitionReading
 from cloudlet.kafka.producers import Ended, Kept, Producers, after
+from cloudlet.kafka.recompression import in_codec
 from cloudlet.kafka.replay import replay
 from cloudlet.kernel.batches import CRC_START, LENGTH_STOP, STAMP
 from cloudlet.kernel.clock import Clock
@@ -149,7 +152,7 @@ class Partition(PartitionReading):
             self._check_in_sync(ErrorCode.NOT_ENOUGH_REPLICAS)
         now_ms = self._clock.wall_ms()
         settings = self.settings
-        found = check_batches(
+        found: Sequence[Batch] = check_batches(
             batches,
             settings,
             origin=origin,
@@ -157,6 +160,8 @@ class Partition(PartitionReading):
             partition=self.name,
             produce_version=produce_version,
         )
+        if settings.codec is not None:
+            batches, found = await in_codec(batches, found, settings, self._clock, self.name)
         if found[0].producer_id >= 0 or len(found) > 1:
             is_client = origin is Origin.CLIENT
             kept = _check_producers(self.producers, found, is_client=is_client)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudlet.kafka.compressing import pack
 from cloudlet.kafka.record_reader import read_records
 from cloudlet.kernel.batches import checked_size, header
 from cloudlet.wire.kafka.records import LOG_APPEND_TIME, TRANSACTIONAL, Producer, Record, encode, seal
@@ -40,7 +39,7 @@ def test_what_stays_is_what_it_was(records, picks, horizon, attributes):
     batch = header(whole)
     kept = [view for number, view in enumerate(read_records(whole)) if number in picks]
     times = [view.timestamp_ms for view in kept]
-    raw = thinned(batch, [view.encoded for view in kept], times, HORIZON_MS if horizon else None)
+    raw = thinned(batch, [view.encoded for view in kept], times, HORIZON_MS if horizon else None, pack)
     assert checked_size(raw) == len(raw)
     found = header(raw)
     assert (found.base_offset, found.next_offset) == (batch.base_offset, batch.next_offset)
@@ -61,20 +60,20 @@ def test_what_stays_is_what_it_was(records, picks, horizon, attributes):
     assert bool(found.attributes & TRANSACTIONAL) == bool(attributes)
 
 
-@pytest.mark.parametrize(("codec", "stays"), [(1, 1), (2, 0)])
-def test_gzip_stays_and_other_codecs_are_written_plain(codec, stays):
+@pytest.mark.parametrize("codec", [1, 2, 3, 4])
+def test_the_codec_stays(codec):
     plain = encode([Record(b"v%d" % number, b"k", NOW_MS) for number in range(3)])
-    packer = zlib.compressobj(wbits=31)
-    body = packer.compress(plain[61:]) + packer.flush()
-    batch = header(seal(body, 3, NOW_MS, NOW_MS, attributes=codec))
+    batch = header(seal(pack(codec, plain[61:]), 3, NOW_MS, NOW_MS, attributes=codec))
     views = list(read_records(plain))[1:]
-    raw = thinned(batch, [view.encoded for view in views], [NOW_MS] * 2, None)
-    assert header(raw).attributes == stays
+    raw = thinned(batch, [view.encoded for view in views], [NOW_MS] * 2, None, pack)
+    assert header(raw).attributes == codec
     assert [view.value for view in read_records(raw)] == [b"v1", b"v2"]
+    emptied = thinned(batch, [], [], None, pack)
+    assert (header(emptied).attributes, len(emptied)) == (0, 61)
 
 
 def test_the_time_of_an_append_stays():
     whole = encode([Record(None, b"k", NOW_MS)], attributes=LOG_APPEND_TIME)
     (view,) = read_records(whole)
-    raw = thinned(header(whole), [view.encoded], [view.timestamp_ms], HORIZON_MS)
+    raw = thinned(header(whole), [view.encoded], [view.timestamp_ms], HORIZON_MS, pack)
     assert [again.timestamp_ms for again in read_records(raw)] == [NOW_MS]

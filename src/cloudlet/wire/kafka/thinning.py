@@ -10,8 +10,7 @@ sequence. With a delete horizon the base timestamp is the horizon, and the recor
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import Struct
 
 import google_crc32c
@@ -21,16 +20,19 @@ from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.kafka.records import CODEC_MASK, varint
 
 DELETE_HORIZON = 1 << 6
-GZIP = 1
 _FRONT = Struct(">qiibI")  # base_offset, length, leader_epoch, magic, crc
 _BACK = Struct(">hiqqqhii")  # attributes … records_count
 
 
 def thinned(
-    batch: Header, records: Sequence[bytes], times_ms: Sequence[int], horizon_ms: int | None
+    batch: Header,
+    records: Sequence[bytes],
+    times_ms: Sequence[int],
+    horizon_ms: int | None,
+    pack: Callable[[int, bytes], bytes],
 ) -> bytes:
     """The batch with only these records (each without its length), whose times are given; with a new delete
-    horizon if there is one."""
+    horizon if there is one. `pack` compresses by a codec's number."""
     attributes, base_ms = batch.attributes, batch.base_timestamp_ms
     if horizon_ms is not None:
         attributes |= DELETE_HORIZON
@@ -42,9 +44,8 @@ def thinned(
         base_ms = batch.max_timestamp_ms
         attributes &= ~DELETE_HORIZON
     body = b"".join(varint(len(record)) + record for record in records)
-    if attributes & CODEC_MASK == GZIP and records:
-        packer = zlib.compressobj(wbits=31)
-        body = packer.compress(body) + packer.flush()
+    if attributes & CODEC_MASK and records:
+        body = pack(attributes & CODEC_MASK, body)
     else:
         attributes &= ~CODEC_MASK
     back = _BACK.pack(
