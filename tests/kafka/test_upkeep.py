@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def upkeep_of(world: World, partition: Partition, *, is_open: bool = True, **rhy
         lambda: partition.settings,
         lambda: partition,
     )
-    return Upkeep(world.partitions, FOLDER, lambda: [held], world.clock, Rhythm(**rhythm))
+    return Upkeep(world.partitions, FOLDER, lambda: [held], world.clock, lambda: Rhythm(**rhythm))
 
 
 def test_a_week_is_kept_and_no_more(tmp_path: Path) -> None:
@@ -261,6 +262,33 @@ def test_a_step_of_the_clock_starts_a_round_at_once(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while partition.start_offset == 0:
                 await asyncio.sleep(0.001)
+        await upkeep.close()
+        await world.logs.close()
+
+    asyncio.run(scenario())
+
+
+def test_intervals_may_change_while_it_runs_and_a_cleaner_may_be_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        world = World(tmp_path)
+        partition = world.partition(LogSettings(cleanup_policy=frozenset({"compact"}), segment_bytes=300))
+        held = Held("t", 0, partition.log.name, partition, lambda: partition.settings, lambda: partition)
+        rhythm = Rhythm(sync_s=0.01, cleaning_s=math.inf, retention_s=math.inf)
+        upkeep = Upkeep(world.partitions, FOLDER, lambda: [held], world.clock, lambda: rhythm)
+        for number in range(20):
+            await partition.append(batch("x" * 50, key=f"k{number % 2}"))
+        upkeep.start()
+        before = len(contents(partition))
+        upkeep.clock_moved()
+        for _ in range(20):
+            world.clock.pass_ms(3_600_000)
+            await asyncio.sleep(0.01)
+        assert len(contents(partition)) == before, "nobody cleans, however long it takes"
+        rhythm = Rhythm(sync_s=0.01, cleaning_s=15, retention_s=math.inf)
+        async with asyncio.timeout(20):
+            while len(contents(partition)) == before:
+                world.clock.pass_ms(1000)
+                await asyncio.sleep(0.01)
         await upkeep.close()
         await world.logs.close()
 

@@ -3,11 +3,12 @@
 State   see kafka/upkeep.py
 Source  Apache Kafka 4.3, LogManager: log.retention.check.interval.ms, log.cleaner.backoff.ms,
         log.flush.offset.checkpoint.interval.ms
-Absent  a change of these intervals while the broker runs; log.cleaner.enable=false
+Absent  none
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -20,14 +21,18 @@ class LogUpkeep:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        number = broker.configs.number
-        rhythm = Rhythm(
-            retention_s=number("log.retention.check.interval.ms") / 1000,
-            cleaning_s=number("log.cleaner.backoff.ms") / 1000,
-            checkpoint_s=number("log.flush.offset.checkpoint.interval.ms") / 1000,
-        )
         folder = broker.log_prefix.rstrip("/")
-        self._upkeep = Upkeep(broker.partition_logs, folder, self._held, broker.clock, rhythm)
+        self._upkeep = Upkeep(broker.partition_logs, folder, self._held, broker.clock, self._rhythm)
+
+    def _rhythm(self) -> Rhythm:
+        """As the properties are now: some may change while the broker runs."""
+        configs = self._broker.configs
+        cleans = configs.flag("log.cleaner.enable") and configs.number("log.cleaner.threads") > 0
+        return Rhythm(
+            retention_s=configs.number("log.retention.check.interval.ms") / 1000,
+            cleaning_s=configs.number("log.cleaner.backoff.ms") / 1000 if cleans else math.inf,
+            checkpoint_s=configs.number("log.flush.offset.checkpoint.interval.ms") / 1000,
+        )
 
     def _held(self) -> Iterator[Held]:
         broker = self._broker

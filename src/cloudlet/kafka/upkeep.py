@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ STARTS = "log-start-offset-checkpoint"
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 CLEAN_SHUTDOWN_TEXT = '{"version":0,"brokerEpoch":-1}'
 SLICE_MS = 1.0
+PAUSE_S_MIN = 0.1  # between two rounds, however short an interval is
+CLOCKED_JOBS = 3  # of the jobs, the first ones, go by cloud time
 PER_TURN = 16  # partitions looked at between two turns of the loop
 
 logger = logging.getLogger(__name__)
@@ -54,7 +57,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often what is done, in seconds of real time; Kafka's defaults, but for syncing."""
+    """How often what is done, in seconds of real time; infinity: not at all. Kafka's defaults, but for
+    syncing."""
 
     sync_s: float = 5.0
     retention_s: float = 300.0  # log.retention.check.interval.ms
@@ -72,7 +76,7 @@ class Upkeep:
         folder: str,
         held: Callable[[], Iterable[Held]],
         clock: Clock,
-        rhythm: Rhythm = Rhythm(),  # frozen
+        rhythm: Callable[[], Rhythm] = Rhythm,
     ) -> None:
         self._logs = logs
         self._folder = folder
@@ -107,26 +111,34 @@ class Upkeep:
     # The rounds
 
     async def _run(self) -> None:
-        rhythm = self._rhythm
-        jobs: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (rhythm.retention_s, self.retain),
-            (rhythm.cleaning_s, self.compact),
-            (rhythm.producers_s, self.expire_producers),
-            (rhythm.checkpoint_s, self.checkpoint),
+        jobs: list[tuple[Callable[[Rhythm], float], Callable[[], Awaitable[None]]]] = [
+            (lambda rhythm: rhythm.retention_s, self.retain),
+            (lambda rhythm: rhythm.cleaning_s, self.compact),
+            (lambda rhythm: rhythm.producers_s, self.expire_producers),
+            (lambda rhythm: rhythm.checkpoint_s, self.checkpoint),
         ]
-        due = [seconds for seconds, _ in jobs]
+        synced_s = self._clock.monotonic_ms() / 1000
+        done_s = [synced_s] * len(jobs)
         while True:
-            is_moved = await self._pause(rhythm.sync_s)
-            self._logs.hurry()
-            for number, (seconds, job) in enumerate(jobs):
-                due[number] -= rhythm.sync_s
-                if due[number] > 0 and not (is_moved and number < 3):
+            now_s = self._clock.monotonic_ms() / 1000
+            rhythm = self._rhythm()
+            left_s = min(last + interval(rhythm) for last, (interval, _) in zip(done_s, jobs, strict=True))
+            is_moved = await self._pause(max(min(left_s - now_s, rhythm.sync_s), PAUSE_S_MIN))
+            now_s = self._clock.monotonic_ms() / 1000
+            rhythm = self._rhythm()  # it may have changed meanwhile
+            if now_s - synced_s >= rhythm.sync_s:
+                synced_s = now_s
+                self._logs.hurry()
+            for number, (interval, job) in enumerate(jobs):
+                every_s = interval(rhythm)
+                is_asked = is_moved and number < CLOCKED_JOBS and every_s != math.inf
+                if now_s - done_s[number] < every_s and not is_asked:
                     continue
-                due[number] = seconds
                 try:
                     await job()
                 except (StoreError, OSError) as error:
                     logger.warning("upkeep of %s: %s", self._folder, error)
+                done_s[number] = self._clock.monotonic_ms() / 1000
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; whether the clock moved meanwhile."""
