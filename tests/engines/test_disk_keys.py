@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 
+from cloudlet.engines import disk_keys, disk_keys_log, disk_keys_past
 from cloudlet.engines import disk_keys_checkpoint as checkpoint
-from cloudlet.engines import disk_keys_log
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings, reserve_space
 from cloudlet.engines.disk_keys_record import parse_frame
@@ -253,6 +253,72 @@ def test_a_checkpoint_shows_one_revision_while_commits_go_on(tmp_path: Path) -> 
         assert await history(keys, 60) == changes
         with pytest.raises(Compacted):
             await keys.scan_at(Revision(49), b"k", b"l")
+        await keys.close()
+
+    run(body)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("limit", [None, 7])
+def test_a_scan_in_turns_shows_one_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, reverse: bool, limit: int | None
+) -> None:
+    monkeypatch.setattr(disk_keys_past, "SCAN_KEYS", 4)
+    monkeypatch.setattr(disk_keys, "SCAN_KEYS", 4)
+
+    async def body() -> None:
+        keys = await open_store(tmp_path)
+        pick = Random(f"{reverse} {limit}")
+
+        async def change() -> None:
+            key = b"k%02d" % pick.randrange(40)
+            drop, puts = ([], [Put(key, b"%d" % pick.randrange(99))])
+            if pick.random() < 0.4:
+                drop, puts = [Drop(key, key + b"5")], []
+            await keys.commit(Commit(ANNA, put=puts, drop=drop))
+
+        for _ in range(150):
+            await change()
+        for _ in range(20):
+            revision, wanted = keys.head, keys.scan(b"k", b"l", limit=limit, reverse=reverse)
+            asked = asyncio.create_task(keys.scan_at(revision, b"k", b"l", limit=limit, reverse=reverse))
+            await asyncio.sleep(0)
+            while not asked.done():
+                await change()
+                await asyncio.sleep(0)
+            assert list(asked.result()) == list(wanted)
+        await keys.close()
+
+    run(body)
+
+
+def test_a_checkpoint_gives_way_where_much_was_kept_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "ASIDE_MAX", 10)
+
+    async def body() -> None:
+        keys = await open_store(tmp_path)
+        for number in range(30):
+            await keys.commit(Commit(ANNA, put=[Put(b"k%03d" % number, b"old")]))
+        walk = keys._walk = checkpoint.Walk(keys._newest, {}, Revision(0), 0)
+        wanted = contents(keys)
+        pages = walk.pages()
+        next(pages)
+        await keys.commit(Commit(ANNA, drop=[Drop(b"k000", b"k020")]))
+        await keys.commit(Commit(ANNA, put=[Put(b"m%03d" % number, b"new") for number in range(100)]))
+        found: list[Entry] = []
+        turns = 0
+        for some in pages:
+            turns += 1
+            for kind, content in checkpoint._pages(tmp_path, some):
+                if kind == checkpoint.ENTRIES:
+                    entries = list(checkpoint.entries_of(content)[1])
+                    assert len(entries) <= 11
+                    found += entries
+        assert found == wanted
+        assert turns > 12
+        keys._walk = None
         await keys.close()
 
     run(body)

@@ -3,8 +3,7 @@
 State   DATA/keys: the log (disk_keys_log), the checkpoint (disk_keys_checkpoint), a lock file; in memory the
         newest entry of each key (kernel/keys_newest) and the tombstones (disk_keys_past)
 Source  docs/architecture.md, "Keys"; docs/decisions/0002-keys-store.md
-Absent  slices for a drop of a range, or a read of the past, over hundreds of thousands of keys: one loop turn
-        (a drop takes 1.5 us a key)
+Absent  slices for a drop of a range over hundreds of thousands of keys: one loop turn (1.5 us a key)
 
 Theory of operation
     A commit goes through decide -> append -> apply -> publish without a pause: `decide` looks at memory and
@@ -29,7 +28,7 @@ from pathlib import Path
 
 from cloudlet.engines import disk_keys_checkpoint as checkpoint
 from cloudlet.engines.disk_keys_log import FULL, Log, LogSettings
-from cloudlet.engines.disk_keys_past import DiskPast
+from cloudlet.engines.disk_keys_past import SCAN_KEYS, DiskPast
 from cloudlet.engines.disk_keys_record import (
     COMPACT,
     GRANT,
@@ -162,9 +161,10 @@ class DiskKeys:
         head = self._newest.head
         if revision > head:
             raise FutureRevision(head)
-        if revision == head:
+        is_free = meets(start, stop, self._past.history_free)
+        if revision == head and (is_free or self._newest.order.count(start, stop) <= SCAN_KEYS):
             return self._newest.scan(start, stop, limit, reverse=reverse)
-        if meets(start, stop, self._past.history_free):
+        if is_free:
             raise Compacted(head)
         return await self._past.scan(revision, start, stop, limit, reverse=reverse)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
 from io import FileIO
 from itertools import islice, repeat
@@ -36,6 +37,7 @@ from cloudlet.kernel.ordered_keys import OrderedKeys
 NAME = "checkpoint"
 HEAD, ENTRIES, TOMBSTONES, LEASES, END = 1, 2, 3, 4, 5
 
+ASIDE_MAX = 1000  # put back into one page
 TOMBSTONES_MAX = 1000
 WRITE_BYTES = 1 << 18
 
@@ -146,16 +148,12 @@ class Walk:
         count = 0
         while keys := self._newest.order.page(self._after):
             entries = self._as_it_was(keys, keys[-1])
-            self._after = keys[-1]
             count += len(entries)
-            if entries:
-                yield entries_page(entries)
+            yield entries_page(entries) if entries else b""  # a turn either way
         while keys := self._aside.page(self._after):
             entries = self._as_it_was([], keys[-1])
-            self._after = keys[-1]
             count += len(entries)
-            if entries:
-                yield entries_page(entries)
+            yield entries_page(entries) if entries else b""
         rows = iter(self._tombstones.items())
         while some := list(islice(rows, TOMBSTONES_MAX)):
             kept = [row for row in some if row[1] > self._head.mark]
@@ -164,9 +162,14 @@ class Walk:
         yield page(END, _encode(count))
 
     def _as_it_was(self, keys: list[bytes], last: bytes) -> list[Entry]:
-        """The entries of a run of keys that ends at `last`, as they were at the checkpoint's revision."""
+        """The entries of a run of keys that ends at `last`, as they were at the checkpoint's revision; fewer
+        of them where much was kept aside."""
         held = self._newest.entries
-        aside = self._aside.slice(b"", last + b"\0") if self._preserved else []
+        aside = self._aside.slice(b"", last + b"\0", ASIDE_MAX) if self._preserved else []
+        if len(aside) == ASIDE_MAX and aside[-1] < last:
+            last = aside[-1]
+            keys = keys[: bisect_right(keys, last)]
+        self._after = last
         if not aside:
             return list(map(held.__getitem__, keys))
         found = {key: held[key] for key in keys}

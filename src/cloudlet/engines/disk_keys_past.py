@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from operator import itemgetter
 
 from cloudlet.engines.disk_keys_log import READ_BYTES, Log
 from cloudlet.engines.disk_keys_record import (
@@ -32,11 +33,15 @@ from cloudlet.engines.disk_keys_record import (
 )
 from cloudlet.kernel.fault import Compacted, Damaged
 from cloudlet.kernel.keys import Change, Entry, Revision
-from cloudlet.kernel.keys_newest import Newest, Step, key_of
+from cloudlet.kernel.keys_newest import Newest, Step, key_of, mod_revision
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
-PAGE_BYTES = 1 << 18
+PAGE_BYTES = 1 << 16
+SCAN_KEYS = 1000  # looked at before the loop gets its turn
 LOOKUPS_MAX = 64  # frames found one by one before the loop gets its turn
+
+Suspect = tuple[bytes, Revision, Entry | None]
+"""A key, the revision of its last change, and what it is at head."""
 
 
 class DiskPast:
@@ -96,32 +101,60 @@ class DiskPast:
     ) -> list[Entry]:
         """The entries of the range at a revision below the head; Compacted."""
         self._check(revision)
-        suspects = [
-            (entry.key, entry.mod_revision, entry)
-            for entry in self._newest.scan(start, stop, None, reverse=False)
-        ]
-        buried = self.buried.slice(start, stop)
-        if buried:
-            suspects += [(key, self.tombstones[key], None) for key in buried]  # type: ignore[misc]
-            suspects.sort(key=lambda suspect: suspect[0])
-        if reverse:
-            suspects.reverse()
+        held = self._newest.entries
         found: list[Entry] = []
         lookups = 0
-        for key, changed, newest in suspects:
+        while start < stop:
+            keys, buried, start, stop = self._some(start, stop, reverse=reverse)
+            entries = list(map(held.__getitem__, keys))
+            if not buried and max(map(mod_revision, entries), default=0) <= revision:
+                found += entries
+            else:
+                suspects: list[Suspect] = [(entry.key, entry.mod_revision, entry) for entry in entries]
+                suspects += [(key, self.tombstones[key], None) for key in buried]
+                suspects.sort(key=itemgetter(0), reverse=reverse)
+                for key, changed, newest in suspects:
+                    entry = newest
+                    while changed > revision:
+                        lookups += 1
+                        if lookups % LOOKUPS_MAX == 0:
+                            await asyncio.sleep(0)
+                        self._check(revision)
+                        row = await self._row(changed, key)
+                        changed, entry = row.before, entry_before(row)
+                    if entry is not None:
+                        found.append(entry)
             if limit is not None and len(found) >= limit:
-                break
-            entry: Entry | None = newest
-            while changed > revision:
-                lookups += 1
-                if lookups % LOOKUPS_MAX == 0:
-                    await asyncio.sleep(0)
+                return found[:limit]
+            if start < stop:
+                await asyncio.sleep(0)
                 self._check(revision)
-                row = await self._row(changed, key)
-                changed, entry = row.before, entry_before(row)
-            if entry is not None:
-                found.append(entry)
         return found
+
+    def _some(
+        self, start: bytes, stop: bytes, *, reverse: bool
+    ) -> tuple[list[bytes], list[bytes], bytes, bytes]:
+        """Some keys from one end of a range, the buried ones of the same stretch, and the range left.
+
+        What changes until the next turn does no harm: a key that is still to be looked at is found in one of
+        the two sets then, with a revision above the one asked for, from which its chain leads back.
+        """
+        if reverse:
+            keys = self._newest.order.slice_reverse(start, stop, SCAN_KEYS)
+            buried = self.buried.slice_reverse(start, stop, SCAN_KEYS)
+            low = max((some[-1] for some in (keys, buried) if len(some) == SCAN_KEYS), default=start)
+            return [key for key in keys if key >= low], [key for key in buried if key >= low], start, low
+        keys = self._newest.order.slice(start, stop, SCAN_KEYS)
+        buried = self.buried.slice(start, stop, SCAN_KEYS)
+        last = min((some[-1] for some in (keys, buried) if len(some) == SCAN_KEYS), default=None)
+        if last is None:
+            return keys, buried, stop, stop
+        return (
+            [key for key in keys if key <= last],
+            [key for key in buried if key <= last],
+            last + b"\0",
+            stop,
+        )
 
     def _check(self, revision: int) -> None:
         if revision < self.mark:

@@ -234,7 +234,7 @@ class FeedWatch:
         self._position = since  # while live, the floor: nothing below it is wanted
         self._is_live = since > feed.head
         self._free_after = feed.head
-        self._pending: deque[Step] = deque()
+        self._pending: list[Step] = []  # a deque would take half of a watch's memory
         self._waiting: list[asyncio.Future[None]] = []
         self._is_closed = False
 
@@ -281,12 +281,15 @@ class FeedWatch:
                 self._pending.append(step)
 
     def _ready(self, changes_max: int) -> Sequence[Change]:
-        pending, settled = self._pending, self._feed.settled
+        settled = self._feed.settled
         found: list[Change] = []
-        while pending and pending[0].revision <= settled and len(found) < changes_max:
-            change = change_within(change_of(pending.popleft()), self.start, self.stop)
+        for step in self._pending:
+            if step.revision > settled or len(found) == changes_max:
+                break
+            change = change_within(change_of(step), self.start, self.stop)
             assert change is not None
             found.append(change)
+        del self._pending[: len(found)]
         return found
 
     async def _wait(self) -> None:

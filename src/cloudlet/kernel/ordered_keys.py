@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 
 MANY_KEYS = 1000
+MERGE_RATIO = 20  # what a search costs, in keys walked by a merge
 RUN_KEYS = 512  # a run is split at twice this; 8 KiB of pointers move in well under a microsecond
 
 
@@ -79,7 +80,7 @@ class OrderedKeys:
 
     def add_all(self, keys: list[bytes]) -> None:
         """Insert keys, none of which is there and each once; many take a merge, not a search each."""
-        if len(keys) < MANY_KEYS:
+        if len(keys) < MANY_KEYS or len(keys) * MERGE_RATIO < len(self):
             for key in keys:
                 self.add(key)
             return

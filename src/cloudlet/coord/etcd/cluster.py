@@ -36,7 +36,7 @@ CLUSTER_VERSION = "3.6.0"
 NAME = "cloudlet"
 PEER_URL = "http://localhost:2380"
 SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 256 << 10
 PAGE_BYTES = 512
 ROWS_PER_TURN = 2_000
 
@@ -199,6 +199,7 @@ class Cluster:
                     header=header, blob=bytes(piece), remaining_bytes=left, version=VERSION
                 )
                 await call.send(encode(reply))
+                await asyncio.sleep(0)
                 piece.clear()
         piece += bytes(-(size + len(piece)) % PAGE_BYTES)
         digest.update(piece)

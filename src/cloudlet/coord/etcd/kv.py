@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
@@ -239,12 +239,7 @@ def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
     start, stop = range_of(request.key, request.range_end)
     now = draft.now
     limit = request.limit if request.limit > 0 else 0
-    has_filters = bool(
-        request.min_mod_revision
-        or request.max_mod_revision
-        or request.min_create_revision
-        or request.max_create_revision
-    )
+    has_filters = is_filtered(request)
     # As etcd: one more than the limit is fetched in the order of the keys, unless an order was asked for; a
     # target alone sorts what was fetched.
     fetched = limit + 1 if limit and not has_filters and request.sort_order == NONE else None
@@ -268,9 +263,9 @@ def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
     if request.count_only:
         return pb.RangeResponse(count=count)
     if has_filters:
-        entries = [entry for entry in entries if _passes(request, entry)]
-    if request.sort_order != NONE or request.sort_target != 0:
-        entries = _sorted(request, entries)
+        entries = [entry for entry in entries if passes(request, entry)]
+    if is_sorted(request):
+        entries = in_order(request, entries)
     has_more = bool(limit) and len(entries) > limit
     if has_more:
         entries = entries[:limit]
@@ -279,7 +274,16 @@ def range_in(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
     return pb.RangeResponse(kvs=kvs, count=count, more=has_more)
 
 
-def _passes(request: pb.RangeRequest, entry: Entry) -> bool:
+def is_filtered(request: pb.RangeRequest) -> bool:
+    return bool(
+        request.min_mod_revision
+        or request.max_mod_revision
+        or request.min_create_revision
+        or request.max_create_revision
+    )
+
+
+def passes(request: pb.RangeRequest, entry: Entry) -> bool:
     return (
         (not request.min_mod_revision or entry.mod_revision >= request.min_mod_revision)
         and (not request.max_mod_revision or entry.mod_revision <= request.max_mod_revision)
@@ -288,10 +292,18 @@ def _passes(request: pb.RangeRequest, entry: Entry) -> bool:
     )
 
 
-def _sorted(request: pb.RangeRequest, entries: Sequence[Entry]) -> Sequence[Entry]:
+def is_sorted(request: pb.RangeRequest) -> bool:
+    """Whether the client wants another order than that of the keys."""
+    return request.sort_order != NONE or request.sort_target != 0
+
+
+def sort_field(request: pb.RangeRequest) -> attrgetter[Any]:
+    return attrgetter(SORT_FIELDS[request.sort_target])
+
+
+def in_order(request: pb.RangeRequest, entries: Sequence[Entry]) -> list[Entry]:
     """In the order asked for; entries that are alike stay in the order of their keys."""
-    field = attrgetter(SORT_FIELDS[request.sort_target])
-    return sorted(entries, key=field, reverse=request.sort_order == DESCEND)
+    return sorted(entries, key=sort_field(request), reverse=request.sort_order == DESCEND)
 
 
 def put_in(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:

@@ -20,8 +20,9 @@ from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
 from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
-from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, is_readonly
+from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, is_readonly
 from cloudlet.coord.etcd.lease import Leases
+from cloudlet.coord.etcd.long_range import is_long, long_range
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.settings import EtcdSettings
@@ -180,6 +181,9 @@ class EtcdServer:
         request = parsed(self._range_request, message)
         self.access.check(call, request.key, request.range_end, READ)
         try:
+            if request.range_end and is_long(self._keys, request):
+                check_range(request)
+                return long_range(self._keys, self.replies, request)
             reply, revision = self.kv.range(request)
         except NeedsPast as needed:
             return self._range_past(request, needed)
