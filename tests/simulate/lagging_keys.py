@@ -44,19 +44,15 @@ class LaggingKeys(MemoryKeys):
 
     def _replay(self, kind, words):
         if kind == "commit":
-            running = self.commit(words[0])
-            try:
-                running.send(None)
-            except StopIteration:
-                pass
+            self.commit_now(words[0])
         elif kind == "begin":
             self.lease_begin(LeaseId(words[0]), words[1])
         else:
             self.lease_end(LeaseId(words[0]))
 
-    async def commit(self, commit):
+    def commit_now(self, commit):
         before = self.head
-        revision = await super().commit(commit)
+        revision = super().commit_now(commit)
         if revision != before:
             self.journal.append(("commit", commit, revision))
         return revision

@@ -53,7 +53,7 @@ def lost_write(patch):
 def early_reply(patch):
     """Frames do not wait until what they show is settled."""
 
-    def send(self, frame):
+    def send(self, frame, head=None):
         if not self.outbox:
             self._wake(self)
         self.outbox.append((0, frame))
@@ -150,8 +150,8 @@ def swapped_answers(patch):
     """The newest frame overtakes."""
     real = Client.send
 
-    def send(self, frame):
-        real(self, frame)
+    def send(self, frame, head=None):
+        real(self, frame, head)
         if len(self.outbox) > 2:
             self.outbox.insert(len(self.outbox) - 2, self.outbox.pop())
 

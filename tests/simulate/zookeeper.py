@@ -303,11 +303,7 @@ class World:
         drops = []
         if before is not None and self.random.random() < 0.3:
             puts, drops = [], [Drop(key)]
-        running = self.keys.commit(Commit(Author("etcd"), (), puts, drops, Durability.SYNC))
-        try:
-            running.send(None)
-        except StopIteration:
-            pass
+        self.keys.commit_now(Commit(Author("etcd"), (), puts, drops, Durability.SYNC))
         self.keeper.repay()
 
     def drop(self, client):

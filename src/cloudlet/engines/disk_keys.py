@@ -188,6 +188,9 @@ class DiskKeys:
     # --- writing
 
     async def commit(self, commit: Commit) -> Revision:
+        return self.commit_now(commit)
+
+    def commit_now(self, commit: Commit) -> Revision:
         if self._is_failed or self._feed.is_closed:
             raise StoreError("the store is closed")
         step = self._newest.decide(commit)
@@ -223,7 +226,8 @@ class DiskKeys:
         except OSError as error:
             self._fail(error)
             raise StoreError(f"the keys store cannot write: {error}") from error
-        self._spares.look()
+        if log.wants_spare:
+            self._spares.look()
         return place
 
     def _fail(self, error: BaseException) -> None:

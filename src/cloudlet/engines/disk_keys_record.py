@@ -164,15 +164,18 @@ def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free
     puts: list[tuple[object, ...]] = []
     for e, old in zip(step.entries, step.previous, strict=True):
         key = e.key
-        new = (key, e.value, e.meta, e.create_revision, e.version, e.lease)
-        if old is None:
-            puts.append((*new, tombstones.get(key, 0), None))
-        else:
-            puts.append((*new, old.mod_revision, None if free and key.startswith(free) else image(old)))
-    drops = [
-        DropRow(old.key, old.mod_revision, None if free and old.key.startswith(free) else Image(*image(old)))
-        for old in step.dropped
-    ]
+        before, was = 0, None
+        if old is not None:
+            before = old.mod_revision
+            if not free or not key.startswith(free):
+                was = (old.value, old.meta, old.create_revision, old.version, old.lease)
+        elif tombstones:
+            before = tombstones.get(key, 0)
+        puts.append((key, e.value, e.meta, e.create_revision, e.version, e.lease, before, was))
+    drops: list[DropRow] = []
+    for old in step.dropped:
+        is_free = free and old.key.startswith(free)
+        drops.append(DropRow(old.key, old.mod_revision, None if is_free else Image(*image(old))))
     row = (author.face, author.principal, author.address, author.request_id, lease, drops, puts)
     return _encode((*row, step.after) if step.after else row)
 

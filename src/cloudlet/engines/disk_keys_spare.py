@@ -27,8 +27,8 @@ class SpareSegments:
         self._preparing: asyncio.Future[Spare] | None = None
 
     def look(self) -> None:
-        """Begin one if it is time to."""
-        if self._log.wants_spare and self._preparing is None:
+        """It is time for one: begin, unless it is on its way."""
+        if self._preparing is None:
             self._preparing = self._loop.run_in_executor(None, self._prepare)
             self._preparing.add_done_callback(self._prepared)
 

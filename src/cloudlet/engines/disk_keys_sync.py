@@ -66,7 +66,7 @@ class GroupSync:
 
     def settled(self, head: Revision) -> Revision:
         """The newest revision that may be shown."""
-        return Revision(self._owed[0][0] - 1) if self._owed else head
+        return self._owed[0][0] - 1 if self._owed else head  # type: ignore[return-value]
 
     def relaxed(self) -> None:
         """Something was written that can wait."""
@@ -77,7 +77,8 @@ class GroupSync:
     def owe(self, revision: Revision, place: int) -> None:
         """A sync commit was written, up to `place`."""
         self._owed.append((revision, place))
-        self._ask()
+        if not self._is_asked:
+            self._ask()
 
     async def wait(self, place: int) -> None:
         """Wait until the log is durable up to `place`; StoreError if the store fails or closes."""

@@ -79,6 +79,9 @@ class MemoryKeys:
         return self._past.scan(revision, start, stop, limit, reverse=reverse)
 
     async def commit(self, commit: Commit) -> Revision:
+        return self.commit_now(commit)
+
+    def commit_now(self, commit: Commit) -> Revision:
         self._check_open()
         step = self._newest.decide(commit)
         return self._newest.head if step is None else self._apply(step)

@@ -279,7 +279,10 @@ class Tap(Protocol):
 
 class LocalKeys(Keys, Protocol):
     """What an engine of this process offers beside the port, to the faces that run over local engines alone:
-    its `commit` never suspends, and every change can be seen in the turn in which it is applied."""
+    a commit within one turn of the loop, and every change can be seen in the turn in which it is applied."""
+
+    def commit_now(self, commit: Commit) -> Revision:
+        """`commit`, in this turn."""
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Tap:
         """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at
@@ -310,20 +313,22 @@ MonotonicMs = Callable[[], float]
 
 def check_limits(commit: Commit) -> None:
     """Raise InvalidCommit for a commit over the port's limits or one that contradicts itself."""
-    limits = commit.limits
-    if len(commit.put) + len(commit.drop) > limits.operations_max:
-        operations = len(commit.put) + len(commit.drop)
+    limits, puts = commit.limits, commit.put
+    operations = len(puts) + len(commit.drop)
+    if operations > limits.operations_max:
         raise InvalidCommit(f"{operations} operations, at most {limits.operations_max}")
     if len(commit.expect) > limits.guards_max:
         raise InvalidCommit(f"{len(commit.expect)} guards, at most {limits.guards_max}")
     size = 0
-    for put in commit.put:
+    for put in puts:
         size += len(put.key) + len(put.value) + len(put.meta)
     if size > limits.bytes_max:
         raise InvalidCommit(f"{size} bytes, at most {limits.bytes_max}")
-    if len(commit.put) > 1 and len({put.key for put in commit.put}) != len(commit.put):
+    if operations == 1:
+        return
+    if len(puts) > 1 and len({put.key for put in puts}) != len(puts):
         raise InvalidCommit("a key is put twice")
-    if commit.put and commit.drop:
+    if puts and commit.drop:
         _check_disjoint(commit)
 
 

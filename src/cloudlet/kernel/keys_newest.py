@@ -32,7 +32,6 @@ from cloudlet.kernel.keys import (
     Lease,
     LeaseId,
     MonotonicMs,
-    Put,
     Revision,
     Target,
     check_limits,
@@ -142,7 +141,7 @@ class Newest:
                 raise Conflict(self.head)
         if not puts and not commit.drop:
             return None
-        revision = Revision(self.head + 1)
+        revision: Revision = self.head + 1  # type: ignore[assignment]
         dropped, after = self._dropped(commit.drop, commit.after) if commit.drop else ([], ())
         entries: list[Entry] = []
         previous: list[Entry | None] = []
@@ -155,14 +154,14 @@ class Newest:
             if old is None:
                 entries.append(Entry(put.key, put.value, put.meta, revision, revision, 1, lease))
             else:
-                entries.append(self._next(put, old, revision))
+                # The old entry's key object goes on living: one key, one object, in the map, the order and
+                # the entry.
+                entries.append(
+                    Entry(old.key, put.value, put.meta, old.create_revision, revision, old.version + 1, lease)
+                )
         if not entries and not dropped:
             return None
         return Step(revision, commit.author, dropped, entries, previous, after)
-
-    def _next(self, put: Put, old: Entry, revision: Revision) -> Entry:
-        # The old entry's key object goes on living: one key, one object, in the map, the order and the entry.
-        return Entry(old.key, put.value, put.meta, old.create_revision, revision, old.version + 1, put.lease)
 
     def _holds(self, guard: Guard) -> bool:
         stop = guard.stop
@@ -209,14 +208,16 @@ class Newest:
                     if old.lease:
                         self.leases[old.lease].keys.discard(old.key)
         for entry, before in zip(step.entries, step.previous, strict=True):
-            key = entry.key
+            key, lease = entry.key, entry.lease
             held[key] = entry
             if before is None:
                 self.order.add(key)
+            elif before.lease == lease:
+                continue
             elif before.lease:
                 self.leases[before.lease].keys.discard(key)
-            if entry.lease:
-                self.leases[entry.lease].keys.add(key)
+            if lease:
+                self.leases[lease].keys.add(key)
         self.head = step.revision
 
     # --- leases

@@ -74,22 +74,23 @@ def read_int(data: bytes, at: int) -> int:
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
     """The buffer at a place, None for null, and where it ends."""
-    size = read_int(data, at)
+    try:
+        (size,) = INT.unpack_from(data, at)
+    except error:
+        raise Broken("the record ends inside an int") from None
     at += 4
-    if size < 0:
-        if size == -1:
-            return None, at
-        raise Broken(f"a length of {size}")
     stop = at + size
-    if stop > len(data):
-        raise Broken(f"a length of {size}, and {len(data) - at} bytes left")
-    return data[at:stop], stop
+    if size >= 0 and stop <= len(data):
+        return data[at:stop], stop
+    if size == -1:
+        return None, at
+    raise Broken(f"a length of {size}, and {len(data) - at} bytes left")
 
 
 def read_text(data: bytes, at: int) -> tuple[str, int]:
     """The string at a place and where it ends. What is no UTF-8 is replaced, as Java does."""
     raw, at = read_bytes(data, at)
-    return ("" if raw is None else raw.decode("utf-8", "replace")), at
+    return (raw.decode("utf-8", "replace") if raw else ""), at
 
 
 def read_count(data: bytes, at: int) -> tuple[int, int]:

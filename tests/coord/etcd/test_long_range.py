@@ -5,13 +5,13 @@ import itertools
 import random
 
 import pytest
+from cloudlet.coord.local import commit_now
 from tests.coord.etcd.running import run
 
 from cloudlet.coord.etcd import long_range as module
 from cloudlet.coord.etcd.kv import Kv
 from cloudlet.coord.etcd.long_range import is_long, long_range
 from cloudlet.coord.etcd.replies import Replies
-from cloudlet.coord.local import commit_now
 from cloudlet.engines import disk_keys, disk_keys_past
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.kernel.keys import Author, Commit, Drop, Put

@@ -17,10 +17,10 @@ class FullKeys(MemoryKeys):
 
     is_full = False
 
-    async def commit(self, commit):
+    def commit_now(self, commit):
         if self.is_full:
             raise NoSpace("full")
-        return await super().commit(commit)
+        return super().commit_now(commit)
 
 
 @pytest.fixture

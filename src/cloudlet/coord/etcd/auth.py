@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from cloudlet.aws.record import Record, decoder
 from cloudlet.aws.record import encode as encode_record
 from cloudlet.coord.etcd.faults import refused
-from cloudlet.coord.local import commit_now
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LocalKeys, Put, Revision
 from cloudlet.kernel.tuples import pack, prefix_range
@@ -115,7 +114,7 @@ class Access:
         switch = Switch(switch.is_enabled if is_enabled is None else is_enabled, switch.revision + 1)
         puts = [Put(key, encode_record(record)) for key, record in (*put, (ENABLED, switch))]
         drops = [Drop(key) for key in drop]
-        return commit_now(self.keys, Commit(author, (), puts, drops, Durability.SYNC, LOCAL_LIMITS))
+        return self.keys.commit_now(Commit(author, (), puts, drops, Durability.SYNC, LOCAL_LIMITS))
 
     # --- who calls, and what they may
 

@@ -21,7 +21,6 @@ from struct import Struct
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.replies import MEMBER_ID, RAFT_TERM, Replies
 from cloudlet.coord.etcd.settings import QUOTA_BYTES
-from cloudlet.coord.local import commit_now
 from cloudlet.kernel.fault import Compacted, FutureRevision
 from cloudlet.kernel.keys import Author, Commit, Drop, Durability, Entry, LocalKeys, Put, Revision
 from cloudlet.kernel.spaces import ETCD, ETCD_STOP
@@ -104,7 +103,7 @@ class Cluster:
     def raise_alarm(self, kind: int, author: Author, member: int = MEMBER_ID) -> None:
         key = alarm_key(kind, member)
         if self._keys.get(key) is None:
-            commit_now(self._keys, Commit(author, (), [Put(key, b"")], (), Durability.SYNC))
+            self._keys.commit_now(Commit(author, (), [Put(key, b"")], (), Durability.SYNC))
 
     async def alarm(self, request: pb.AlarmRequest, author: Author) -> bytes:
         before = self.alarms()
@@ -120,7 +119,7 @@ class Cluster:
             found = [each for each in before if each == named]
             drops = [Drop(alarm_key(each.alarm, each.memberID)) for each in found]
             if drops:
-                commit_now(self._keys, Commit(author, (), (), drops, Durability.SYNC))
+                self._keys.commit_now(Commit(author, (), (), drops, Durability.SYNC))
         return await self._replies.settled(pb.AlarmResponse(alarms=found), self._keys.head)
 
     # --- how it is

@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
 from cloudlet.coord.etcd.settings import OPERATIONS_MAX
-from cloudlet.coord.local import commit_now
 from cloudlet.kernel.fault import Compacted, FutureRevision, InvalidCommit, NoSuchLease, StoreError
 from cloudlet.kernel.keys import (
     LOCAL_LIMITS,
@@ -481,7 +480,7 @@ class Kv:
             return self._keys.head
         commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS, draft.after)
         try:
-            return commit_now(self._keys, commit)
+            return self._keys.commit_now(commit)
         except InvalidCommit:
             raise refused("DuplicateKey") from None
         except StoreError as error:

@@ -88,14 +88,14 @@ class Client:
         """Its session, as dumps show it."""
         return f"{self.session.id:#x}" if self.session is not None else self.address
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame once what it shows is settled."""
+    def send(self, frame: bytes, head: int | None = None) -> None:
+        """Send a frame once what it shows is settled; `head` is the store's, where it was just looked at."""
         if self.is_gone:
             return
         outbox = self.outbox
         if not outbox:
             self._wake(self)
-        outbox.append((self._keys.head, frame))
+        outbox.append((self._keys.head if head is None else head, frame))
         self.outbox_bytes += len(frame)
         if self.outbox_bytes > OUTBOX_BYTES_MAX:
             self.is_overfull = True

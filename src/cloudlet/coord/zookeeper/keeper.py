@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from cloudlet.coord.faults import Faults
-from cloudlet.coord.local import commit_now
 from cloudlet.coord.zookeeper.acl import OPEN, Identity
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
@@ -83,8 +82,10 @@ class Statistics(msgspec.Struct):
 
     def note(self, latency_ms: float) -> None:
         """What a client asked in one go has been answered."""
-        self.latency_ms_min = min(self.latency_ms_min, latency_ms) if self.batches else latency_ms
-        self.latency_ms_max = max(self.latency_ms_max, latency_ms)
+        if latency_ms < self.latency_ms_min or not self.batches:
+            self.latency_ms_min = latency_ms
+        if latency_ms > self.latency_ms_max:
+            self.latency_ms_max = latency_ms
         self.latency_ms_sum += latency_ms
         self.batches += 1
 
@@ -343,7 +344,7 @@ class Keeper:
         assert tap is not None, "the keeper is not open"
         tap.is_paused = True
         try:
-            return commit_now(self.keys, commit)
+            return self.keys.commit_now(commit)
         except NoSuchLease:
             raise KeeperFault(Code.SESSIONEXPIRED) from None
         except (NoSpace, InvalidCommit, Conflict) as error:

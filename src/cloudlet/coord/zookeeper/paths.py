@@ -49,7 +49,7 @@ def is_valid(path: str) -> bool:
 
 def check_path(path: str) -> None:
     """BADARGUMENTS for what is no path of a znode."""
-    if not is_valid(path):
+    if (path[:1] != ROOT or path[-1] == "/" or _INVALID.search(path) is not None) and path != ROOT:
         raise KeeperFault(Code.BADARGUMENTS, path)
 
 

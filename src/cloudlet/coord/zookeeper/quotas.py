@@ -58,7 +58,10 @@ class Quotas:
     @property
     def is_idle(self) -> bool:
         """Whether there is no quota, and none is being made: then nothing needs to be followed."""
-        return not self._held and not self._tree.side(QUOTA).children
+        if self._held:
+            return False
+        side = self._tree.sides.get(QUOTA)
+        return side is None or not side.children
 
     def open(self) -> None:
         """Find the quotas and count what they hold."""

@@ -74,8 +74,8 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         body, error = b"", fault.error
     except Broken:
         body, error = b"", Code.MARSHALLINGERROR
-    client.last_zxid = keeper.keys.head
-    client.send(reply_frame(xid, client.last_zxid, error, body))
+    head = client.last_zxid = keeper.keys.head
+    client.send(reply_frame(xid, head, error, body), head)
     if error == Code.AUTHFAILED:
         client.close()
 

@@ -18,12 +18,13 @@ from cloudlet.coord.zookeeper import acl as acls
 from cloudlet.coord.zookeeper.acl import Identity
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.paths import (
+    ROOT,
     SPECIAL,
     check_path,
     key_of,
     parent_of,
 )
-from cloudlet.coord.zookeeper.tree import Tree, side_key, side_value, size_of, stat_of
+from cloudlet.coord.zookeeper.tree import NO_SIDE, Tree, side_key, side_value, size_of, stat_of
 from cloudlet.coord.zookeeper.znode import CONTAINER, EPHEMERAL_KINDS, HAS_TTL, Side, Znode, fresh, written
 from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LeaseId, Put
 from cloudlet.wire.zookeeper import ACL, TTL_MS_MAX, Code, CreateMode, EventType, Perms, Stat
@@ -77,14 +78,14 @@ class Transaction:
 
     def need(self, path: str) -> Znode:
         """The same; NONODE."""
-        found = self.find(path)
+        found = self.nodes[path] if path in self.nodes else self.tree.find(path)
         if found is None:
             raise KeeperFault(Code.NONODE, path)
         return found
 
     def side(self, path: str) -> Side:
         """The side as staged; not to be changed."""
-        return self.sides.get(path) or self.tree.side(path)
+        return self.sides.get(path) or self.tree.sides.get(path or ROOT, NO_SIDE)
 
     def acl(self, znode: Znode) -> bytes:
         """The list in force."""
@@ -176,7 +177,7 @@ class Transaction:
         _check_version(path, znode.version, version)
         changed = Znode(
             path, data, znode.czxid, self.zxid, znode.ctime, self._now_ms, znode.version + 1, znode.owner,
-            znode.flags, znode.ttl, znode.acl,
+            znode.flags, znode.ttl, znode.acl, znode.entry,
         )  # fmt: skip
         self.nodes[path] = changed
         self.events.append(Happened(EventType.NodeDataChanged, path, acl, acls.OPEN))
@@ -210,8 +211,10 @@ class Transaction:
         gone = list(drops)
         after = [0] * len(gone)  # so that other faces see the changes in the order of the operations
         for path, znode in self.nodes.items():
-            key = key_of(path)
-            before = keys.get(key)
+            before = znode.entry if znode is not None else None
+            key = before.key if before is not None else key_of(path)
+            if before is None:
+                before = keys.get(key)
             if znode is not None:
                 put = written(key, znode, before, self.zxid)
                 puts.append(put)

@@ -327,7 +327,10 @@ def stat_of(znode: Znode, side: Side) -> Stat:
     return Stat(
         znode.czxid, znode.mzxid, znode.ctime, znode.mtime, znode.version,
         2 * side.creates - children,  # "the count of the creates to the count of the changes"
-        side.aversion, znode.ephemeral_owner, 0 if data is None else len(data), children,
+        side.aversion,
+        # What ZooKeeper keeps there of containers and TTLs it does not show.
+        0 if znode.flags & EPHEMERAL_KINDS else znode.owner,
+        0 if data is None else len(data), children,
         side.pzxid or znode.czxid,
     )  # fmt: skip
 

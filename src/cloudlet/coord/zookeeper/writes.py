@@ -9,6 +9,7 @@ Each is a function of (keeper, client, frame, where the request begins): see req
 
 from __future__ import annotations
 
+from cloudlet.coord.zookeeper import plain
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.keeper import Keeper
@@ -82,6 +83,9 @@ def delete(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 def set_data(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _set_data.decode(frame, at)
+    done = plain.set_data(keeper, client, asked)
+    if done is not None:
+        return done
     transaction = keeper.begin(client)
     znode = change(keeper, transaction, asked)
     keeper.apply(transaction, client.author)

@@ -29,7 +29,7 @@ from cloudlet.kernel.keys import NO_LEASE, Entry, LeaseId, Put
 
 NULL_DATA, CONTAINER, HAS_TTL, HAS_ACL, MOVED = 1, 2, 4, 8, 16
 
-_times = Struct(">BQQ")
+TIMES = Struct(">BQQ")
 _ttl = Struct(">Q")
 _moved = Struct(">Qi")
 EPHEMERAL_KINDS = CONTAINER | HAS_TTL
@@ -49,11 +49,7 @@ class Znode(msgspec.Struct, gc=False):
     flags: int
     ttl: int
     acl: bytes
-
-    @property
-    def ephemeral_owner(self) -> int:
-        """As a Stat shows it: what ZooKeeper keeps there of containers and TTLs it does not show."""
-        return 0 if self.flags & EPHEMERAL_KINDS else self.owner
+    entry: Entry | None = None  # under its key now; None: not looked up, or none
 
 
 class Side(msgspec.Struct, gc=False):
@@ -90,18 +86,18 @@ def read(path: str, entry: Entry) -> Znode:
     """The znode of an entry."""
     meta = entry.meta
     value: bytes | None = entry.value
-    if len(meta) < _times.size:
+    if len(meta) < TIMES.size:
         return Znode(
             path, value, entry.create_revision, entry.mod_revision, 0, 0, entry.version - 1, entry.lease,
-            0, 0, b"",
+            0, 0, b"", entry,
         )  # fmt: skip
-    flags, ctime, mtime = _times.unpack_from(meta)
+    flags, ctime, mtime = TIMES.unpack_from(meta)
     if flags == 0:
         return Znode(
             path, value, entry.create_revision, entry.mod_revision, ctime, mtime, entry.version - 1,
-            entry.lease, 0, 0, b"",
+            entry.lease, 0, 0, b"", entry,
         )  # fmt: skip
-    at = _times.size
+    at = TIMES.size
     ttl, czxid, base = 0, int(entry.create_revision), 1
     if flags & HAS_TTL:
         (ttl,) = _ttl.unpack_from(meta, at)
@@ -113,7 +109,7 @@ def read(path: str, entry: Entry) -> Znode:
         value = None
     return Znode(
         path, value, czxid, entry.mod_revision, ctime, mtime, entry.version - base, entry.lease,
-        flags, ttl, meta[at:] if flags & HAS_ACL else b"",
+        flags, ttl, meta[at:] if flags & HAS_ACL else b"", entry,
     )  # fmt: skip
 
 
@@ -128,7 +124,7 @@ def written(key: bytes, znode: Znode, before: Entry | None, zxid: int) -> Put:
         flags |= NULL_DATA
     if znode.acl:
         flags |= HAS_ACL
-    meta = _times.pack(flags, znode.ctime, znode.mtime)
+    meta = TIMES.pack(flags, znode.ctime, znode.mtime)
     if flags:
         if flags & HAS_TTL:
             meta += _ttl.pack(znode.ttl)
@@ -144,10 +140,10 @@ def meta_beside(clock: Clock, key: bytes, before: Entry | None) -> bytes:
     if not key.startswith(ZNODES):
         return before.meta if before is not None else b""
     cloud_ms = clock.cloud_ms()
-    if before is None or len(before.meta) < _times.size:
-        return _times.pack(0, cloud_ms, cloud_ms)
-    flags, ctime, _ = _times.unpack_from(before.meta)
-    return _times.pack(flags, ctime, cloud_ms) + before.meta[_times.size :]
+    if before is None or len(before.meta) < TIMES.size:
+        return TIMES.pack(0, cloud_ms, cloud_ms)
+    flags, ctime, _ = TIMES.unpack_from(before.meta)
+    return TIMES.pack(flags, ctime, cloud_ms) + before.meta[TIMES.size :]
 
 
 def fresh(path: str, data: bytes | None, zxid: int, now_ms: int) -> Znode:
