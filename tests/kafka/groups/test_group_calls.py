@@ -111,6 +111,7 @@ def test_a_member_of_every_age_joins_and_syncs(client, name, version):
 
 def test_joins_that_are_refused(client, name):
     assert join(client, "").ErrorCode == ErrorCode.INVALID_GROUP_ID
+    assert join(client, "", session_ms=0).ErrorCode == ErrorCode.INVALID_GROUP_ID
     for session_ms in (5_999, 1_800_001):
         assert join(client, name, session_ms=session_ms).ErrorCode == ErrorCode.INVALID_SESSION_TIMEOUT
     assert join(client, name, kind="").ErrorCode == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
@@ -269,6 +270,15 @@ def test_the_heartbeats_of_a_consumer_group(client, topic):
     broken = join(client, topic, member="x")  # what it brings is not what consumers bring
     assert broken.ErrorCode == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     assert beat(client, topic, epoch=-1).MemberEpoch == -1
+
+
+def test_an_expression_stands_for_internal_topics_too(client, topic):
+    more = {"SubscribedTopicNames": [], "SubscribedTopicRegex": "__consumer_off.*"}
+    answer = beat(client, topic, **more)
+    [found] = answer.Assignment.TopicPartitions
+    row = m.MetadataRequest.MetadataRequestTopic(Name="__consumer_offsets")
+    [known] = client.ask(m.MetadataRequest(Topics=[row]), 12).Topics
+    assert (found.TopicId, len(found.Partitions)) == (known.TopicId, len(known.Partitions))
 
 
 @pytest.mark.parametrize(

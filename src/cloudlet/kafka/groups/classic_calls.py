@@ -59,12 +59,12 @@ async def join_group(call: Call, request: messages.JoinGroupRequest) -> messages
 
 
 async def _join(call: Call, request: messages.JoinGroupRequest) -> Joined:
+    groups = call.broker.part(Groups)
+    runner = await groups.runner(request.GroupId)  # the name is looked at before all else
     number = call.broker.configs.number
     least, most = number("group.min.session.timeout.ms"), number("group.max.session.timeout.ms")
     if not least <= request.SessionTimeoutMs <= most:
         raise KafkaFault(ErrorCode.INVALID_SESSION_TIMEOUT)
-    groups = call.broker.part(Groups)
-    runner = await groups.runner(request.GroupId)
     has_own = call.api_version >= OWN_REBALANCE_TIMEOUT_SINCE
     join = Join(
         request.MemberId,

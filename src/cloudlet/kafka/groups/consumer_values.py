@@ -160,7 +160,7 @@ class Topics(Interface):
         """A topic's name by its id."""
 
     def names(self) -> Iterable[str]:
-        """Those that a regular expression may stand for: not the internal ones."""
+        """Those that a regular expression may stand for: Kafka has the internal ones among them."""
 
 
 def pairs(assignment: Assignment) -> Iterable[tuple[TopicId, int]]:

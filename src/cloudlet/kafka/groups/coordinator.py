@@ -51,7 +51,7 @@ class KnownTopics:
         return None if image is None else image.name
 
     def names(self) -> Iterable[str]:
-        return [name for name, image in self._broker.topics.by_name.items() if not image.is_internal]
+        return self._broker.topics.by_name
 
 
 class Groups:
