@@ -64,6 +64,7 @@ class Call(msgspec.Struct):
     address: str = ""
     base_url: str = ""  # "http://localhost:4566": how the caller reached us, for URLs that we return
     raw_path: bytes = b"/"  # of the HTTP request, as it came
+    trace: str = ""  # its X-Amzn-Trace-Id
 
     @property
     def path(self) -> str:

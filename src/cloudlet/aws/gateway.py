@@ -186,6 +186,7 @@ class Gateway:
             http.peer,
             base_url_of(head.headers.get(b"host", b"localhost"), http.secure),
             head.path,
+            head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
         )
         payload = b"" if is_streamed else http.body
         if service.inspect is not None:

@@ -179,6 +179,8 @@ class Router:
             if version
             else f"The action {action} is not valid"
         )
+        if signing_name == "sqs":
+            text = f"The action {action} is not valid for this endpoint."
         protocol = "ec2" if signing_name == "ec2" else "query"
         raise Unroutable(InvalidAction(text), protocol)
 

@@ -177,7 +177,7 @@ def test_tags(sqs):
 def test_permissions_are_statements_of_the_policy(sqs, queue):
     sqs.add_permission(QueueUrl=queue, Label="one", AWSAccountIds=["111122223333"], Actions=["SendMessage"])
     policy = json.loads(attribute(sqs, queue, "Policy"))
-    assert policy["Version"] == "2012-10-17"
+    assert policy["Version"] == "2008-10-17"
     assert policy["Statement"] == [
         {
             "Sid": "one",

@@ -128,6 +128,7 @@ class Machine(RuleBasedStateMachine):
         except Fault:
             return
         self.model.clear()
+        self.recent.clear()
 
     @rule(trim=st.booleans())
     def rewrite(self, trim):

@@ -65,8 +65,7 @@ def changed(rq: Request, queue: Queue, given: Mapping[str, str], *, is_new: bool
     fields: dict[str, object] = {}
     for name, value in given.items():
         if name == "FifoQueue":
-            if not is_new or value != "true":
-                raise UnknownAttribute(f"Unknown Attribute {name}.") if is_new else invalid_value(name)
+            _check_kind(queue, value)
             continue
         fields |= _change(rq, queue, name, value)
     made = msgspec.structs.replace(queue, **fields)
@@ -78,12 +77,24 @@ def changed(rq: Request, queue: Queue, given: Mapping[str, str], *, is_new: bool
     return made
 
 
+def _check_kind(queue: Queue, value: str) -> None:
+    """FifoQueue may be said again of a FIFO queue; no other queue has it, and none loses it."""
+    if not queue.is_fifo:
+        raise UnknownAttribute("Unknown Attribute FifoQueue.")
+    if not is_true(value):
+        raise InvalidAttribute(
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+        )
+
+
 def _change(rq: Request, queue: Queue, name: str, value: str) -> dict[str, object]:
     if name in KMS:
         raise NotImplementedFault(f"sqs: the attribute {name} is not implemented")
     if name in NUMBERS:
         return _number(name, value)
-    if name in FIFO_ONLY and queue.is_fifo:
+    if name in FIFO_ONLY:
+        if not queue.is_fifo:
+            raise UnknownAttribute(f"You can specify the {name} only when FifoQueue is set to true.")
         field, allowed = FIFO_ONLY[name]
         if value not in allowed:
             raise invalid_value(name)
@@ -110,10 +121,15 @@ def _number(name: str, value: str) -> dict[str, object]:
     return {field: int(value)}
 
 
+def is_true(value: str) -> bool:
+    """Whether a text says true, in letters of either case."""
+    return value.lower() == "true"
+
+
 def _truth(name: str, value: str) -> bool:
-    if value not in ("true", "false"):
+    if value.lower() not in ("true", "false"):
         raise invalid_value(name)
-    return value == "true"
+    return is_true(value)
 
 
 def _policy(rq: Request, queue: Queue, value: str) -> dict[str, object]:
@@ -153,7 +169,8 @@ def _redrive(rq: Request, queue: Queue, value: str) -> dict[str, object]:
         raise refusal("Dead letter target does not exist.")
     if target.record.is_fifo != queue.is_fifo:
         raise refusal("Dead-letter queue must be same type of queue as the source.")
-    return {"redrive": value, "dead_letters_arn": target.arn, "receives_max": int(count)}
+    text = msgspec.json.encode(RedrivePolicy(target.arn, int(count))).decode()
+    return {"redrive": text, "dead_letters_arn": target.arn, "receives_max": int(count)}
 
 
 def _redrive_allow(rq: Request, queue: Queue, value: str) -> dict[str, object]:

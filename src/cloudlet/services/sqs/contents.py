@@ -35,7 +35,7 @@ FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 PLAIN = b"\t\n\r" + bytes(range(0x20, 0x80))  # of these, what is ASCII
 ATTRIBUTES_MAX = 10
 NAME_BYTES_MAX = 256
-NAME = re.compile(r"[A-Za-z0-9_.\-]+\Z")
+NAME = re.compile(r"[\w.\-]+\Z")  # letters of any script, whatever the text of the error says
 TYPE = re.compile(r"(String|Number|Binary)(\..*)?\Z", re.DOTALL)
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 # "can contain up to 128 alphanumeric characters (a-z, A-Z, 0-9) and punctuation"
@@ -68,6 +68,8 @@ def prepare(rq: Request, queue: Found, p: Entry) -> Draft:
     if p.MessageSystemAttributes:
         trace = _trace(p.MessageSystemAttributes)
         system_digest = attributes_md5([Attribute(TRACE, "String", trace)])
+    elif rq.call.trace:
+        trace = rq.call.trace
     group, deduplication_id = p.MessageGroupId, p.MessageDeduplicationId
     is_fifo = queue.record.is_fifo
     if is_fifo or group is not None or deduplication_id is not None:
@@ -122,14 +124,21 @@ def _deduplication_id(queue: Found, group: str | None, given: str | None, body: 
             reason = "The request includes a parameter that is not valid for this queue type."
             raise invalid("MessageDeduplicationId", given, reason)
         return None
-    check_fifo(queue, group, given)
+    if group is None:
+        raise missing("MessageGroupId")
+    check_identity(queue, given)
     return _sha256(body) if given is None else given
 
 
 def check_fifo(queue: Found, group: str | None, given: str | None) -> None:
-    """What every message of a FIFO queue needs: a group, and an id or contents to know a repeat by."""
-    if group is None:
-        raise missing("MessageGroupId")
+    """What every message of a FIFO queue's batch needs: a group, and an id or contents to know it by."""
+    if group is None:  # what is a MissingParameter in a single message
+        raise InvalidValue(missing("MessageGroupId").message)
+    check_identity(queue, given)
+
+
+def check_identity(queue: Found, given: str | None) -> None:
+    """An id or contents by which a repeat is known."""
     if given is None and not queue.record.is_deduplicated_by_content:
         raise InvalidValue(
             "The queue should either have ContentBasedDeduplication enabled or "

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -85,8 +86,27 @@ def _tasks(rq: Request, queue: Found) -> list[tuple[Key, Move]]:
     return sorted(rq.scan(prefix, Move), key=lambda pair: -int(pair[0][-1]))
 
 
-def _handle(key: Key) -> str:
-    return base64.b64encode(msgspec.json.encode(key)).decode()
+class Handle(msgspec.Struct, frozen=True):
+    """What a task's handle says, in AWS's own form."""
+
+    taskId: str  # noqa: N815 - AWS's spelling, as below
+    sourceArn: str  # noqa: N815
+
+
+def _task_id(key: Key) -> str:
+    """A task's id: a UUID made of its key, the same for all time."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, key))))
+
+
+def _handle(key: Key, source_arn: str) -> str:
+    return base64.b64encode(msgspec.json.encode(Handle(_task_id(key), source_arn))).decode()
+
+
+def _unsealed(text: str) -> Handle:
+    try:
+        return msgspec.json.decode(base64.b64decode(text, validate=True), type=Handle)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise InvalidValue("Value for parameter TaskHandle is invalid.") from None
 
 
 def _source(rq: Request, arn: str) -> Found:
@@ -132,7 +152,7 @@ def start_message_move_task(rq: Request, p: shapes.StartMessageMoveTaskRequest) 
         source.arn, p.DestinationArn or "", p.MaxNumberOfMessagesPerSecond or 0, rq.now_ms, RUNNING, count
     )
     rq.commit(put={key: task}, drop=[old for old, _ in tasks[KEPT_MAX - 1 :]])
-    return {"TaskHandle": _handle(key)}
+    return {"TaskHandle": _handle(key, source.arn)}
 
 
 def _is_dead_letter_queue(rq: Request, queue: Found) -> bool:
@@ -145,12 +165,12 @@ def _is_dead_letter_queue(rq: Request, queue: Found) -> bool:
 @sqs.op(resource=on_source("CancelMessageMoveTask"))  # type: ignore[arg-type]
 def cancel_message_move_task(rq: Request, p: shapes.CancelMessageMoveTaskRequest) -> Result:
     """Stop a task after its step at hand; what it has moved stays moved."""
-    try:
-        key = tuple(msgspec.json.decode(base64.b64decode(p.TaskHandle, validate=True), type=list[str | int]))
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise InvalidValue("Value for parameter TaskHandle is invalid.") from None
-    task = rq.get(key, Move) if len(key) == 6 and key[:2] == MOVES else None
-    if task is None or key[2] != rq.account or task.status != RUNNING:
+    handle = _unsealed(p.TaskHandle)
+    source = _source(rq, handle.sourceArn)
+    tasks = _tasks(rq, source) if source.account == rq.account else []
+    key = next((key for key, _ in tasks if _task_id(key) == handle.taskId), None)
+    task = rq.get(key, Move) if key is not None else None
+    if key is None or task is None or task.status != RUNNING:
         raise NoSuchResource("Task does not exist.")
     rq.commit(put={key: msgspec.structs.replace(task, status=CANCELLING)})
     return {"ApproximateNumberOfMessagesMoved": task.moved}
@@ -173,7 +193,7 @@ def _shown(key: Key, task: Move) -> Result:
         "StartedTimestamp": task.started_ms,
     }
     if task.status == RUNNING:
-        result["TaskHandle"] = _handle(key)
+        result["TaskHandle"] = _handle(key, task.source_arn)
     if task.destination_arn:
         result["DestinationArn"] = task.destination_arn
     if task.per_second:

@@ -20,6 +20,7 @@ from cloudlet.aws.pages import BadToken, seal, unseal
 from cloudlet.aws.record import Key
 from cloudlet.aws.request import Anew
 from cloudlet.aws.service import Result
+from cloudlet.kernel.fault import Fault
 from cloudlet.kernel.logs import LogName
 from cloudlet.services.sqs import attributes, decide
 from cloudlet.services.sqs.faults import (
@@ -74,7 +75,7 @@ def create_queue(rq: Request, p: shapes.CreateQueueRequest) -> Result:
     """Make a queue; the same name with the same attributes gives the queue that is there."""
     name = p.QueueName
     given: Mapping[str, str] = p.Attributes or {}
-    is_fifo = given.get("FifoQueue") == "true"
+    is_fifo = attributes.is_true(given.get("FifoQueue", ""))
     _check_name(name, is_fifo=is_fifo)
     key = key_of(rq.account, rq.region, name)
     old = rq.get(key, Queue)
@@ -97,12 +98,14 @@ def create_queue(rq: Request, p: shapes.CreateQueueRequest) -> Result:
     made: dict[Key, Queue | tags.Tags] = {key: attributes.changed(rq, fresh, given, is_new=True)}
     if p.tags:
         arn = arn_of(rq.account, rq.region, name)
-        made[tags.key(rq, arn)] = tags.added({}, p.tags, InvalidValue, TooManyTags)
+        made[tags.key(rq, arn)] = tags.added({}, p.tags, InvalidValue, too_many_tags(name))
     rq.commit(put=made)
     return {"QueueUrl": url_of(rq, rq.account, name)}
 
 
-TooManyTags = InvalidValue("Too many tags: a queue has at most 50.")
+def too_many_tags(name: str) -> Fault:
+    """More than 50."""
+    return InvalidValue(f"Too many tags added for queue {name}.")
 
 
 def _check_name(name: str, *, is_fifo: bool) -> None:
@@ -250,7 +253,7 @@ def tag_queue(rq: Request, p: shapes.TagQueueRequest) -> None:
     queue = hold(rq, p.QueueUrl)
     if not p.Tags:
         raise missing("Tags")
-    merged = tags.added(tags.read(rq, queue.arn), p.Tags, InvalidValue, TooManyTags)
+    merged = tags.added(tags.read(rq, queue.arn), p.Tags, InvalidValue, too_many_tags(queue.name))
     rq.commit(put={tags.key(rq, queue.arn): merged})
 
 
@@ -259,7 +262,7 @@ def untag_queue(rq: Request, p: shapes.UntagQueueRequest) -> None:
     """Take tags away."""
     queue = hold(rq, p.QueueUrl)
     if not p.TagKeys:
-        raise InvalidValue("Tag keys must be between 1 and 50 in number.")
+        raise InvalidValue("Tag keys must be between 1 and 128 characters in length.")
     rq.commit(put={tags.key(rq, queue.arn): tags.removed(tags.read(rq, queue.arn), p.TagKeys)})
 
 
@@ -355,7 +358,7 @@ def _policy_of(queue: Found) -> Policy:
     return (
         msgspec.json.decode(queue.record.policy, type=Policy)
         if queue.record.policy
-        else Policy(Version="2012-10-17")
+        else Policy(Version="2008-10-17")
     )
 
 

@@ -53,6 +53,10 @@ class Deduplication:
         known = self._known.get(key)
         return known if known is not None and known.sent_ms + REMEMBERED_MS > now_ms else None
 
+    def forget(self, last_sequence: int) -> None:
+        """The messages up to this one were purged, and their ids with them."""
+        self._known = {key: known for key, known in self._known.items() if known.sequence > last_sequence}
+
     def all(self) -> Iterator[Remembered]:
         """What brings every id back."""
         for key, known in self._known.items():

@@ -10,9 +10,11 @@ Theory of operation
           \\        ^  ^             |
          DELAYED --+  +--- its time -+      (advance, at the next look)
 
-    `ready` is a heap of sequences that may be given out, oldest first. It is cleaned lazily: an entry counts
-    only if its message is READY now and, in a FIFO queue, at the head of its group. So a FIFO group gives out
-    its messages from the head up to the first that is hidden: whatever comes behind a hidden message waits.
+    `ready` is a heap of places that may be given out, lowest first: a message's sequence, and in a FIFO queue
+    the time of its last receive above it, so that a group whose head has come back stands behind those that
+    nobody was given yet, as on AWS. It is cleaned lazily: an entry counts only if its message is READY now
+    and, in a FIFO queue, at the head of its group and at this place. So a FIFO group gives out its messages
+    from the head up to the first that is hidden: whatever comes behind a hidden message waits.
     `timers` is a heap of (time, sequence), cleaned in the same way: an entry counts only if it names the time
     at which its message becomes visible.
 """
@@ -35,6 +37,8 @@ FRAME_BYTES = 80  # what an append adds around a record
 LOOKED_AT_MAX = 1000  # messages that one decision may find expired or dead
 SLACK = 1000  # stale entries that a heap may hold for free
 GROUP_SLACK = 32
+PLACE_BITS = 64  # of a place, those that hold the sequence
+SEQUENCE_MASK = (1 << PLACE_BITS) - 1
 PACKED_MAX = 8000  # messages that a snapshot takes in or out in one turn of the loop: some milliseconds
 FREED_MAX = 5000  # messages of a purged queue that one decision frees: about a millisecond
 
@@ -182,19 +186,30 @@ class Shelf:
             del sequences[:start]
             start = 0
         group.start = start
-        if self.messages[head].status == READY:
-            heappush(self._ready, head)
+        message = self.messages[head]
+        if message.status == READY:
+            heappush(self._ready, _place(head, message))
 
     def _offer(self, sequence: int) -> None:
         """Put a READY message, which waits behind no other of its group, where `take` finds it."""
-        heappush(self._ready, sequence)
+        heappush(self._ready, _place(sequence, self.messages[sequence]))
         if len(self._ready) > 2 * len(self.messages) + SLACK:
-            self._ready = [each for each, other in self.messages.items() if self._is_offered(each, other)]
+            self._ready = [
+                _place(each, other) for each, other in self.messages.items() if self._is_offered(each, other)
+            ]
             heapify(self._ready)
 
     def _is_offered(self, sequence: int, message: Message) -> bool:
         group = message.group
         return message.status == READY and (group is None or group.sequences[group.start] == sequence)
+
+    def _offered(self, place: int) -> Message | None:
+        """The message that an entry of `ready` counts for; None for a stale one."""
+        sequence = place & SEQUENCE_MASK
+        message = self.messages.get(sequence)
+        if message is None or not self._is_offered(sequence, message):
+            return None
+        return message if message.group is None or place == _place(sequence, message) else None
 
     def _time(self, visible_ms: int, sequence: int) -> None:
         heappush(self._timers, (visible_ms, sequence))
@@ -248,8 +263,9 @@ class Shelf:
         self._newest_sent_ms = sums.newest_sent_ms
         for group in self._groups.values():
             head = group.sequences[group.start]
-            if self.messages[head].status == READY:
-                self._ready.append(head)
+            message = self.messages[head]
+            if message.status == READY:
+                self._ready.append(_place(head, message))
         if not self._is_heap or self._groups:
             self._ready.sort()
         self._timers.sort()
@@ -319,8 +335,8 @@ class Shelf:
         left = LOOKED_AT_MAX
         while ready and left > 0 and len(choice.deliver) < count_max:
             first = heappop(ready)
-            message = self.messages.get(first)
-            if message is None or not self._is_offered(first, message) or (seen and seen[-1] == first):
+            message = self._offered(first)
+            if message is None or (seen and seen[-1] == first):
                 continue
             seen.append(first)
             if message.group is None:
@@ -363,16 +379,21 @@ class Shelf:
             heappush(late, (self.messages[sequence].sent_ms, sequence))
         seen: list[int] = []
         while ready and len(seen) < LOOKED_AT_MAX:
-            message = self.messages.get(ready[0])
-            if message is not None and self._is_offered(ready[0], message):
+            message = self._offered(ready[0])
+            if message is not None:
                 if message.sent_ms > expires_before_ms:
                     break
                 seen.append(ready[0])
             heappop(ready)
-        for sequence in seen:
-            heappush(ready, sequence)
-            found[sequence] = None
+        for place in seen:
+            heappush(ready, place)
+            found[place & SEQUENCE_MASK] = None
         return list(found)
+
+
+def _place(sequence: int, message: Message) -> int:
+    """Where a message stands among those that may be given out: see the module."""
+    return sequence if message.group is None else message.received_ms << PLACE_BITS | sequence
 
 
 def _judge(

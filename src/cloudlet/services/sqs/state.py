@@ -215,6 +215,7 @@ class QueueState:
         self._now_ms = max(self._now_ms, event.now_ms)
         self.purged_ms = max(self.purged_ms, event.now_ms)
         self._purged_offset = offset
+        self.deduplication.forget(event.sequence)
         if event.sequence >= self.last_sequence:
             # A rewrite may have left nothing else: the next message must not fall under this purge.
             self.last_sequence = event.sequence

@@ -20,6 +20,15 @@ from cloudlet.wire.aws.xml import escape
 from cloudlet.wire.http1 import Head, Headers, Response
 
 SENDER_BELOW = 500
+STATUS_DEFAULT = 400
+
+# Errors that a service's model lacks are named otherwise in JSON than in the older protocol's code.
+NAMES_IN_JSON: Mapping[str, Mapping[str, str]] = {
+    "sqs": {
+        "InvalidParameterValue": "InvalidParameterValueException",
+        "MissingParameter": "MissingRequiredParameterException",
+    }
+}
 
 
 class Refuser:
@@ -29,6 +38,9 @@ class Refuser:
         self._service = service.as_query if service and protocol in ("query", "ec2") else service
         # S3's XML errors come without a wrapper: its model's noErrorWrapping.
         self._is_bare = is_bare or (service is not None and service.name == "s3")
+        name = service.name if service else ""
+        self._names_in_json = NAMES_IN_JSON.get(name, {})
+        self._detail = "<Detail/>" if name == "sqs" else ""  # SQS's own, and always empty
         self._json_writers = json.JsonWriters(uses_location_names=protocol.startswith("rest"))
         self._cbor_writers = cbor.CborWriters()
         self._xml_writers = xml.XmlWriters()
@@ -44,7 +56,7 @@ class Refuser:
     def refuse(self, fault: Fault, request_id: str) -> Response:
         """The reply that carries a fault."""
         model = self._service.errors.get(fault.code) if self._service else None
-        status = model.status if model else fault.status
+        status = model.status if model and fault.status == STATUS_DEFAULT else fault.status
         reply = self._write(fault, model, status, request_id)
         reply.headers.extend((name.encode(), value.encode()) for name, value in fault.headers)
         return reply
@@ -56,14 +68,14 @@ class Refuser:
             (b"x-amzn-requestid", request_id.encode()),
         ]
         self._query_compatible(headers, fault, model, status)
-        kind = self._qualified(fault, model) if version == "1.0" else _name(fault, model)
+        kind = self._qualified(fault, model) if version == "1.0" else self._named(fault, model)
         return Response(status, headers, json.dump({"__type": kind, **self._members(fault, model)}))
 
     def _rest_json(self, fault: Fault, model: ErrorModel | None, status: int, request_id: str) -> Response:
         headers = [
             (b"content-type", b"application/json"),
             (b"x-amzn-requestid", request_id.encode()),
-            (b"x-amzn-errortype", _name(fault, model).encode()),
+            (b"x-amzn-errortype", self._named(fault, model).encode()),
         ]
         self._bind(headers, fault, model)
         return Response(status, headers, json.dump(self._members(fault, model)))
@@ -92,7 +104,7 @@ class Refuser:
         code = (model.query_code if model else "") or fault.code
         body = (
             f"<ErrorResponse{declared}><Error><Type>{_side(model, status)}</Type><Code>{escape(code)}</Code>"
-            f"<Message>{escape(fault.message)}</Message>{self._elements(fault, model)}</Error>"
+            f"<Message>{escape(fault.message)}</Message>{self._elements(fault, model)}{self._detail}</Error>"
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return _xml(status, body, request_id)
@@ -127,8 +139,11 @@ class Refuser:
             code = (model.query_code if model else "") or fault.code
             headers.append((b"x-amzn-query-error", f"{code};{_side(model, status)}".encode()))
 
+    def _named(self, fault: Fault, model: ErrorModel | None) -> str:
+        return model.shape.name if model else self._names_in_json.get(fault.code, fault.code)
+
     def _qualified(self, fault: Fault, model: ErrorModel | None) -> str:
-        name = _name(fault, model)
+        name = self._named(fault, model)
         return f"com.amazonaws.{self._service.name.replace('-', '')}#{name}" if self._service else name
 
     def _members(
@@ -165,10 +180,6 @@ def _split(fault: Fault, model: ErrorModel | None) -> tuple[dict[str, Any], dict
     members = model.shape.members if model else {}
     listed = {n: value for n, value in detail.items() if n in members and members[n].location is None}
     return listed, {name: value for name, value in detail.items() if name not in members}
-
-
-def _name(fault: Fault, model: ErrorModel | None) -> str:
-    return model.shape.name if model else fault.code
 
 
 def _side(model: ErrorModel | None, status: int) -> str:
