@@ -98,13 +98,14 @@ class Connection(asyncio.Protocol):
     def _frames(self, data: bytes) -> None:
         """Serve every whole frame."""
         at, size, received = 0, len(data), 0
-        client = self.client
+        client, keeper = self.client, self._face.keeper
+        most = keeper.settings.buffer_bytes_max
         if not self._asked_s:
             self._asked_s = self._loop.time()
         try:
             while at + 4 <= size and not client.is_closing and not client.is_gone:
                 (length,) = INT.unpack_from(data, at)
-                if not 0 <= length <= self._face.keeper.settings.buffer_bytes_max:
+                if not 0 <= length <= most:
                     log.info("%s sends a frame of %d bytes", client.address, length)
                     self._transport.close()
                     return
@@ -114,9 +115,9 @@ class Connection(asyncio.Protocol):
                 frame = data[at + 4 : stop]
                 at = stop
                 if client.session is None:
-                    self._face.keeper.connect(client, frame)
+                    keeper.connect(client, frame)
                 else:
-                    answer(self._face.keeper, client, frame)
+                    answer(keeper, client, frame)
                     received += 1
                 if len(client.outbox) > OUTSTANDING_MAX:
                     self.hold()
@@ -129,7 +130,7 @@ class Connection(asyncio.Protocol):
             log.exception("a request of %s failed", client.address)
             self._transport.abort()
             return
-        self._face.keeper.statistics.received += received
+        keeper.statistics.received += received
         self._rest = data[at:] if at else data
 
     def hold(self) -> None:

@@ -113,6 +113,7 @@ def write_text(value: str) -> bytes:
 
 
 FIXED = {"i": "i", "q": "q", "?": "?"}
+SLICES = {"ustring": "data[at + 4 : stop].decode('utf-8', 'replace')", "buffer": "data[at + 4 : stop]"}
 
 
 def _kind_of(hint: Any) -> Any:
@@ -157,7 +158,15 @@ class _Source:
         read, write = self.element(kind)
         if isinstance(kind, tuple):
             read, write = self.vector(kind[1])
-        self.reading.append(f"f_{field}, at = {read}")
+        if kind in SLICES:
+            # What is there and whole is read in place: a call each would be half of a request's decoding.
+            self.reading += [
+                "stop = at + 4 + INT.unpack_from(data, at)[0]",
+                f"if at + 4 < stop <= len(data): f_{field}, at = {SLICES[kind]}, stop",
+                f"else: f_{field}, at = {read}",
+            ]
+        else:
+            self.reading.append(f"f_{field}, at = {read}")
         self.writing.append(write.format(f"value.{field}"))
 
     def element(self, kind: Any) -> tuple[str, str]:

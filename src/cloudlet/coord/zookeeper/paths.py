@@ -14,6 +14,7 @@ The depth in front makes the children of a znode one range, without its grandchi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.kernel.spaces import ETCD
@@ -34,6 +35,7 @@ SPECIAL = frozenset((ROOT, ZOOKEEPER, CONFIG, QUOTA))
 LIMITS_NAME = "zookeeper_limits"
 STATS_NAME = "zookeeper_stats"
 
+PLACES_MAX = 4096  # of the paths written last: a few hundred kilobytes, and half a microsecond for each write
 DEPTH_DIGITS_MAX = 6  # a path of a mebibyte has fewer slashes than seven digits can count
 _INVALID = re.compile("//|/[.]{1,2}(?=/|\\Z)|[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]")
 
@@ -58,6 +60,12 @@ def key_of(path: str) -> bytes:
     if path == ROOT:
         return ROOT_KEY
     return b"%b%d%b" % (ZNODES, path.count("/"), path.encode())
+
+
+@lru_cache(maxsize=PLACES_MAX)
+def place_of(path: str) -> bytes | None:
+    """Where a znode is kept; None for what is no path of a znode."""
+    return key_of(path) if is_valid(path) else None
 
 
 def path_of(key: bytes) -> str | None:

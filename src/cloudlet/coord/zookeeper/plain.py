@@ -17,7 +17,7 @@ from struct import Struct
 from cloudlet.coord.zookeeper.acl import OPEN
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.keeper import Keeper
-from cloudlet.coord.zookeeper.paths import is_valid, key_of
+from cloudlet.coord.zookeeper.paths import place_of
 from cloudlet.coord.zookeeper.transaction import Happened
 from cloudlet.coord.zookeeper.tree import NO_SIDE
 from cloudlet.coord.zookeeper.znode import TIMES
@@ -31,9 +31,10 @@ STAT = Struct(">qqqqiiiqiiq")
 def set_data(keeper: Keeper, client: Client, asked: SetDataRequest) -> bytes | None:
     """The reply's body, the change made; or None, and nothing was done. KeeperFault."""
     path, data, tree = asked.path, asked.data, keeper.tree
-    if data is None or not is_valid(path) or not keeper.quotas.is_idle:
+    place = place_of(path)
+    if data is None or place is None or not keeper.quotas.is_idle:
         return None
-    before = keeper.keys.get(key_of(path))
+    before = keeper.keys.get(place)
     if before is None or len(before.meta) != TIMES.size:
         return None
     flags, ctime, _ = TIMES.unpack(before.meta)
