@@ -36,6 +36,7 @@ FEATURES: Mapping[str, Feature] = {
     "group.version": Feature(0, 1, 1, 68),
     "kraft.version": Feature(0, 1, 0),
     "metadata.version": Feature(7, 30, 30),
+    "share.version": Feature(0, 1, 1, 76),
     "transaction.version": Feature(0, 2, 2, 26),
 }
 

@@ -326,7 +326,7 @@ class Broker:
             }
         return number("share.coordinator.state.topic.num.partitions"), {
             "cleanup.policy": "delete",
-            "compression.type": "none",
+            "compression.type": "uncompressed",
             "segment.bytes": str(number("share.coordinator.state.topic.segment.bytes")),
             "retention.ms": "-1",
         }

@@ -31,6 +31,10 @@ from cloudlet.kafka.groups import admin_calls, classic_calls, consumer_calls, of
 from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kafka.security import acls, authentication, users
+from cloudlet.kafka.share import fetch_calls as share_fetch_calls
+from cloudlet.kafka.share import group_calls as share_group_calls
+from cloudlet.kafka.share import offset_calls as share_offset_calls
+from cloudlet.kafka.share.coordinator import Shares
 from cloudlet.kafka.transactions import calls as transaction_calls
 from cloudlet.kafka.transactions.coordinator import Transactions
 
@@ -49,13 +53,16 @@ TABLES: tuple[Mapping[int, Handler], ...] = (
     metadata.HANDLERS,
     offset_calls.HANDLERS,
     produce.HANDLERS,
+    share_fetch_calls.HANDLERS,
+    share_group_calls.HANDLERS,
+    share_offset_calls.HANDLERS,
     acls.HANDLERS,
     authentication.HANDLERS,
     users.HANDLERS,
     transaction_calls.HANDLERS,
 )
 
-PARTS: tuple[type[Part], ...] = (LogUpkeep, Groups, Transactions, CallEvents)
+PARTS: tuple[type[Part], ...] = (LogUpkeep, Groups, Transactions, Shares, CallEvents)
 
 
 def handlers() -> dict[int, Handler]:

@@ -93,7 +93,7 @@ def test_the_version_of_an_offset_says_what_it_carries():
 
 
 def test_records_of_other_kinds_are_passed_over():
-    assert decode_entry(b"\0\x0b\0\x01g", b"\0\0") is None
+    assert decode_entry(b"\0\x11\0\x01g", b"\0\0") is None
     assert decode_entry(b"\0\xff", None) is None
 
 

@@ -19,6 +19,9 @@ from cloudlet.kafka.groups.mixed import CONSUMER_PROTOCOL
 from cloudlet.kafka.groups.records import Entry
 from cloudlet.kafka.groups.shard import Group, Shard
 from cloudlet.kafka.permissions import GROUP_OPERATIONS, NO_OPERATIONS
+from cloudlet.kafka.share.coordinator import Shares
+from cloudlet.kafka.share.group import ShareGroup
+from cloudlet.kafka.share.state_records import ShareKey
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -27,7 +30,8 @@ BATCH_SINCE = 4
 NOT_FOUND_SINCE = 6
 GROUP_KEY, TRANSACTION_KEY = 0, 1
 TOPIC_OF_KEY = {GROUP_KEY: OFFSETS_TOPIC, TRANSACTION_KEY: TRANSACTIONS_TOPIC}
-CLASSIC, CONSUMER = "Classic", "Consumer"
+CLASSIC, CONSUMER, SHARE = "Classic", "Consumer", "Share"
+SHARE_PROTOCOL = "share"
 
 
 async def find_coordinator(
@@ -83,6 +87,8 @@ async def list_groups(call: Call, request: messages.ListGroupsRequest) -> messag
 def _type_of(group: Group) -> tuple[str, str]:
     if isinstance(group, ClassicGroup):
         return CLASSIC, group.roster.protocol_type or ""
+    if isinstance(group, ShareGroup):
+        return SHARE, SHARE_PROTOCOL
     return CONSUMER, CONSUMER_PROTOCOL
 
 
@@ -145,6 +151,17 @@ def _deletion(group_id: str, shard: Shard) -> tuple[None, list[Entry]]:
     return None, shard.delete(group_id)
 
 
+async def _forget_state(call: Call, group: Group | None) -> None:
+    """Forget what is kept of the records of a share group that nobody is in."""
+    if isinstance(group, ShareGroup) and not group.members:
+        keys = [
+            ShareKey(group.id, topic, index)
+            for topic, state in group.state_topics.items()
+            for index in state.partitions
+        ]
+        await call.broker.part(Shares).forget(keys)
+
+
 async def delete_groups(call: Call, request: messages.DeleteGroupsRequest) -> messages.DeleteGroupsResponse:
     """Delete groups that nobody is in, with their offsets; each by itself."""
     row_of = messages.DeleteGroupsResponse.DeletableGroupResult
@@ -153,6 +170,7 @@ async def delete_groups(call: Call, request: messages.DeleteGroupsRequest) -> me
         error = ErrorCode.NONE
         try:
             runner = await call.broker.part(Groups).runner(group_id, may_be_empty=True)
+            await _forget_state(call, (await runner.ready()).groups.get(group_id))
             await runner.change(partial(_deletion, group_id))
         except KafkaFault as fault:
             error = fault.code

@@ -106,7 +106,7 @@ class ConsumerGroup(ConsumerImage):
         wanted: Mapping[str, tuple[TopicId, int]] | None = None
         if must_bump or self.checked_version != topics.version:
             wanted = self._wanted(members.values(), topics, facts, cloud_ms)
-            topics_hash = _hash(wanted)
+            topics_hash = metadata_hash(wanted)
             if must_bump or topics_hash != self.topics_hash:
                 epoch += 1
                 facts.append(GroupFact(epoch, topics_hash))
@@ -147,7 +147,7 @@ class ConsumerGroup(ConsumerImage):
         facts = [fact for member_id in member_ids for fact in removal(member_id)]
         left = [member for member in self.members.values() if member.id not in member_ids]
         wanted = self._wanted(left, topics, facts, cloud_ms)
-        facts.append(GroupFact(self.epoch + 1, _hash(wanted)))
+        facts.append(GroupFact(self.epoch + 1, metadata_hash(wanted)))
         return facts
 
     # -- decisions
@@ -311,7 +311,7 @@ def _identity(member: ConsumerMember) -> ConsumerMember:
     return with_current(member, NO_CURRENT)
 
 
-def _hash(wanted: Mapping[str, tuple[TopicId, int]]) -> int:
+def metadata_hash(wanted: Mapping[str, tuple[TopicId, int]]) -> int:
     """A number that tells two sets of topics, with their sizes, from each other."""
     if not wanted:
         return 0

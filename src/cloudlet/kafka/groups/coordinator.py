@@ -23,6 +23,7 @@ from cloudlet.kafka.groups.consumer import DEFAULT_ASSIGNOR, ConsumerSettings
 from cloudlet.kafka.groups.runner import Runner
 from cloudlet.kafka.groups.shard import Group, Settings
 from cloudlet.kafka.hashes import java_hash
+from cloudlet.kafka.share.group_values import ShareSettings
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
@@ -65,6 +66,7 @@ class Groups:
             self._limits,
             self.consumer_settings,
             lambda: str(broker.configs.value("group.consumer.migration.policy")),
+            self.share_settings,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
@@ -167,6 +169,18 @@ class Groups:
             int(interval) if interval else number("group.consumer.heartbeat.interval.ms"),
             number("group.consumer.max.size"),
             assignors[0] if isinstance(assignors, tuple) and assignors else DEFAULT_ASSIGNOR,
+        )
+
+    def share_settings(self, group_id: str) -> ShareSettings:
+        """What holds for the members of a share group."""
+        own = stored_configs(self.broker.keys, ConfigType.GROUP, group_id)
+        number = self.broker.configs.number
+        session = own.get("share.session.timeout.ms")
+        interval = own.get("share.heartbeat.interval.ms")
+        return ShareSettings(
+            int(session) if session else number("group.share.session.timeout.ms"),
+            int(interval) if interval else number("group.share.heartbeat.interval.ms"),
+            number("group.share.max.size"),
         )
 
     # -- in the background

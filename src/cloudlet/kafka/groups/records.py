@@ -1,9 +1,10 @@
 """The records of __consumer_offsets: what they state, as plain values, to bytes and back.
 
 State   none
-Source  Apache Kafka 4.3, the record schemas of the group coordinator; key types 0 to 8 and 16
-Absent  records of share and streams groups (key types 9 to 15, 17 and up): passed over, as is every
-        type that a later Kafka may add
+Source  Apache Kafka 4.3, the record schemas of the group coordinator; key types 0 to 8 and 16, and in
+        share/group_records.py 10 to 15
+Absent  records of streams groups (key types 17 and up): passed over, as is every type that a later Kafka may
+        add
 
 A record's key and value each begin with a two-byte version; a key's is the type of the record. Versions
 written are those that Kafka 4.3 writes: 3 for group metadata; for offsets 3, or 1 with an expiry of the
@@ -33,6 +34,8 @@ from cloudlet.kafka.groups.consumer_values import (
 )  # fmt: skip
 from cloudlet.kafka.groups.offsets import Committed
 from cloudlet.kafka.groups.roster import MemberImage, Protocol
+from cloudlet.kafka.share import group_records
+from cloudlet.kafka.share.group_values import ShareFact
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.codec import decode, decode_versioned, encode_versioned, version_of
@@ -64,7 +67,14 @@ class ConsumerEntry(NamedTuple):
     fact: Fact
 
 
-Entry = OffsetEntry | ClassicEntry | ConsumerEntry
+class ShareEntry(NamedTuple):
+    """A fact of a share group."""
+
+    group: str
+    fact: ShareFact
+
+
+Entry = OffsetEntry | ClassicEntry | ConsumerEntry | ShareEntry
 
 
 def encode_entry(entry: Entry) -> tuple[bytes, bytes | None]:
@@ -75,6 +85,8 @@ def encode_entry(entry: Entry) -> tuple[bytes, bytes | None]:
     if isinstance(entry, ClassicEntry):
         value = None if entry.image is None else encode_versioned(_group(entry.image), 3)
         return encode_versioned(messages.GroupMetadataKey(group=entry.group), 2), value
+    if isinstance(entry, ShareEntry):
+        return group_records.encode_fact(entry.group, entry.fact)
     return _consumer(entry.group, entry.fact)
 
 
@@ -206,6 +218,10 @@ def decode_entry(key: bytes, value: bytes | None, record_offset: int = -1) -> En
     if version == 2:
         group = decode_versioned(messages.GroupMetadataKey, key).group
         return ClassicEntry(group, None if value is None else _image(value))
+    if version in group_records.READERS:
+        shape, read_share = group_records.READERS[version]
+        found = decode_versioned(shape, key)
+        return ShareEntry(found.GroupId, read_share(found, value))
     reader = _READERS.get(version)
     if reader is None:
         return None

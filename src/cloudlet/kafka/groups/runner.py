@@ -40,6 +40,7 @@ from cloudlet.kafka.groups.records import (
 )
 from cloudlet.kafka.groups.shard import Group, Settings, Shard
 from cloudlet.kafka.partition import Partition
+from cloudlet.kafka.share.group import ShareGroup
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -159,6 +160,8 @@ class Runner:
             group = self.shard.groups.get(entry.group)
             if isinstance(group, ConsumerGroup):
                 group.watch(now_ms, self.shard.settings.consumer(group.id).session_timeout_ms)
+            elif isinstance(group, ShareGroup):
+                group.watch(now_ms, self.shard.settings.share(group.id).session_timeout_ms)
             elif isinstance(entry, ClassicEntry) and entry.image and entry.image.members and group:
                 group.call_to_join(now_ms)
                 await self._settle(group)
@@ -178,11 +181,12 @@ class Runner:
             return answer
 
     def beaten(self, group_id: str, member_id: str, session_timeout_ms: int) -> None:
-        """A heartbeat of a consumer group's member was answered."""
+        """A heartbeat of a consumer or share group's member was answered."""
         group = self.shard.groups.get(group_id)
-        if isinstance(group, ConsumerGroup):
+        if isinstance(group, ConsumerGroup | ShareGroup):
             group.beaten(member_id, self.clock.monotonic_ms(), session_timeout_ms)
-            if group_id not in self._scheduled or group.deadlines:
+            has_deadlines = isinstance(group, ConsumerGroup) and group.deadlines
+            if group_id not in self._scheduled or has_deadlines:
                 self.schedule(group_id)
 
     def classic_beaten(self, group_id: str, member_id: str, *, must_act: bool | None) -> None:

@@ -23,14 +23,17 @@ from cloudlet.kafka.groups.records import (
     ConsumerEntry,
     Entry,
     OffsetEntry,
+    ShareEntry,
     subscribed_topics,
 )
+from cloudlet.kafka.share.group import ShareGroup
+from cloudlet.kafka.share.group_values import ShareFact, ShareSettings, StateTopicsFact
 from cloudlet.kernel.clock import Clock
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 EPOCH_COMMIT_VERSION = 9  # the first OffsetCommit that speaks of member epochs
 
-Group = ClassicGroup | ConsumerGroup
+Group = ClassicGroup | ConsumerGroup | ShareGroup
 
 
 class Settings(NamedTuple):
@@ -39,6 +42,7 @@ class Settings(NamedTuple):
     limits: Callable[[], Limits]
     consumer: Callable[[str], ConsumerSettings]  # of a group, by its id
     migrations: Callable[[], str] = lambda: "BIDIRECTIONAL"  # group.consumer.migration.policy
+    share: Callable[[str], ShareSettings] = lambda _: ShareSettings()  # of a group, by its id
 
 
 class Committer(NamedTuple):
@@ -74,6 +78,8 @@ class Shard:
             self.offsets.replay(entry.group, entry.topic, entry.partition, entry.committed, producer_id)
         elif isinstance(entry, ClassicEntry):
             self._replay_classic(entry, is_loading=is_loading)
+        elif isinstance(entry, ShareEntry):
+            self._replay_share(entry)
         else:
             self._replay_consumer(entry)
 
@@ -106,6 +112,18 @@ class Shard:
             known = self.groups[entry.group] = ConsumerGroup(entry.group)
         known.apply(entry.fact)
 
+    def _replay_share(self, entry: ShareEntry) -> None:
+        known = self.groups.get(entry.group)
+        if entry.fact == GroupFact(None):
+            if isinstance(known, ShareGroup):
+                del self.groups[entry.group]
+            return
+        if not isinstance(known, ShareGroup):
+            if is_tombstone(entry.fact):
+                return
+            known = self.groups[entry.group] = ShareGroup(entry.group)
+        known.apply(entry.fact)
+
     def _make_simple(self, group: str) -> None:
         """A group of offsets alone, whose consumers take their partitions by themselves."""
         self.groups[group] = ClassicGroup(group, self.settings.limits(), self.clock.cloud_ms)
@@ -119,11 +137,16 @@ class Shard:
                     del self.groups[group.id]  # facts that tombstones have outlived
                 else:
                     group.watch(now_ms, self.settings.consumer(group.id).session_timeout_ms)
+            elif isinstance(group, ShareGroup):
+                group.watch(now_ms, self.settings.share(group.id).session_timeout_ms)
 
     # -- groups
 
     def new_group(self, group: str) -> list[Entry]:
-        """The facts by which a classic group begins, in place of an empty consumer group if there is one."""
+        """The facts by which a classic group begins, in place of an empty consumer group if there is one;
+        INCONSISTENT_GROUP_PROTOCOL in place of a share group."""
+        if isinstance(self.groups.get(group), ShareGroup):
+            raise KafkaFault(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
         return [
             *self._without_consumer(group),
             ClassicEntry(group, GroupImage(None, 0, None, None, self.clock.cloud_ms())),
@@ -146,7 +169,7 @@ class Shard:
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Consumer group {group} not found.")
         if known is None:
             return ConsumerGroup(group), []
-        if not may_make or not self._may_upgrade(known):
+        if not may_make or isinstance(known, ShareGroup) or not self._may_upgrade(known):
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group} is not a consumer group.")
         found = ConsumerGroup(group)
         facts = upgraded(known, topics) if len(known.roster) else []
@@ -163,9 +186,22 @@ class Shard:
             and len(group.roster) <= self.settings.consumer(group.id).members_max
         )
 
-    def fenced(self, group: ConsumerGroup, gone: Sequence[str], topics: Topics) -> list[Entry]:
-        """The facts by which members of a consumer group are gone; where only classic ones are left, it
+    def share_group(self, group: str, *, may_make: bool) -> ShareGroup:
+        """The share group, perhaps one that is to be made; GROUP_ID_NOT_FOUND."""
+        known = self.groups.get(group)
+        if isinstance(known, ShareGroup):
+            return known
+        if known is not None:
+            raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group} is not a share group.")
+        if not may_make:
+            raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Share group {group} not found.")
+        return ShareGroup(group)
+
+    def fenced(self, group: ConsumerGroup | ShareGroup, gone: Sequence[str], topics: Topics) -> list[Entry]:
+        """The facts by which members of a group are gone; a consumer group where only classic ones are left
         becomes a classic group."""
+        if isinstance(group, ShareGroup):
+            return [ShareEntry(group.id, fact) for fact in group.fence(gone, topics)]
         may = self.settings.migrations().upper() in ("DOWNGRADE", "BIDIRECTIONAL")
         if may and may_downgrade(group, gone) and not may_downgrade(group, ()):
             image = downgraded(group, gone, topics, self.clock.cloud_ms())
@@ -206,6 +242,8 @@ class Shard:
     def _tombstones(self, group: Group) -> list[Entry]:
         if isinstance(group, ClassicGroup):
             return [ClassicEntry(group.id, None)]
+        if isinstance(group, ShareGroup):
+            return [ShareEntry(group.id, fact) for fact in group.tombstones()]
         return self._without_consumer(group.id)
 
     # -- offsets
@@ -220,6 +258,8 @@ class Shard:
                 raise KafkaFault(code, f"Group {by.group} not found.")
         elif isinstance(group, ClassicGroup):
             self._check_classic_commit(group, by)
+        elif isinstance(group, ShareGroup):
+            raise _no_consumers(group)
         else:
             _check_consumer_commit(group, by)
 
@@ -242,6 +282,8 @@ class Shard:
     def check_fetch(self, group_id: str, member_id: str | None, member_epoch: int) -> None:
         """Raise what is wrong with a member that asks for offsets by its epoch."""
         group = self.groups.get(group_id)
+        if isinstance(group, ShareGroup):
+            raise _no_consumers(group)
         if isinstance(group, ConsumerGroup) and not (member_id is None and member_epoch < 0):
             if not member_id and member_epoch < 0:
                 return
@@ -252,6 +294,8 @@ class Shard:
         group = self.groups.get(group_id)
         if group is None:
             raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        if isinstance(group, ShareGroup):
+            raise _no_consumers(group)
         if (
             isinstance(group, ClassicGroup)
             and group.state is not State.EMPTY
@@ -264,6 +308,8 @@ class Shard:
         """What has expired by now, a list for each group; groups without members and offsets too."""
         now_ms = self.clock.cloud_ms()
         for group in list(self.groups.values()):
+            if isinstance(group, ShareGroup):
+                continue  # it has no offsets that expire, and stays until it is deleted
             entries: list[Entry] = []
             are_all_gone = True
             topics = self.offsets.topics(group.id)
@@ -281,7 +327,7 @@ class Shard:
             if entries:
                 yield entries
 
-    def _expiry_base(self, group: Group) -> int | None:
+    def _expiry_base(self, group: ClassicGroup | ConsumerGroup) -> int | None:
         """Since when an offset counts as unused: -1 for its own commit, None for never."""
         if isinstance(group, ConsumerGroup) or group.roster.protocol_type is None:
             return -1
@@ -291,22 +337,34 @@ class Shard:
         return -1 if is_known and group.roster.protocol_type == CONSUMER_PROTOCOL else None
 
     def forgotten(self, topics: Iterable[str]) -> list[Entry]:
-        """The facts by which the offsets in deleted topics are gone."""
-        return [
+        """The facts by which the offsets in deleted topics are gone, and what share groups know of them."""
+        names = set(topics)
+        entries: list[Entry] = [
             OffsetEntry(group, topic, partition, None)
-            for topic in topics
+            for topic in names
             for group, partition in self.offsets.of_topic(topic)
         ]
+        for share in self.groups.values():
+            if isinstance(share, ShareGroup):
+                gone = [topic for topic, state in share.state_topics.items() if state.name in names]
+                entries += [ShareEntry(share.id, fact) for fact in share.without_state(gone)]
+        return entries
 
 
-def is_tombstone(fact: Fact) -> bool:
+def _no_consumers(group: ShareGroup) -> KafkaFault:
+    return KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group.id} is not a consumer group.")
+
+
+def is_tombstone(fact: Fact | ShareFact) -> bool:
     """Whether a fact takes one back."""
+    if isinstance(fact, StateTopicsFact):
+        return fact.topics is None
     return (fact.epoch if isinstance(fact, GroupFact | TargetEpochFact) else fact[1]) is None
 
 
 def is_empty(group: Group) -> bool:
     """Whether nobody is in a group, or promised to be."""
-    if isinstance(group, ConsumerGroup):
+    if not isinstance(group, ClassicGroup):
         return not group.members
     return group.state is State.EMPTY and not group.roster.pending
 
@@ -324,6 +382,8 @@ def topics_of(group: ClassicGroup) -> frozenset[str] | None:
 
 def is_subscribed(group: Group, topic: str) -> bool:
     """Whether members of a group read a topic, or might."""
+    if isinstance(group, ShareGroup):
+        return any(topic in member.topics for member in group.members.values())
     if isinstance(group, ConsumerGroup):
         matched = (found.topics for found in group.regexes.values())
         return any(topic in member.topics for member in group.members.values()) or any(

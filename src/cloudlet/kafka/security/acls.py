@@ -101,6 +101,16 @@ def allowed(call: Call, operation: Operation, kind: ResourceType, name: str) -> 
     return acls.allows(call.principal, call.host.removeprefix("/"), operation, kind, name)
 
 
+def may_read(call: Call, topic: str) -> bool:
+    """Whether the client may read a topic, of a broker with rules or without."""
+    return not call.broker.part(Acls).is_on or allowed(call, Operation.READ, ResourceType.TOPIC, topic)
+
+
+def may_describe(call: Call, topic: str) -> bool:
+    """The same for its description."""
+    return not call.broker.part(Acls).is_on or allowed(call, Operation.DESCRIBE, ResourceType.TOPIC, topic)
+
+
 def allowed_some(call: Call, operation: Operation, kind: ResourceType) -> bool:
     """Whether the client may do it to some resource of the kind."""
     acls = call.broker.part(Acls)

@@ -31,6 +31,7 @@ from cloudlet.kafka.security.guards import (
     of_cluster,
     offset_fetch,
     produce,
+    share_offsets,
     topics_of,
     whole,
 )
@@ -200,4 +201,13 @@ GUARDS: Mapping[int, Guard] = {
         Operation.DESCRIBE, "Topics", "Topics",
         lambda cls, topic, code: cls.DescribeTopicPartitionsResponseTopic(Name=topic.Name, ErrorCode=code),
     ),
+    # Which topics a share group's client may read, its handlers ask: a session names them once, and is served
+    # for as long as that holds.
+    76: whole((Operation.READ, GROUP, "GroupId")),
+    77: groups_of(Operation.DESCRIBE, "GroupIds", "Groups", "DescribedGroup"),
+    78: whole((Operation.READ, GROUP, "GroupId")),
+    79: whole((Operation.READ, GROUP, "GroupId")),
+    90: share_offsets,
+    91: whole((Operation.READ, GROUP, "GroupId")),
+    92: whole((Operation.DELETE, GROUP, "GroupId")),
 }  # fmt: skip

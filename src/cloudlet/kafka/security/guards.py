@@ -348,6 +348,16 @@ async def offset_fetch(call: Call, request: messages.OffsetFetchRequest, handler
     return response
 
 
+async def share_offsets(call: Call, request: Any, handler: Handler) -> Any:
+    """The offsets of share groups, refused group by group."""
+    no = [group for group in request.Groups if not allowed(call, Operation.DESCRIBE, GROUP, group.GroupId)]
+    request.Groups = [group for group in request.Groups if group not in no]
+    response = await run(call, request, handler)
+    row_of = messages.DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseGroup
+    response.Groups += [row_of(GroupId=group.GroupId, Topics=[], ErrorCode=REFUSED[GROUP]) for group in no]
+    return response
+
+
 def committing(response_class: Any, topic_row: str, partition_row: str, *, is_transactional: bool) -> Guard:
     """Commits of offsets: the group must be readable, and each topic."""
 
