@@ -132,3 +132,21 @@ def test_leases_survive_a_restart(tmp_path):
             assert (await served.client.LeaseTimeToLive(ID=77, keys=True)).keys == [b"a"]
 
     run(body)
+
+
+def test_a_keepalive_that_came_before_the_end_is_answered_before_it():
+    async def body():
+        async with running() as served:
+            client = served.client
+            for is_new in (True, False):
+                lease = (await client.LeaseGrant(TTL=60)).ID
+                stream = client.stream("LeaseKeepAlive")
+                if not is_new:
+                    stream.send(ID=lease)
+                    assert (await stream.receive()).TTL == 60
+                stream.send(ID=lease)  # in one write with what follows
+                await client.LeaseRevoke(ID=lease)
+                assert (await stream.receive()).TTL == 60
+                stream.cancel()
+
+    run(body)

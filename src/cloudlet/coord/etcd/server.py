@@ -10,6 +10,7 @@ has settled (replies.py). Reads answer at once unless a write before them is sti
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
@@ -290,6 +291,8 @@ class EtcdServer:
     async def _lease_revoke(self, call: Call, request: pb.LeaseRevokeRequest) -> bytes:
         author = self._author(call)
         self._check_lease(call, request.ID, WRITE)
+        # A keepalive that came before it, on a stream, is read in the loop's next turn: it goes first.
+        await asyncio.sleep(0)
         return await self.leases.revoke(request, author)
 
     async def _lease_time_to_live(self, call: Call, request: pb.LeaseTimeToLiveRequest) -> bytes:
