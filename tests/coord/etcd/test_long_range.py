@@ -5,7 +5,6 @@ import itertools
 import random
 
 import pytest
-from cloudlet.coord.local import commit_now
 from tests.coord.etcd.running import run
 
 from cloudlet.coord.etcd import long_range as module
@@ -37,15 +36,15 @@ def change(keys, pick):
     """One random commit."""
     name = ETCD + b"k%02d" % pick.randrange(KEYS)
     if pick.random() < 0.3:
-        commit_now(keys, Commit(ANNA, drop=[Drop(name, name + b"5")]))
+        keys.commit_now(Commit(ANNA, drop=[Drop(name, name + b"5")]))
     else:
-        commit_now(keys, Commit(ANNA, put=[Put(name, b"%d" % pick.randrange(5))]))
+        keys.commit_now(Commit(ANNA, put=[Put(name, b"%d" % pick.randrange(5))]))
 
 
 async def filled(folder, pick):
     keys = await DiskKeys.open(folder, lambda: 0.0)
     for number in range(KEYS):
-        commit_now(keys, Commit(ANNA, put=[Put(ETCD + b"k%02d" % number, b"%d" % pick.randrange(5))]))
+        keys.commit_now(Commit(ANNA, put=[Put(ETCD + b"k%02d" % number, b"%d" % pick.randrange(5))]))
     for _ in range(40):
         change(keys, pick)
     return keys
@@ -119,8 +118,8 @@ def test_a_compaction_in_between_harms_no_read_at_head(tmp_path):
         replies = Replies(keys)
         asked = asyncio.create_task(long_range(keys, replies, pb.RangeRequest(**ALL)))
         await asyncio.sleep(0)
-        commit_now(keys, Commit(ANNA, put=[Put(ETCD + b"k00", b"new")]))
-        commit_now(keys, Commit(ANNA, put=[Put(ETCD + b"k59", b"new")]))
+        keys.commit_now(Commit(ANNA, put=[Put(ETCD + b"k00", b"new")]))
+        keys.commit_now(Commit(ANNA, put=[Put(ETCD + b"k59", b"new")]))
         await keys.compact(keys.head)
         wanted, revision = Kv(keys).range(pb.RangeRequest(**ALL))
         found = decode(pb.RangeResponse, await asked)

@@ -20,11 +20,12 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
+from operator import attrgetter, eq, gt, lt, ne
 from typing import Any, NamedTuple
 
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
+from cloudlet.coord.etcd.replies import revision_field
 from cloudlet.coord.etcd.settings import OPERATIONS_MAX
 from cloudlet.kernel.fault import Compacted, FutureRevision, InvalidCommit, NoSuchLease, StoreError
 from cloudlet.kernel.keys import (
@@ -41,6 +42,7 @@ from cloudlet.kernel.keys import (
     Revision,
 )
 from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.protobuf import encoded
 
 Past = dict[tuple[int, bytes, bytes], Sequence[Entry]]
 
@@ -330,12 +332,7 @@ def delete_in(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeRes
 
 # --- transactions
 
-RESULTS: tuple[Callable[[object, object], bool], ...] = (
-    lambda left, right: left == right,
-    lambda left, right: left > right,  # type: ignore[operator]
-    lambda left, right: left < right,  # type: ignore[operator]
-    lambda left, right: left != right,
-)
+RESULTS: tuple[Callable[[Any, Any], bool], ...] = (eq, gt, lt, ne)
 TARGETS = ("version", "create_revision", "mod_revision", "value", "lease")
 VALUE = 3
 ABSENT = Entry(b"", b"", b"", Revision(0), Revision(0), 0, NO_LEASE)
@@ -343,24 +340,25 @@ ABSENT = Entry(b"", b"", b"", Revision(0), Revision(0), 0, NO_LEASE)
 
 def holds(keys: LocalKeys, compare: pb.Compare) -> bool:
     """Whether every key of the comparison's range passes; an absent key has zeroes, and no value."""
-    start, stop = range_of(compare.key, compare.range_end)
+    target = compare.target
     found: Sequence[Entry]
     if compare.range_end:
-        found = keys.scan(start, stop)
+        found = keys.scan(*range_of(compare.key, compare.range_end))
     else:
-        one = keys.get(start)
+        one = keys.get(stored(compare.key))
         found = () if one is None else (one,)
     if not found:
-        if compare.target == VALUE:
+        if target == VALUE:
             return False
         found = (ABSENT,)
-    name = TARGETS[compare.target] if 0 <= compare.target < len(TARGETS) else "version"
-    wanted = getattr(compare, name) or (b"" if compare.target == VALUE else 0)
-    decide = RESULTS[compare.result] if 0 <= compare.result < len(RESULTS) else _always
-    return all(decide(getattr(entry, name), wanted) for entry in found)
-
-
-def _always(left: object, right: object) -> bool:
+    name = TARGETS[target] if 0 <= target < len(TARGETS) else "version"
+    wanted = getattr(compare, name) or (b"" if target == VALUE else 0)
+    if not 0 <= compare.result < len(RESULTS):
+        return True
+    decide = RESULTS[compare.result]
+    for entry in found:  # noqa: SIM110 (nearly always there is one, and a generator costs as much again)
+        if not decide(getattr(entry, name), wanted):
+            return False
     return True
 
 
@@ -373,11 +371,16 @@ class Path(NamedTuple):
 
 def path_of(keys: LocalKeys, request: pb.TxnRequest) -> Path:
     """All comparisons, also the nested ones, at head."""
-    succeeded = all(holds(keys, compare) for compare in request.compare)
-    taken = request.success if succeeded else request.failure
-    return Path(
-        succeeded, tuple(path_of(keys, each.request_txn) for each in taken if each.request_txn is not None)
-    )
+    succeeded = True
+    for compare in request.compare:
+        if not holds(keys, compare):
+            succeeded = False
+            break
+    nested: tuple[Path, ...] = ()
+    for each in request.success if succeeded else request.failure:
+        if each.request_txn is not None:
+            nested += (path_of(keys, each.request_txn),)
+    return Path(succeeded, nested)
 
 
 def check_branches(draft: Draft, request: pb.TxnRequest, path: Path) -> None:
@@ -404,15 +407,15 @@ def txn_in(draft: Draft, request: pb.TxnRequest, path: Path) -> pb.TxnResponse:
     for each in request.success if path.succeeded else request.failure:
         if each.request_range is not None:
             read = range_in(draft, each.request_range)
-            read.header = pb.ResponseHeader(revision=draft.now)
+            read.header = encoded(revision_field(draft.now))
             responses.append(pb.ResponseOp(response_range=read))
         elif each.request_put is not None:
             written = put_in(draft, each.request_put)
-            written.header = pb.ResponseHeader(revision=draft.now)
+            written.header = encoded(revision_field(draft.now))
             responses.append(pb.ResponseOp(response_put=written))
         elif each.request_delete_range is not None:
             gone = delete_in(draft, each.request_delete_range)
-            gone.header = pb.ResponseHeader(revision=draft.now)
+            gone.header = encoded(revision_field(draft.now))
             responses.append(pb.ResponseOp(response_delete_range=gone))
         elif each.request_txn is not None:
             inner = txn_in(draft, each.request_txn, next(nested))

@@ -19,11 +19,20 @@ from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import LocalKeys, Revision
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import DEFERRED, Answer, Call
-from cloudlet.wire.protobuf import encode, encoded
+from cloudlet.wire.protobuf import encode, encoded, varint
 
 CLUSTER_ID = 0x636C6F75_646C6574
 MEMBER_ID = 0x6E6F6465_00000001
 RAFT_TERM = 2  # what a single etcd that was started once says
+
+WHO = encode(pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID))
+TERM = encode(pb.ResponseHeader(raft_term=RAFT_TERM))
+"""The pieces of a header: all but the revision is the same in each, and every write has its own."""
+
+
+def revision_field(revision: int) -> bytes:
+    """The revision of a header, encoded: its field 3, which is left out where it is 0."""
+    return b"\x18" + varint(revision) if revision else b""
 
 
 @runtime_checkable
@@ -46,13 +55,7 @@ class Replies:
     def header(self, revision: int) -> Any:
         """The header of a reply, encoded; the newest one is remembered."""
         if revision != self._header_revision:
-            self._header = encoded(
-                encode(
-                    pb.ResponseHeader(
-                        cluster_id=CLUSTER_ID, member_id=MEMBER_ID, revision=revision, raft_term=RAFT_TERM
-                    )
-                )
-            )
+            self._header = encoded(WHO + revision_field(revision) + TERM)
             self._header_revision = revision
         return self._header
 
