@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
@@ -80,6 +81,15 @@ class Call(msgspec.Struct):
         return Author(self.face, self.caller.arn, self.address, self.request_id)
 
 
+class Attempt(msgspec.Struct):
+    """One attempt to decide: what was decided, or what that has to wait for; how far it has been done."""
+
+    request: Request
+    decided: object
+    pending: Wait | Awaitable[object] | None
+    acting: Rest[bool] | bool | None = None  # None: not begun
+
+
 class Desk:
     """Where calls meet the stores: runs decisions and carries out what they decided."""
 
@@ -121,26 +131,61 @@ class Desk:
 
         `request` is one that was looked through already: the first attempt goes on with it.
         """
+        running = self.begin_run(call, decide, request)
+        return await running if isinstance(running, CoroutineType) else running
+
+    def begin_run(
+        self, call: Call, decide: Callable[[Request], T | Wait], request: Request | None = None
+    ) -> T | CoroutineType[object, None, T]:
+        """The same as far as it goes without waiting, which is nearly always to its end: what was decided, or
+        the rest as a coroutine."""
+        keys = self.keys
+        if self.gate.is_closed:
+            return cast("CoroutineType[object, None, T]", self._go_on(call, decide, request))
+        if request is None:
+            request = self.request(call)
+        decided, pending = _decided(request, decide)
+        acting: Rest[bool] | bool | None = None
+        if pending is None:
+            if request.is_idle and keys.settled >= keys.head:
+                return cast(T, decided)  # it only read, and what it may have read is settled
+            acting = begin(self._act(request))
+            if acting is True and decided is not ANEW:
+                return cast(T, decided)
+        attempt = Attempt(request, decided, pending, acting)
+        return cast("CoroutineType[object, None, T]", self._go_on(call, decide, request, attempt))
+
+    async def _go_on(
+        self,
+        call: Call,
+        decide: Callable[[Request], T | Wait],
+        request: Request | None,
+        attempt: Attempt | None = None,
+    ) -> T:
+        """Go on with an attempt that has to wait, and make others until one stands."""
         keys, gate = self.keys, self.gate
         attempts = 0
         log: LogName | None = None  # that it waited for last
         try:
             while attempts < ATTEMPTS_MAX:
-                if gate.is_closed:
-                    await gate.opened()
-                if request is None:
-                    request = self.request(call)
-                decided, pending = _decided(request, decide)
+                if attempt is None:
+                    if gate.is_closed:
+                        await gate.opened()
+                    request = request or self.request(call)
+                    attempt = Attempt(request, *_decided(request, decide))
+                decided, pending = attempt.decided, attempt.pending
                 if isinstance(pending, Wait):
                     left_ms = pending.timeout_ms - call.waited_ms()
                     await self.traffic.wait(pending, left_ms, again=log is not None)
                     log = pending.log
                 elif pending is not None:
                     await pending
-                elif request.is_idle and keys.settled >= keys.head:
-                    return cast(T, decided)  # it only read, and what it may have read is settled
+                elif attempt.acting is None and attempt.request.is_idle and keys.settled >= keys.head:
+                    return cast(T, decided)
                 else:
-                    acting = begin(self._act(request))
+                    acting = attempt.acting
+                    if acting is None:
+                        acting = begin(self._act(attempt.request))
                     done = await unbroken(acting) if isinstance(acting, Rest) else acting
                     if not done:
                         attempts += 1
@@ -148,7 +193,7 @@ class Desk:
                         return cast(T, decided)
                     else:
                         await asyncio.sleep(0)
-                request = None
+                request = attempt = None
             raise Contended
         finally:
             if log is not None:

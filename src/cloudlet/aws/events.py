@@ -5,8 +5,9 @@ Source  CloudTrail User Guide, "CloudTrail record contents" (event version 1.11)
 Absent  members in CloudTrail's own spelling (queueUrl for QueueUrl); a record of a call that is acknowledged
         in the loop turn of a kill -9 may be missing
 
-Events of a loop turn are appended as one batch at its end. Data events (messages sent and received, objects
-put) are recorded only when asked for. Members that the model marks sensitive are replaced.
+Events of a loop turn are written down and appended as one batch at its end. Data events (messages sent and
+received, objects put) are recorded only when asked for. Members that the model marks sensitive are replaced.
+Most of an event repeats from call to call of one client, and is encoded once: see `Stem`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,9 +35,12 @@ EVENTS_LOG = LogName("aws/events")
 EVENTS_BYTES_MAX = 256 << 20
 TRIM_EVERY = 1000  # batches between two looks at the log's size
 PARAMETERS_BYTES_MAX = 100_000  # of one event: CloudTrail cuts at 100 KB too
+WAITING_MAX = 64  # calls that wait for the end of the loop turn: they hold on to what was asked and answered
+STEMS_MAX = 1024  # remembered; of an own operation, caller, address and user agent each
+USER_AGENT_MAX = 512  # characters; one that is longer is encoded each time
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own word for what it leaves out
 
-NULL = msgspec.Raw(b"null")
+NULL = b"null"
 EVENT_VERSION = "1.11"
 
 
@@ -44,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     eventVersion: str  # noqa: N815 - CloudTrail's spelling, here and below
     userIdentity: Mapping[str, str]  # noqa: N815
-    eventTime: str  # noqa: N815
+    eventTime: msgspec.Raw  # noqa: N815
     eventSource: str  # noqa: N815
     eventName: str  # noqa: N815
     awsRegion: str  # noqa: N815
@@ -52,8 +57,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     userAgent: str  # noqa: N815
     requestParameters: msgspec.Raw  # noqa: N815
     responseElements: msgspec.Raw  # noqa: N815
-    requestID: str  # noqa: N815
-    eventID: str  # noqa: N815
+    requestID: msgspec.Raw  # noqa: N815
+    eventID: msgspec.Raw  # noqa: N815
     readOnly: bool  # noqa: N815
     eventType: str  # noqa: N815
     managementEvent: bool  # noqa: N815
@@ -63,6 +68,24 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     errorMessage: str = ""  # noqa: N815
 
 
+class Waiting(NamedTuple):
+    """A call that is to be written down."""
+
+    call: Call
+    source: str
+    operation: LoadedOperation
+    params: msgspec.Struct | None
+    user_agent: str
+    fault: Fault | None
+    result: Result | None
+
+
+Stem = tuple[bytes, ...]
+"""An event cut at what is each call's own: its time, parameters, response elements, and the two ids."""
+
+GAP = msgspec.Raw(b"\0")  # where an event is cut: JSON has no such byte anywhere
+
+
 class Events:
     """Collects the events of a loop turn and appends them."""
 
@@ -70,43 +93,65 @@ class Events:
         self._logs = logs
         self._wall_ms = wall_ms
         self._uuid = uuid
-        self._waiting: list[bytes] = []
+        self._waiting: list[Waiting] = []
         self._flushing = False
         self._appends: set[asyncio.Task[None]] = set()
         self._appended = 0
         self._second = 0
-        self._second_text = ""
+        self._second_text = b""
+        self._stems: dict[tuple[LoadedOperation, Caller, str, str, str], Stem] = {}
 
     def record(
         self, call: Call, source: str, operation: LoadedOperation, params: msgspec.Struct | None,
         *, user_agent: str, fault: Fault | None, result: Result | None = None,
     ) -> None:  # fmt: skip
         """Note one call; it is on the log after this loop turn. `result` is what it answered, where that is
-        no stream."""
-        caller, name, is_data = call.caller, operation.model.name, operation.declared.is_data
-        event = Event(
-            EVENT_VERSION, identity_of(caller), self._time(), source, name, call.region, call.address,
-            user_agent, shown(params, operation.sensitive),
-            NULL if operation.is_read or not result else shown(result, operation.sensitive_output),
-            call.request_id, self._uuid(), operation.is_read, "AwsApiCall", not is_data, caller.account,
-            "Data" if is_data else "Management", fault.code if fault else "", fault.message if fault else "",
-        )  # fmt: skip
-        self._waiting.append(msgspec.json.encode(event))
+        no stream; neither that nor the parameters may change any more."""
+        self._waiting.append(Waiting(call, source, operation, params, user_agent, fault, result))
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
+        elif len(self._waiting) >= WAITING_MAX:
+            self._write()
 
-    def _time(self) -> str:
+    def _encoded(self, one: Waiting) -> bytes:
+        """An event as JSON."""
+        call, operation = one.call, one.operation
+        key = (operation, call.caller, call.region, call.address, one.user_agent)
+        stem = self._stems.get(key) if one.fault is None else None
+        if stem is None:
+            stem = stem_of(one)
+            if one.fault is None and len(one.user_agent) <= USER_AGENT_MAX:
+                if len(self._stems) >= STEMS_MAX:
+                    self._stems.clear()
+                self._stems[key] = stem
+        answered = NULL
+        if one.result and not operation.is_read:
+            answered = shown(one.result, operation.sensitive_output)
+        start, to_asked, to_answered, to_id, to_own_id, stop = stem
+        return b"".join(
+            (
+                start, self._time(), to_asked, shown(one.params, operation.sensitive), to_answered, answered,
+                to_id, b'"%b"' % call.request_id.encode(), to_own_id, b'"%b"' % self._uuid().encode(), stop,
+            )
+        )  # fmt: skip
+
+    def _time(self) -> bytes:
         second = self._wall_ms() // 1000
         if second != self._second:
             self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime('"%Y-%m-%dT%H:%M:%SZ"').encode()
         return self._second_text
 
     def _flush(self) -> None:
         self._flushing = False
+        if self._waiting:
+            self._write()
+
+    def _write(self) -> None:
+        """Append what is waiting."""
         batch, self._waiting = self._waiting, []
-        appending = begin(self._append(batch))
+        appending = begin(self._append([self._encoded(one) for one in batch]))
         if isinstance(appending, Rest):
             task = asyncio.ensure_future(finish(appending))
             self._appends.add(task)
@@ -145,7 +190,19 @@ def identity_of(caller: Caller) -> Mapping[str, str]:
     }
 
 
-def shown(members: msgspec.Struct | Result | None, hidden: Sequence[Sequence[str]]) -> msgspec.Raw:
+def stem_of(one: Waiting) -> Stem:
+    """All of an event but what is each call's own."""
+    call, operation, fault = one.call, one.operation, one.fault
+    caller, is_data = call.caller, operation.declared.is_data
+    event = Event(
+        EVENT_VERSION, identity_of(caller), GAP, one.source, operation.model.name, call.region, call.address,
+        one.user_agent, GAP, GAP, GAP, GAP, operation.is_read, "AwsApiCall", not is_data, caller.account,
+        "Data" if is_data else "Management", fault.code if fault else "", fault.message if fault else "",
+    )  # fmt: skip
+    return tuple(msgspec.json.encode(event).split(b"\0"))
+
+
+def shown(members: msgspec.Struct | Result | None, hidden: Sequence[Sequence[str]]) -> bytes:
     """A call's members as JSON, the hidden ones replaced; null where there is nothing, or too much."""
     if members is None:
         return NULL
@@ -156,7 +213,7 @@ def shown(members: msgspec.Struct | Result | None, hidden: Sequence[Sequence[str
         for path in hidden:
             hide(plain, path)
         encoded = msgspec.json.encode(plain)
-    return msgspec.Raw(encoded) if len(encoded) <= PARAMETERS_BYTES_MAX else NULL
+    return encoded if len(encoded) <= PARAMETERS_BYTES_MAX else NULL
 
 
 def hide(value: object, path: Sequence[str]) -> None:

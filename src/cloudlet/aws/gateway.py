@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Coroutine
 from functools import lru_cache, partial
+from types import CoroutineType
 
 import msgspec
 
@@ -40,6 +41,10 @@ from cloudlet.wire.sigv4 import Claim, read_credential
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 << 20  # of a request that is not streamed; the largest such quota is API Gateway's 10 MiB
+
+Decided = Result | Answer | Several
+
+Unfinished = (CoroutineType, Several)
 
 JSON_PROTOCOLS = frozenset({"json", "rest-json", "rpc-v2-cbor"})
 
@@ -98,7 +103,27 @@ class Gateway:
         opened = self._open(request)
         if isinstance(opened, Response):
             return opened
-        answer = begin(self._serve(opened, None))
+        return self._answer(opened)
+
+    def _answer(self, exchange: Exchange) -> Response | Coroutine[object, object, Response]:
+        """The reply to a request that is here whole. One without a stream in either direction, that nothing
+        has to be waited for, needs no coroutine."""
+        decided: Decided | CoroutineType[object, None, Decided] | None = None
+        try:
+            self._begin(exchange, exchange.http.body)
+            operation, call = exchange.operation, exchange.call
+            assert call is not None
+            if exchange.intake is None:
+                decided = self._desk.begin_run(call, partial(self._decide, exchange, None))
+                if operation.payload is None and not isinstance(decided, Unfinished):
+                    reply = self._reply(exchange, decided)
+                    self._done(exchange, None, decided)
+                    return reply
+        except Fault as fault:
+            return self._refuse(exchange, fault.spent())
+        except NoSpace:
+            return self._refuse(exchange, Unavailable)
+        answer = begin(self._serve(exchange, None, decided))
         return finish(answer) if isinstance(answer, Rest) else answer
 
     def _open(self, request: HttpRequest) -> Exchange | Response:
@@ -126,21 +151,26 @@ class Gateway:
         fault = in_json(fault) if protocol in JSON_PROTOCOLS else fault
         return refuse(fault, request_id, protocol, is_bare=service in ("s3", "-"))  # plain URLs are S3's
 
-    async def _serve(self, exchange: Exchange, stream: BodyStream | None) -> Response:
-        """The reply to a request of a known operation; `stream` is its body where that is still to come."""
+    async def _serve(
+        self,
+        exchange: Exchange,
+        stream: BodyStream | None,
+        decided: Decided | CoroutineType[object, None, Decided] | None = None,
+    ) -> Response:
+        """The reply to a request that is known who makes it; `stream` is its body where that is still to
+        come, `decided` what was decided already, or is to be awaited."""
         desk = self._desk
         body: Body | None = None
         try:
-            if exchange.params is None:
-                self._begin(exchange, exchange.http.body)
             call = exchange.call
             assert call is not None
             if exchange.intake is not None:
                 body = await self._receive(exchange, exchange.intake, stream)
-            look = exchange.look if stream is None else None  # one from before a long body is out of date
-            decided: Result | Answer | Several = await desk.run(
-                call, partial(self._decide, exchange, body), look
-            )
+            if decided is None:
+                look = exchange.look if stream is None else None  # one from before a long body is out of date
+                decided = desk.begin_run(call, partial(self._decide, exchange, body), look)
+            if isinstance(decided, CoroutineType):
+                decided = await decided
             if isinstance(decided, Several):
                 throttling = exchange.operation.declared.service.throttling
                 decided = await desk.run_several(call, decided, throttling)
@@ -210,7 +240,7 @@ class Gateway:
             http.head, pieces, self._identities.body(exchange.claim, http.head), intake
         )
 
-    def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Result | Answer | Several | Wait:
+    def _decide(self, exchange: Exchange, body: Body | None, rq: Request) -> Decided | Wait:
         operation, params = exchange.operation, exchange.params
         assert params is not None
         if not rq.call.caller.root:

@@ -24,6 +24,7 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.shell.http_connection import LOG as REQUEST_LOG
 from cloudlet.shell.http_connection import Connection
 from cloudlet.shell.http_line import Line
+from cloudlet.shell.http_outlet import Outlet
 from cloudlet.shell.http_sending import dispose
 from cloudlet.wire.http1 import App, Buffer, Head, Request, Response, Stream
 from cloudlet.wire.http1_receiver import ReceiveLimits
@@ -31,6 +32,8 @@ from cloudlet.wire.http1_receiver import ReceiveLimits
 BACKLOG = 1024
 SWEEP_SLICE = 1000  # connections looked at in one turn of the loop
 TICK_MS_MAX = 1000  # the Date header changes every second
+OUTGOING_MAX = 16  # replies that wait for one another; a small request takes some 50 us
+ALONE_REPLIES = 31  # until a client that seems to be alone is looked at again
 ABORT_MS = 1000  # how long connections may take to notice that they were aborted
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -64,6 +67,9 @@ class Shared:
         self.closing = False
         self.careful = False  # requests may not take the short way
         self.emptied: asyncio.Future[None] | None = None
+        self._outgoing: list[Outlet] = []  # whose replies go out at the end of this turn
+        self._replies = 0  # of this turn
+        self._alone = 0  # replies that may go out at once: nobody else's has come with the last one
         self._clock = clock
         shortest = min(limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
         self._tick_ms = max(1, min(TICK_MS_MAX, shortest // 4))
@@ -100,6 +106,31 @@ class Shared:
                 connection.expire_write()
         if connections:
             self.loop.call_soon(self._sweep_some, connections)
+
+    def write_soon(self, connection: Outlet) -> None:
+        """Let a reply go out at the end of this turn; at once where the last ones had no other."""
+        if self._alone:
+            self._alone -= 1
+            connection.write_out()
+            return
+        if not self._replies:
+            self.loop.call_soon(self._end_turn)
+        self._replies += 1
+        outgoing = self._outgoing
+        outgoing.append(connection)
+        if len(outgoing) >= OUTGOING_MAX:
+            self._write_out()
+
+    def _end_turn(self) -> None:
+        if self._replies == 1:
+            self._alone = ALONE_REPLIES
+        self._replies = 0
+        self._write_out()
+
+    def _write_out(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for connection in outgoing:
+            connection.write_out()
 
     def forget(self, connection: Line) -> None:
         self.connections.discard(connection)

@@ -100,7 +100,7 @@ class Connection(Line):
             if event.head.expect_continue:
                 # It has no body, and a server may omit the 100. But the AWS CLI's HTTP client, once answered
                 # without one, takes the 100 of the connection's next request for that request's reply.
-                self._transport.write(CONTINUE)
+                self._write(CONTINUE)
             self._serve(event)
         elif type(event) is Opening:
             self._open(event.head)
@@ -154,7 +154,7 @@ class Connection(Line):
             answer = self._failed(error)
         if rendered:
             self._head = None
-            self._write_now(rendered)
+            self._write_soon(rendered)
         elif isinstance(answer, Response):
             self._reply(answer)
         else:
@@ -193,7 +193,7 @@ class Connection(Line):
         # some or all of the content".
         if head is not None and head.expect_continue and self._sink is not None and not self._gone:
             if self._receiver.body_left == head.content_length and not self._waiting:
-                self._transport.write(CONTINUE)
+                self._write(CONTINUE)
             self._rearm()
 
     def _room(self) -> None:
@@ -295,18 +295,18 @@ class Connection(Line):
         body = response.body
         transport = self._transport
         if plan.empty:
-            transport.write(rendered)
+            self._write(rendered)
             self._shared.dispose(response)
             self._finish()
         elif isinstance(body, bytes):
             if len(body) <= JOIN_BYTES_MAX:
-                transport.write(rendered + body)
+                self._write(rendered + body)
             else:
-                transport.write(rendered)
+                self._write(rendered)
                 transport.write(body)
             self._finish()
         else:
-            transport.write(rendered)
+            self._write(rendered)
             loop = self._shared.loop
             if isinstance(body, FileBody):
                 self._sending = FileSending(loop, transport, self._fileno, body, self._sent)
