@@ -10,12 +10,17 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from collections.abc import Callable
 from threading import Lock
+from typing import TypeVar
 
 from cloudlet.engines.disk_segment import Segment
+from cloudlet.engines.disk_shortage import NO_DESCRIPTOR
 
 ASIDE = "~"
 _VERSION = "0"
+
+T = TypeVar("T")
 
 
 class OpenFiles:
@@ -32,10 +37,22 @@ class OpenFiles:
         if segment.fd < 0:
             while len(self._open) >= self._max:
                 self._evict()
-            segment.fd = os.open(segment.path, flags | os.O_CLOEXEC, 0o600)
+            segment.fd = self.with_room(lambda: os.open(segment.path, flags | os.O_CLOEXEC, 0o600))
             self._open.append(segment)
         segment.used = True
         return segment.fd
+
+    def with_room(self, work: Callable[[], T]) -> T:
+        """Do what opens a file before anything else; where none can be opened, a segment is let go of."""
+        while True:
+            try:
+                return work()
+            except OSError as error:
+                if error.errno not in NO_DESCRIPTOR or not self._open:
+                    raise
+            count = len(self._open)
+            while len(self._open) == count:
+                self._evict()
 
     def close(self, segment: Segment) -> None:
         if segment.fd >= 0:

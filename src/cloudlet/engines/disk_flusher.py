@@ -14,7 +14,9 @@ Theory of operation
     taken off before its size is read. The one lock is held while index entries are written or cut.
 
     A failed sync is final: the kernel may have dropped the dirty pages, so what was promised can no longer be
-    checked. `failure` then tells every later append.
+    checked. `failure` then tells every later append. That no file could be opened to be synced is none: the
+    thread waits until one can be, and if that takes too long, whoever waits is told, and the rest is tried
+    again.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from threading import Lock, Thread
 from typing import NamedTuple
 
 from cloudlet.engines.disk_segment import Segment, sync_folders
+from cloudlet.engines.disk_shortage import NO_DESCRIPTOR
 
 _SOON, _NOW, _END = range(3)
 
@@ -55,6 +58,8 @@ class Flusher:
         self._waiters: deque[_Waiter] = deque()
         self._awake = False
         self._thread: Thread | None = None
+        self._short: list[Segment] = []  # that could not be opened in this round
+        self._shortage: OSError | None = None
 
     def note(self, segment: Segment) -> None:
         """The segment has new bytes."""
@@ -118,6 +123,10 @@ class Flusher:
                 self._awake = False  # before taking what has gathered: later notes wake anew
                 self._round()
                 ended = wake == _END
+                if self._short and not ended:
+                    self._dirty.extend(self._short)
+                    self._short.clear()
+                    self._wakes.put(_SOON)
         finally:
             if not ended:  # a bug of ours: nobody may wait for a thread that is gone
                 self.failure = OSError("the flusher's thread died")
@@ -140,6 +149,7 @@ class Flusher:
                 waiters.append(self._waiters.popleft())
         if not waiters:
             return
+        self._shortage = None
         if any(waiter.segment is None and waiter.job is None for waiter in waiters):
             with contextlib.suppress(IndexError):
                 while True:
@@ -150,7 +160,7 @@ class Flusher:
         self._sync_folders()
         errors: list[OSError | None] = []
         for waiter in waiters:
-            errors.append(self.failure)
+            errors.append(self.failure or self._shortage)
             if waiter.job is not None:
                 try:
                     waiter.job()
@@ -166,7 +176,12 @@ class Flusher:
         try:
             segment.flush(self.lock, self._folders if self._is_durable else None)
         except OSError as error:
-            self.failure = error
+            if error.errno in NO_DESCRIPTOR:
+                segment.dirty = True
+                self._short.append(segment)
+                self._shortage = error
+            else:
+                self.failure = error
 
     def _sync_folders(self) -> None:
         """After the segments: what was made before any of them was noted is in its folder by now."""
@@ -176,7 +191,11 @@ class Flusher:
         try:
             sync_folders(folders, self._root)
         except OSError as error:
-            self.failure = error
+            if error.errno in NO_DESCRIPTOR:
+                self._folders |= folders
+                self._shortage = error
+            else:
+                self.failure = error
 
 
 def _tell(waiters: list[_Waiter], errors: list[OSError | None]) -> None:

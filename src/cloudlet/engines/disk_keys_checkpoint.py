@@ -21,6 +21,7 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
 from io import FileIO
 from itertools import islice, repeat
 from pathlib import Path
@@ -29,6 +30,7 @@ import msgspec
 
 from cloudlet.engines.disk_keys_log import sync_folder
 from cloudlet.engines.disk_keys_record import FORMAT, checksum
+from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.fault import Damaged, StoreError
 from cloudlet.kernel.keys import Entry, LeaseId, Revision
 from cloudlet.kernel.keys_newest import Newest, Step
@@ -213,7 +215,7 @@ def _write_all(file: FileIO, data: bytes) -> None:
 def publish(folder: Path) -> None:
     """The file written aside becomes the checkpoint."""
     (folder / f"{NAME}.tmp").rename(folder / NAME)
-    sync_folder(folder)
+    patiently(partial(sync_folder, folder))
 
 
 def size_bytes(folder: Path) -> int:

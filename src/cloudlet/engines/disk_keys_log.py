@@ -47,9 +47,10 @@ from cloudlet.engines.disk_keys_record import (
     segment_header,
     skim_frame,
 )
+from cloudlet.engines.disk_shortage import PASSING
 from cloudlet.kernel.fault import Compacted, Damaged, NoSpace, StoreError
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: a limit on file size, ulimit -f
+FULL = PASSING  # what is refused now, and goes later
 FIRST_SEGMENT_BYTES = 1 << 20  # a small cloud stays small; zeroed at once, in 0.3 ms
 ZEROES = bytes(1 << 20)
 GATHERED_BYTES_MAX = 1 << 20  # more is written at once: a slow disk does not fill the memory

@@ -27,6 +27,7 @@ from queue import SimpleQueue
 
 from cloudlet.engines.disk_keys_log import Log, Segment, sync_data, sync_folder
 from cloudlet.engines.disk_keys_record import MARK
+from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import Revision
 
@@ -150,7 +151,7 @@ class GroupSync:
             for segment in segments:
                 sync_data(segment.descriptor)
             if folder is not None:
-                sync_folder(folder)
+                patiently(partial(sync_folder, folder))
         except OSError as raised:
             error = raised
         self._tell(self._done, place, error)

@@ -180,7 +180,7 @@ class DiskLog:
         """The segment with its file open and its index in memory."""
         self.files.open(segment)
         if not segment.loaded:
-            segment.load_index()
+            self.files.with_room(segment.load_index)
             if segment.size - segment.indexed > INDEX_INTERVAL_BYTES:  # the index file lost entries
                 for found in scan(segment.fd, segment.indexed, segment.base, segment.size):
                     segment.mark(found.position, found.last, found.timestamp_ms)
@@ -217,7 +217,8 @@ class DiskLog:
     def save_start(self, start: int) -> None:
         """Write where the log starts; OSError leaves what was written before."""
         path = f"{self.folder}/{START}"
-        write_checkpoint(path, [f"{kafka_name(self.name)} {start}"], durable=False)
+        lines = [f"{kafka_name(self.name)} {start}"]
+        self.files.with_room(lambda: write_checkpoint(path, lines, durable=False))
 
     def truncate(self, stop: int) -> None:
         """Cut from the batch that holds `stop` on, in an order in which a crash leaves a log that is cut less
@@ -297,7 +298,8 @@ class DiskLog:
         """Write the epochs as they are now; durable when it returns, unless told otherwise."""
         with self.lock:
             lines = [f"{epoch} {offset}" for epoch, offset in self.epochs]
-            write_checkpoint(f"{self.folder}/{EPOCHS}", lines, durable=durable)
+            path = f"{self.folder}/{EPOCHS}"
+            self.files.with_room(lambda: write_checkpoint(path, lines, durable=durable))
 
 
 def _base_of(segment: Segment) -> int:

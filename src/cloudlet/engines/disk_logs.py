@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -30,7 +29,8 @@ from cloudlet.engines.disk_files import OpenFiles
 from cloudlet.engines.disk_flusher import Flusher
 from cloudlet.engines.disk_log import DROPPED, EPOCHS, DiskLog, clear_dropped, remove_empty
 from cloudlet.engines.disk_partition_log import METADATA, PartitionDiskLog
-from cloudlet.engines.disk_segment import INDEX_INTERVAL_BYTES
+from cloudlet.engines.disk_segment import INDEX_INTERVAL_BYTES, Segment
+from cloudlet.engines.disk_shortage import PASSING
 from cloudlet.kernel.batches import SPAN_MAX, Mark, stamp
 from cloudlet.kernel.fault import Fenced, NoSpace, OutOfRange, StoreError
 from cloudlet.kernel.keys import Durability
@@ -44,8 +44,6 @@ segments; the index of a full segment is 128 KiB, and deleting one takes a milli
 DESCRIPTORS_MAX = 256  # a quarter of the usual soft limit; macOS has 256 in all, so set it lower there
 FLUSH_INTERVAL_MS = 5.0
 SMALL_BYTES = 1 << 20  # deleting less than this takes no longer than handing it to a thread
-# A file that may not grow further (RLIMIT_FSIZE, a quota) is as full as a disk.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class DiskLogs:
@@ -95,7 +93,7 @@ class DiskLogs:
             listed = self._listed(name)
             log = self.new(name, is_partition=listed and os.path.exists(f"{self._root}/{name}/{METADATA}"))
             if listed:
-                log.load()
+                load(log)
                 self._logs[name] = log
         return log
 
@@ -157,7 +155,7 @@ class DiskLogs:
             segment, size = log.active, 0
         fd = segment.fd
         if fd < 0:
-            fd = self._files.open(segment)
+            fd = _opened(self._files, segment)
         segment.used = True
         try:
             if os.pwrite(fd, stamped, size) != length:
@@ -200,8 +198,8 @@ class DiskLogs:
     async def _settle(self, log: DiskLog | None) -> None:
         try:
             await self._flusher.settle(None if log is None else log.active)
-        except OSError:
-            _refuse(self._flusher)
+        except OSError as error:
+            refuse_sync(self._flusher, error)
 
     async def read(self, log: LogName, offset: Offset, *, bytes_max: int) -> bytes:
         there = self._logs.get(log) or self._known(log)
@@ -209,7 +207,7 @@ class DiskLogs:
             return b""
         if not there.start <= offset < there.stop:
             raise OutOfRange(there.start, there.stop)
-        return there.read(offset, bytes_max)
+        return _read(there, offset, bytes_max)
 
     def ends(self, log: LogName) -> Ends:
         there = self._logs.get(log) or self._known(log)
@@ -333,7 +331,7 @@ class DiskLogs:
         log.drop()
         del self._logs[log.name]
         del self._names[bisect_left(self._names, log.name)]
-        return clear_dropped(log.folder, self._root, self._trash_path)
+        return self._files.with_room(lambda: clear_dropped(log.folder, self._root, self._trash_path))
 
     async def sync(self) -> None:
         if self._closed or self._flusher.failure is not None:
@@ -391,8 +389,41 @@ def _refuse(flusher: Flusher) -> NoReturn:
     raise StoreError("the logs are closed")
 
 
+def refuse_sync(flusher: Flusher, error: OSError) -> NoReturn:
+    """What was appended may be lost: for good, or as long as nothing can be opened."""
+    if flusher.failure is not None:
+        _refuse(flusher)
+    raise StoreError(f"not synced yet ({error})") from error
+
+
+def _opened(files: OpenFiles, segment: Segment) -> int:
+    try:
+        return files.open(segment)
+    except OSError as error:
+        refuse_write(error)
+
+
+def _read(log: DiskLog, offset: int, bytes_max: int) -> bytes:
+    try:
+        return log.read(offset, bytes_max)
+    except OSError as error:
+        raise StoreError(str(error)) from error
+
+
+def load(log: DiskLog) -> None:
+    """Take up a log from its files; StoreError where they cannot be opened now."""
+    try:
+        log.load()
+    except OSError as error:
+        for segment in log.segments:
+            log.files.close(segment)
+        if error.errno in PASSING:
+            raise StoreError(str(error)) from error
+        raise
+
+
 def refuse_write(error: OSError) -> NoReturn:
-    if error.errno in _NO_ROOM:
+    if error.errno in PASSING:
         raise NoSpace(str(error)) from error
     raise error
 

@@ -154,7 +154,7 @@ class PartitionDiskLog(DiskLog):
         self.files.open(segment)
         assert isinstance(segment, PartitionSegment)
         if not segment.loaded:
-            segment.load_index()
+            self.files.with_room(segment.load_index)
             if segment.size - segment.indexed > segment.interval_bytes:
                 for found in scan(segment.fd, segment.indexed, segment.base, segment.size):
                     segment.mark(found.position, found.last, found.timestamp_ms)
@@ -232,7 +232,8 @@ class PartitionDiskLog(DiskLog):
         if not data:
             return
         path = path_of(self.folder, offset, "snapshot")
-        fd = os.open(path + ASIDE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        fd = self.files.with_room(lambda: os.open(path + ASIDE, flags, 0o600))
         try:
             os.write(fd, data)
         finally:
@@ -244,6 +245,11 @@ class PartitionDiskLog(DiskLog):
         for other in self.snapshots[:-1]:
             if other not in bases:
                 self.drop_snapshot(other)
+
+    def read_snapshot(self, offset: int) -> bytes:
+        """The producers' state as of an offset."""
+        with open(path_of(self.folder, offset, "snapshot"), "rb") as file:
+            return file.read()
 
     def drop_snapshot(self, offset: int) -> None:
         with contextlib.suppress(FileNotFoundError):

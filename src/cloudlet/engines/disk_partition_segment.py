@@ -181,11 +181,11 @@ class PartitionSegment(Segment):
 
     def _make_files(self) -> None:
         """Kafka's tools want an index even if it is empty."""
-        self._has_files = True
         with contextlib.suppress(OSError):
             for suffix in ("index", "timeindex"):
                 path = path_of(self.folder, self.base, suffix)
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._has_files = True
 
     def _write_index(self, size: int) -> None:
         stop = len(self.time_offsets)

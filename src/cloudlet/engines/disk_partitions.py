@@ -17,9 +17,9 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from cloudlet.engines.disk_files import ASIDE, read_checkpoint, write_checkpoint
-from cloudlet.engines.disk_logs import DiskLogs, refuse_write, write_rest
+from cloudlet.engines.disk_logs import DiskLogs, refuse_sync, refuse_write, write_rest
 from cloudlet.engines.disk_partition_log import PartitionDiskLog, no_snapshot
-from cloudlet.engines.disk_segment import path_of
+from cloudlet.engines.disk_partition_segment import PartitionSegment
 from cloudlet.kernel.batches import end_offset
 from cloudlet.kernel.fault import OutOfRange, StoreError
 from cloudlet.kernel.logs import LogName
@@ -177,18 +177,23 @@ class DiskPartition:
         stop = last[1] + 1
         segment = log.active
         if segment.size:
-            if log.wants_roll(length, stop, last[2], cloud_ms):
+            try:
+                wants_roll = log.wants_roll(length, stop, last[2], cloud_ms)
+            except OSError as error:
+                refuse_write(error)
+            if wants_roll:
                 self.roll(cloud_ms())
                 segment = log.active
         else:
             segment.created_ms = cloud_ms()
         size = segment.size
         fd = segment.fd
-        if fd < 0:
+        if fd < 0 or not segment.loaded:
             self._check_there()
-            fd = self._files.open(segment)
-            if not segment.loaded:
-                log.ready(segment)
+            try:
+                fd = log.ready(segment).fd
+            except OSError as error:
+                refuse_write(error)
         segment.used = True
         try:
             if os.pwrite(fd, data, size) != length:
@@ -214,13 +219,17 @@ class DiskPartition:
         if offset == log.stop:
             return b""
         log.check_ends(offset)
-        return log.read(offset, bytes_max)
+        try:
+            return log.read(offset, bytes_max)
+        except OSError as error:
+            raise StoreError(str(error)) from error
 
     def replay(self, offset: int) -> Iterator[bytes]:
         log = self._log
         offset = max(offset, log.segments[0].base)
         while offset < log.stop:
-            batches = log.read(offset, REPLAY_BYTES)
+            with _told():
+                batches = log.read(offset, REPLAY_BYTES)
             if not batches:
                 return
             yield batches
@@ -261,17 +270,19 @@ class DiskPartition:
 
     def offset_before(self, timestamp_ms: int) -> int | None:
         log = self._log
-        for segment in log.segments:
-            if segment.size and log.measured(segment).max_timestamp >= timestamp_ms:
-                log.ready(segment)
-                return max(segment.offset_before(timestamp_ms), log.start)
+        with _told():
+            for segment in log.segments:
+                if segment.size and log.measured(segment).max_timestamp >= timestamp_ms:
+                    log.ready(segment)
+                    return max(segment.offset_before(timestamp_ms), log.start)
         return None
 
     def latest(self) -> tuple[int, int]:
         found = (-1, -1)
-        for segment in self._log.segments:
-            if segment.size and self._log.measured(segment).max_timestamp > found[0]:
-                found = segment.max_timestamp, segment.max_timestamp_offset
+        with _told():
+            for segment in self._log.segments:
+                if segment.size and self._log.measured(segment).max_timestamp > found[0]:
+                    found = segment.max_timestamp, segment.max_timestamp_offset
         return found
 
     def spans(self) -> Sequence[Span]:
@@ -314,17 +325,23 @@ class DiskPartition:
         log = self._log
         found: list[Aborted] = []
         for segment in log.segments[max(log.segment_of(start), 0) :]:
-            for entry in segment.aborted():
+            for entry in self._aborted_of(segment):
                 if entry.last_offset >= start and entry.first_offset < stop:
                     found.append(entry)
                 if entry.last_stable_offset >= stop:
                     return found
         return found
 
+    def _aborted_of(self, segment: PartitionSegment) -> Sequence[Aborted]:
+        with _told():
+            return self._files.with_room(segment.aborted)
+
     def note_aborted(self, entry: Aborted) -> None:
         log = self._log
         try:
-            log.segments[log.segment_of(entry.last_offset)].note_aborted(entry)
+            segment = log.segments[log.segment_of(entry.last_offset)]
+            self._files.with_room(segment.aborted)
+            segment.note_aborted(entry)
         except OSError as error:
             refuse_write(error)
 
@@ -337,8 +354,8 @@ class DiskPartition:
         return self._log.snapshots
 
     def read_snapshot(self, offset: int) -> bytes:
-        with open(path_of(self._log.folder, offset, "snapshot"), "rb") as file:
-            return file.read()
+        with _told():
+            return self._files.with_room(lambda: self._log.read_snapshot(offset))
 
     def write_snapshot(self, offset: int, data: bytes) -> None:
         self._check_there()
@@ -364,4 +381,13 @@ class DiskPartition:
         try:
             await self._flusher.settle(self._log.active)
         except OSError as error:
-            raise StoreError(f"a sync failed ({error}); reopen the logs") from error
+            refuse_sync(self._flusher, error)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What the files refuse to a reader is the store's refusal."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(str(error)) from error

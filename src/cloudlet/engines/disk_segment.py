@@ -22,10 +22,12 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
+from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.batches import (
     FRONT,
     HEADER_BYTES,
@@ -248,9 +250,10 @@ class Segment:
         """Sync the bytes, then write the index entries that this vouches for. Runs on the flusher's thread.
         Where a new name has to survive, its folder is added to `folders`; with None nothing is synced: there
         is no power loss to survive."""
-        previous, self.previous = self.previous, None
+        previous = self.previous
         if previous is not None and previous.dirty:
             previous.flush(lock, folders)
+        self.previous = None
         self.dirty = False  # before `size` is read: what is appended from now on marks it again
         with lock:
             generation, size = self.generation, self.size
@@ -312,7 +315,7 @@ def _rising_prefix(offsets: array[int], positions: array[int]) -> int:
 
 def sync_file(path: str) -> None:
     """Sync a file's bytes, through a descriptor of its own: the loop may close the segment's meanwhile."""
-    fd = os.open(path, os.O_RDONLY)
+    fd = patiently(partial(os.open, path, os.O_RDONLY))
     try:
         fdatasync(fd)
     finally:
@@ -331,7 +334,7 @@ def sync_folders(folders: set[str], root: str) -> None:
             folder = os.path.dirname(folder)
     for folder in sorted(every, key=len, reverse=True):
         try:
-            fd = os.open(folder, os.O_RDONLY)
+            fd = patiently(partial(os.open, folder, os.O_RDONLY))
         except FileNotFoundError:
             continue  # the log was dropped
         try:

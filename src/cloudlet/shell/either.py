@@ -17,6 +17,8 @@ import socket
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
 
+from cloudlet.shell.open_files import is_last
+
 log = logging.getLogger(__name__)
 
 HANDSHAKE = b"\x16"
@@ -68,6 +70,9 @@ class EitherListener:
                 self._loop.remove_reader(listener)
                 self._resting[listener] = self._loop.call_later(REST_S, self._listen, listener)
                 return
+            if is_last(client.fileno()):
+                client.close()
+                continue
             if len(self._silent) >= SILENT_MAX:
                 self._forget(next(iter(self._silent)))  # who has been silent for longest makes room
             client.settimeout(0)

@@ -30,6 +30,7 @@ from cloudlet.shell import http
 from cloudlet.shell.either import EitherListener
 from cloudlet.shell.grpc_call import ServerCall
 from cloudlet.shell.http2_connection import NEVER, Http2Connection
+from cloudlet.shell.open_files import leaves_room
 from cloudlet.wire.grpc import Code, Method
 from cloudlet.wire.http1 import App, Head, Request, Response
 from cloudlet.wire.http2_frames import PREFACE, ErrorCode
@@ -196,7 +197,8 @@ class Greeting(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         shared = self._shared
         self._transport = cast(asyncio.Transport, transport)
-        if len(shared.connections) >= shared.limits.connections_max or shared.is_closing or shared.rejects():
+        full = len(shared.connections) >= shared.limits.connections_max or not leaves_room(transport)
+        if full or shared.is_closing or shared.rejects():
             self._transport.abort()
             return
         shared.connections.add(self)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, cast
 from cloudlet.shell.http_body import Incoming, Sink
 from cloudlet.shell.http_outlet import Outlet
 from cloudlet.shell.http_sending import Sending
+from cloudlet.shell.open_files import leaves_room
 from cloudlet.wire.http1 import CHUNK_BYTES_MAX, CLOSE, BrokenBody, Head, Response, render_head
 from cloudlet.wire.http1_receiver import Event, Receiver, Refusal
 
@@ -87,7 +88,7 @@ class Line(Outlet):
         # Below the transport of a plain connection: the transport closes it, but not before it has told so.
         self._fileno = -1 if self._secure else transport.get_extra_info("socket").fileno()
         self._receiver = Receiver(shared.receive_limits, self._peer, secure=self._secure)
-        full = len(shared.connections) >= shared.limits.connections_max
+        full = len(shared.connections) >= shared.limits.connections_max or not leaves_room(transport)
         shared.connections.add(self)
         transport.set_write_buffer_limits(CHUNK_BYTES_MAX)
         if full:

@@ -26,6 +26,7 @@ import math
 import socket
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from struct import Struct
 from typing import cast
 
@@ -36,6 +37,7 @@ from cloudlet.kafka.connection_quotas import ConnectionQuotas
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.either import subject_of
+from cloudlet.shell.open_files import leaves_room
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ BUFFER_GROWTH = 4  # times larger at once: a frame is copied by a third of its l
 BUFFER_BYTES_BUSY = 4 << 20  # the most that is held beyond the frame at hand
 WRITE_BYTES_HIGH = 1 << 20  # to be sent before the next request is begun
 TURN_REQUESTS_MAX = 32  # of one connection in one turn of the loop
+LOOKED_AT_MAX = 4096  # of the connections, for one that is silent
 WAITING_MAX = 1024  # connections that are not let in yet, as many as a backlog holds; more are closed
 
 
@@ -63,7 +66,7 @@ class Shared:
         self.frame_bytes_max = frame_bytes
         self._entrance = entrance
         self._clock = clock
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}  # in the order in which they came
         self._waiting: deque[Connection] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.tasks: set[asyncio.Task[Answer]] = set()
@@ -71,9 +74,14 @@ class Shared:
         self.is_held = False  # new clients wait: the stores are being brought elsewhere
         self.is_closing = False
 
-    def arrive(self, connection: Connection) -> None:
-        """A connection has come: it is let in, waits its turn, or is closed."""
-        if self.is_closing or len(self._waiting) >= WAITING_MAX:
+    def arrive(self, connection: Connection, *, is_crowded: bool = False) -> None:
+        """A connection has come: it is let in, waits its turn, or is closed. One that takes a file which the
+        stores need is closed, and so is one that has never asked for anything: who comes again finds room."""
+        if is_crowded:
+            silent = next((one for one in islice(self.connections, LOOKED_AT_MAX) if one.is_silent), None)
+            if silent is not None:
+                silent.close()
+        if is_crowded or self.is_closing or len(self._waiting) >= WAITING_MAX:
             connection.close()
             return
         self._waiting.append(connection)
@@ -95,7 +103,7 @@ class Shared:
             connection = waiting.popleft()
             closed_ms = self._entrance.enter(connection.host, now_ms)
             if closed_ms is None:
-                self.connections.add(connection)
+                self.connections[connection] = None
                 connection.enter()
             elif closed_ms == 0:
                 connection.close()
@@ -106,7 +114,7 @@ class Shared:
         """A connection is gone."""
         self.slow.discard(connection)
         if connection in self.connections:
-            self.connections.remove(connection)
+            del self.connections[connection]
             self._entrance.leave(connection.host)
             self.let_in()
         elif connection in self._waiting:
@@ -190,7 +198,7 @@ class Connection(asyncio.BufferedProtocol):
         subject = subject_of(tls.getpeercert() or {}) if tls is not None else None
         if subject is not None:
             self.peer.principal, self.peer.is_known = f"User:{subject}", True
-        self._shared.arrive(self)
+        self._shared.arrive(self, is_crowded=not leaves_room(transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -343,6 +351,12 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     # What the face calls
+
+    @property
+    def is_silent(self) -> bool:
+        """It has sent nothing since it came, and is not closing already."""
+        transport = self._transport
+        return not (self.requests or self._stop) and transport is not None and not transport.is_closing()
 
     @property
     def unread_bytes(self) -> int:

@@ -22,6 +22,7 @@ from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import LocalKeys
 from cloudlet.kernel.logs import Logs
+from cloudlet.shell.open_files import log_files
 
 UNSYNCED_S = 3_600.0
 INDEXED_MS = 1_000.0  # how often the logs of an ephemeral cloud write their indexes, which lets go of memory
@@ -51,5 +52,10 @@ async def open_stores(folder: Path, clock: Clock, ids: Ids, *, is_ephemeral: boo
     keys = await DiskKeys.open(
         folder / "keys", clock.monotonic_ms, settings=settings, relaxed_sync_s=relaxed_sync_s
     )
-    logs = DiskLogs.open(folder / "logs", flush_interval_ms=interval_ms, is_durable=not is_ephemeral)
+    logs = DiskLogs.open(
+        folder / "logs",
+        flush_interval_ms=interval_ms,
+        is_durable=not is_ephemeral,
+        descriptors_max=log_files(),
+    )
     return Stores(keys, logs, DiskBlobs.open_folder(folder / "blobs", clock, ids))

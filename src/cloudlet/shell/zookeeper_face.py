@@ -35,6 +35,7 @@ from cloudlet.shell.control import Verbs
 from cloudlet.shell.either import EitherListener, subject_of
 from cloudlet.shell.http import Limits, Server, Shared
 from cloudlet.shell.http_connection import Connection as HttpConnection
+from cloudlet.shell.open_files import leaves_room
 from cloudlet.shell.zookeeper_admin import AdminServer
 from cloudlet.shell.zookeeper_connection import Connection
 
@@ -127,7 +128,7 @@ class ZooKeeperFace:
             peer[0] or "127.0.0.1", port=peer[1], is_secure=secured is not None, subject=subject
         )
         self._connections[client] = connection
-        if self.keeper.faults.rejects_connections:
+        if self.keeper.faults.rejects_connections or not leaves_room(transport):
             self.keeper.statistics.rejected += 1
             connection.abort()
         return client
