@@ -6,7 +6,8 @@ Absent  the properties that Kafka calls internal; their documentation
 
 A property is a line. `~` is null, `!` a property that must be given, `""` an empty text. A rule is
 `low..high` (a bound may be left out), `one:` of these texts, `any-case:` likewise, `of:` a list of these
-alone, `filled` a text that is not empty, `throttled` a list of PARTITION:BROKER. A broker's property is
+alone, `filled` a text that is not empty, `throttled` a list of PARTITION:BROKER, `offset-reset` as
+share groups have it. A broker's property is
 read-only (r), or may be changed for one broker (p) or for all (c). A topic's property names the broker's that
 it falls back to, with the factor that brings theirs to its unit.
 """
@@ -400,7 +401,7 @@ consumer.assignment.interval.ms INT 1000 0..
 consumer.heartbeat.interval.ms INT 5000 1..
 consumer.session.timeout.ms INT 45000 1..
 share.assignment.interval.ms INT 1000 0..
-share.auto.offset.reset STRING latest -
+share.auto.offset.reset STRING latest offset-reset
 share.delivery.count.limit INT 5 2..
 share.heartbeat.interval.ms INT 5000 1..
 share.isolation.level STRING read_uncommitted one:read_committed|read_uncommitted

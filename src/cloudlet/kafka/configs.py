@@ -22,6 +22,7 @@ import msgspec
 
 from cloudlet.aws.record import Record
 from cloudlet.kafka.config_table import BROKER_PROPERTIES, GROUP_PROPERTIES, TOPIC_PROPERTIES
+from cloudlet.kafka.share.offset_reset import parse_offset_reset
 
 TYPE_CODES = {
     "BOOLEAN": 1, "STRING": 2, "INT": 3, "SHORT": 4, "LONG": 5,
@@ -168,6 +169,16 @@ def _check_rule(definition: Definition, value: Value) -> None:
     kind, _, rest = definition.rule.partition(":")
     if kind == "-":
         return
+    if kind == "offset-reset":
+        try:
+            parse_offset_reset(str(value))
+        except ValueError:
+            raise _invalid(
+                definition,
+                value,
+                f"Invalid value `{value}` for configuration {definition.name}. The value must be either "
+                "'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.",
+            ) from None
     if kind == "one" and value not in rest.split("|"):
         raise _invalid(definition, value, f"String must be one of: {', '.join(rest.split('|'))}")
     if kind == "any-case" and str(value).upper() not in rest.split("|"):

@@ -183,10 +183,11 @@ def charge(quotas: Quotas, call: Call, response: object, used_ms: float) -> None
     and nothing is read from the connection meanwhile (KIP-219)."""
     window_ms = call.broker.configs.number("quota.window.size.seconds") * 1000
     throttle_ms = min(quotas.throttle_ms(call, REQUEST, used_ms / 10), window_ms)  # percent of a second
-    if isinstance(response, messages.FetchResponse):
+    if isinstance(response, messages.FetchResponse | messages.ShareFetchResponse):
         size = sum(len(row.Records or b"") for topic in response.Responses for row in topic.Partitions)
         fetched_ms = quotas.throttle_ms(call, FETCH, size)
-        if fetched_ms > 0:  # the records come when he asks again, and count then
+        # the records come when he asks again, and count then; those of a share fetch are his already
+        if fetched_ms > 0 and isinstance(response, messages.FetchResponse):
             quotas.throttle_ms(call, FETCH, -size)
             response.Responses = []
         throttle_ms = max(throttle_ms, fetched_ms)

@@ -3,7 +3,7 @@
 import pytest
 
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.share.sessions import EPOCH_MAX, FINAL_EPOCH, SessionKey, Sessions
+from cloudlet.kafka.share.sessions import EPOCH_MAX, FINAL_EPOCH, PLACES_MAX, SessionKey, Sessions
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 KEY = SessionKey("g", "m")
@@ -48,6 +48,13 @@ def test_who_is_gone_does_not_ask_any_more():
     session.cancel = lambda: taken_back.append(1)
     sessions.drop(session)
     assert taken_back == [1]
+
+
+def test_a_session_has_no_more_partitions_than_allowed():
+    session = Sessions().make(KEY, 1)
+    session.change([(bytes(16), index) for index in range(PLACES_MAX)], [])
+    assert refusal(session.change, [(b"x" * 16, 0)], []) is ErrorCode.INVALID_REQUEST
+    assert session.places == {}
 
 
 def test_another_partition_is_first_each_time():

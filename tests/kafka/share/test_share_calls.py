@@ -24,6 +24,7 @@ def kafka(tmp_path_factory):
     settings = {
         "group_share_min_record_lock_duration_ms": 1000,
         "group_share_max_share_sessions": 4,
+        "group_share_min_session_timeout_ms": 100,
         "offsets_topic_num_partitions": 3,
         "share_coordinator_state_topic_num_partitions": 3,
     }
@@ -326,6 +327,39 @@ def test_a_topic_is_deleted_and_made_anew(kafka, name, member):
     assert answer.Assignment.TopicPartitions[0].TopicId == again.topic_id
     assert acquired(again.fetch()) == [(0, 1, 1)]
     again.client.socket.close()
+
+
+def test_who_is_silent_leaves_the_group(kafka, name, member):
+    configure(kafka, name, share_session_timeout_ms=100)
+    assert member.beat(1).ErrorCode == 0
+    end = time.monotonic() + SECONDS
+    while describe(member.client, name).GroupState != "Empty":
+        assert time.monotonic() < end
+    assert member.beat(1).ErrorCode == ErrorCode.UNKNOWN_MEMBER_ID
+
+
+def test_a_lock_that_is_over_lets_another_have_the_records(kafka, name, member):
+    configure(kafka, name, share_record_lock_duration_ms=1000)
+    fill(kafka, name, *range(3))
+    assert acquired(member.fetch()) == [(0, 2, 1)]
+    other = Member(kafka, name, name, "other")
+    other.join()
+    row = other.fetch(wait_ms=SECONDS * 1000)  # it waits for as long as that takes
+    assert acquired(row) == [(0, 2, 2)]
+    assert member.say((0, 2, ACCEPT)) == ErrorCode.INVALID_RECORD_STATE
+    other.client.socket.close()
+
+
+def test_a_group_begins_where_its_settings_say(kafka, name, member):
+    configure(kafka, name, share_auto_offset_reset="by_duration:PT1H")
+    fill(kafka, name, "old")  # of 1970
+    with RawClient(kafka.address) as client:
+        now_ms = int(time.time() * 1000)
+        request = messages.ProduceRequest
+        row = request.PartitionProduceData(Index=0, Records=encode([Record(b"new", None, now_ms)]))
+        topic = request.TopicProduceData(Name=name, PartitionData=[row])
+        client.ask(request(Acks=-1, TimeoutMs=1000, TopicData=[topic]), 9)
+    assert acquired(member.fetch()) == [(1, 1, 1)]
 
 
 def describe(client, group):

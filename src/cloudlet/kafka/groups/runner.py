@@ -184,9 +184,11 @@ class Runner:
         """A heartbeat of a consumer or share group's member was answered."""
         group = self.shard.groups.get(group_id)
         if isinstance(group, ConsumerGroup | ShareGroup):
-            group.beaten(member_id, self.clock.monotonic_ms(), session_timeout_ms)
+            now_ms = self.clock.monotonic_ms()
+            group.beaten(member_id, now_ms, session_timeout_ms)
             has_deadlines = isinstance(group, ConsumerGroup) and group.deadlines
-            if group_id not in self._scheduled or has_deadlines:
+            # the last: its sessions have been made shorter meanwhile
+            if has_deadlines or now_ms + session_timeout_ms < self._scheduled.get(group_id, inf):
                 self.schedule(group_id)
 
     def classic_beaten(self, group_id: str, member_id: str, *, must_act: bool | None) -> None:

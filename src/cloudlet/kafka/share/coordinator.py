@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
 import logging
-import re
 from collections.abc import Coroutine, Iterable
 
 from cloudlet.kafka.broker import Broker
@@ -26,6 +24,7 @@ from cloudlet.kafka.hashes import java_hash
 from cloudlet.kafka.partition import Isolation, Partition
 from cloudlet.kafka.share.group import ShareGroup
 from cloudlet.kafka.share.live import Live
+from cloudlet.kafka.share.offset_reset import Strategy, parse_offset_reset
 from cloudlet.kafka.share.sessions import Place, Session, SessionKey, Sessions
 from cloudlet.kafka.share.share_partition import Limits
 from cloudlet.kafka.share.state_log import StateLog, is_begun
@@ -34,9 +33,6 @@ from cloudlet.kafka.topics import SHARE_STATE_TOPIC
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 log = logging.getLogger(__name__)
-
-LATEST, EARLIEST, BY_DURATION = "latest", "earliest", "by_duration:"
-DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE)
 
 
 class Shares:
@@ -78,11 +74,16 @@ class Shares:
         topic = base64.urlsafe_b64encode(key.topic_id).decode().rstrip("=")
         index = java_hash(f"{key.group}:{topic}:{key.partition}") % len(image.states)
         found = self._logs.get(index)
+        is_new = found is None
         if found is None:
             updates_max = self.broker.configs.number("share.coordinator.snapshot.update.records.per.snapshot")
             partition = self.broker.open(image, index)
             found = self._logs[index] = StateLog(partition, self.broker.clock, updates_max)
         await found.ready()
+        by_id = self.broker.topics.by_id
+        strays = [each for each in found.kept if each.topic_id not in by_id] if is_new else []
+        if strays:
+            await found.forget(strays)  # their topics were deleted while nobody looked
         return found
 
     async def begin(self, keys: Iterable[ShareKey], start: int) -> None:
@@ -166,12 +167,11 @@ class Shares:
 
     def _first_offset(self, group_id: str, partition: Partition) -> int:
         """Where a group begins to read a partition of which nothing is kept: share.auto.offset.reset."""
-        reset = self._own(group_id).get("share.auto.offset.reset", LATEST).lower()
-        if reset == EARLIEST:
+        reset = parse_offset_reset(self._own(group_id).get("share.auto.offset.reset", Strategy.LATEST))
+        if reset.strategy is Strategy.EARLIEST:
             return partition.start_offset
-        if reset.startswith(BY_DURATION):
-            since_ms = self.broker.clock.wall_ms() - duration_ms(reset.removeprefix(BY_DURATION))
-            found = partition.offset_for_timestamp(since_ms)
+        if reset.strategy is Strategy.BY_DURATION:
+            found = partition.offset_for_timestamp(self.broker.clock.wall_ms() - reset.age_ms)
             return partition.high_watermark if found is None else found.offset
         return partition.high_watermark
 
@@ -243,13 +243,3 @@ class Shares:
                 del self._lives[key]
                 self._spawn(live.close())
         session.used.clear()
-
-
-def duration_ms(text: str) -> int:
-    """An ISO 8601 duration of days and less, as Java reads it; 0 for what is none."""
-    found = DURATION.fullmatch(text)
-    if found is None:
-        return 0
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    span = datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return int(span / datetime.timedelta(milliseconds=1))

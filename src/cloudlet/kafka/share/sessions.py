@@ -21,6 +21,8 @@ FINAL_EPOCH = -1
 FIRST_EPOCH = 0
 EPOCH_MAX = (1 << 31) - 1
 
+PLACES_MAX = 100_000  # of a session; Kafka knows no bound
+
 Place = tuple[bytes, int]
 """A topic's id and a partition's index."""
 
@@ -43,11 +45,14 @@ class Session:
         self.cancel: Cancel | None = None  # takes back the wish to be told when the connection is lost
 
     def change(self, wanted: Iterable[Place], forgotten: Iterable[Place]) -> None:
-        """Take in what a fetch says of its partitions."""
+        """Take in what a fetch says of its partitions; INVALID_REQUEST for too many."""
         for place in wanted:
             self.places.setdefault(place)
         for place in forgotten:
             self.places.pop(place, None)
+        if len(self.places) > PLACES_MAX:
+            self.places.clear()
+            raise KafkaFault(ErrorCode.INVALID_REQUEST, f"A session has at most {PLACES_MAX} partitions.")
 
     def step(self) -> None:
         self.epoch = 1 if self.epoch == EPOCH_MAX else self.epoch + 1
