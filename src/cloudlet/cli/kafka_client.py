@@ -13,8 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
-import click
-
+from cloudlet.cli.running import NotRunning, VerbRefused
 from cloudlet.kafka.record_reader import read_records
 from cloudlet.kernel.batches import header
 from cloudlet.kernel.fault import ProtocolError
@@ -36,10 +35,8 @@ EARLIEST, LATEST = -2, -1
 _SIZE = Struct(">i")
 
 
-class KafkaRefused(click.ClickException):
+class KafkaRefused(VerbRefused):
     """The broker refuses, in its words."""
-
-    exit_code = 6
 
     def __init__(self, code: int, message: str | None = None) -> None:
         name = ErrorCode(code).name
@@ -69,12 +66,12 @@ class KafkaClient:
     def __init__(self, data: Path) -> None:
         said = running(data)
         if said is None or "kafka" not in said.endpoints:
-            raise click.ClickException(f"no Kafka broker runs on {data}")
+            raise NotRunning(f"no Kafka broker runs on {data}")
         host, _, port = said.endpoints["kafka"].rpartition(":")
         try:
             self._socket = socket.create_connection((host.strip("[]"), int(port)), SECONDS)
         except OSError as error:
-            raise click.ClickException(f"the broker at {host}:{port} does not answer: {error}") from None
+            raise NotRunning(f"the broker at {host}:{port} does not answer: {error}") from None
         self._correlation = 0
         self._by_name = {api.name: api for api in apis().values()}
         self._authenticate(data)
@@ -104,9 +101,11 @@ class KafkaClient:
         if version is None:
             version = api.versions.last
         self._correlation += 1
-
-        self._socket.sendall(request_frame(api, version, self._correlation, CLIENT_ID, request))
-        return self._reply(api, version)
+        try:
+            self._socket.sendall(request_frame(api, version, self._correlation, CLIENT_ID, request))
+            return self._reply(api, version)
+        except OSError as error:
+            raise NotRunning(f"the broker does not answer any more: {error}") from None
 
     def _reply(self, api: Api, version: int) -> Any:
         (size,) = _SIZE.unpack(self._exactly(_SIZE.size))
@@ -120,7 +119,7 @@ class KafkaClient:
         while size:
             part = self._socket.recv(min(size, 1 << 20))
             if not part:
-                raise click.ClickException("the broker has closed the connection")
+                raise NotRunning("the broker has closed the connection")
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
@@ -212,5 +211,5 @@ class KafkaClient:
                                 record.value,
                             )
                 except ProtocolError as error:
-                    raise click.ClickException(f"unreadable records: {error}") from None
+                    raise VerbRefused(f"unreadable records: {error}") from None
             positions[row.PartitionIndex] = found.next_offset

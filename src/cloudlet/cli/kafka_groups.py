@@ -8,15 +8,17 @@ Absent  none
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from cloudlet.cli.kafka_client import EARLIEST, LATEST, KafkaClient, check
+from cloudlet.cli.kafka_client import EARLIEST, LATEST, KafkaClient, KafkaRefused, check
 from cloudlet.cli.running import folder
 from cloudlet.wire.kafka import messages
+from cloudlet.wire.kafka.error_codes import ErrorCode
 
 FOLLOW_SECONDS = 1.0
 Row = Mapping[str, object]
@@ -60,15 +62,24 @@ def rows_of(client: KafkaClient, group: str) -> list[Row]:
     return rows
 
 
+def names_of(client: KafkaClient) -> set[str]:
+    """The groups that there are."""
+    reply = client.ask(messages.ListGroupsRequest())
+    check(reply.ErrorCode)
+    return {row.GroupId for row in reply.Groups}
+
+
 def lag(data: Path | None, group: str, *, follow: bool, as_json: bool) -> None:
     """Print how far a group is behind; renewed in place with `follow`."""
     with KafkaClient(folder(data)) as client:
         rows = rows_of(client, group)
+        if not rows and not follow and group not in names_of(client):
+            raise KafkaRefused(ErrorCode.GROUP_ID_NOT_FOUND, group)
         _print(rows, as_json=as_json)
         while follow:
             time.sleep(FOLLOW_SECONDS)
             before, rows = len(rows), rows_of(client, group)
-            if not as_json:
+            if not as_json and sys.stdout.isatty():
                 click.echo(f"\x1b[{before + 2}A\x1b[J", nl=False)  # over the table before
             _print(rows, as_json=as_json)
 
@@ -95,6 +106,8 @@ def move(data: Path | None, group: str, topic: str, place: str, partition: int |
         indexes = sorted(each.PartitionIndex for each in found.Partitions)
         if partition is not None:
             indexes = [index for index in indexes if index == partition]
+            if not indexes:
+                raise click.UsageError(f"{topic} has no partition {partition}.")
         offsets = offsets_at(client, topic, indexes, place)
         cls = messages.OffsetCommitRequest
         rows = [

@@ -8,6 +8,7 @@ Absent  headers
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +51,9 @@ def produce(
     separator: str | None,
 ) -> None:
     """Write records, and say where they are."""
-    lines: Iterable[str] = values or (line.rstrip("\n") for line in sys.stdin)
+    if separator == "":
+        raise click.UsageError("--separator: this is a text of one character or more.")
+    lines: Iterable[bytes] = map(os.fsencode, values) if values else _lines(sys.stdin.buffer)
     with KafkaClient(folder(data)) as client:
         found = client.topic(topic, is_made=True)
         indexes = sorted(each.PartitionIndex for each in found.Partitions)
@@ -76,15 +79,20 @@ def produce(
         click.echo(f"{topic}-{index}: {counts[index]} records")
 
 
-def _records(lines: Iterable[str], key: str | None, separator: str | None) -> Iterator[Record]:
+def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a file, whatever bytes they are."""
+    return (line.removesuffix(b"\n") for line in file)
+
+
+def _records(lines: Iterable[bytes], key: str | None, separator: str | None) -> Iterator[Record]:
+    own = None if key is None else os.fsencode(key)
     for line in lines:
-        own, value = key, line
+        value = line
         if separator is not None:
-            own, found, value = line.partition(separator)
+            own, found, value = line.partition(os.fsencode(separator))
             if not found:
-                raise click.ClickException(f"{line!r} has no {separator!r}")
-        now_ms = int(time.time() * 1000)
-        yield Record(value.encode(), None if own is None else own.encode(), now_ms)
+                raise click.UsageError(f"{_text(line)!r} has no {separator!r}.")
+        yield Record(value, own, int(time.time() * 1000))
 
 
 def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:

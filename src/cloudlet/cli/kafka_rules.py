@@ -16,7 +16,7 @@ import click
 from cloudlet.cli.kafka_client import KafkaClient, check
 from cloudlet.cli.kafka_commands import RuleWords
 from cloudlet.cli.kafka_security import client_properties
-from cloudlet.cli.running import folder
+from cloudlet.cli.running import NotRunning, VerbRefused, folder
 from cloudlet.kafka.security.rules import (
     CLUSTER_NAME,
     Operation,
@@ -99,7 +99,7 @@ def change(data: Path | None, rule: RuleWords, *, is_added: bool) -> None:
         (found,) = client.ask(messages.DeleteAclsRequest(Filters=[chosen])).FilterResults
     check(found.ErrorCode, found.ErrorMessage)
     if not found.MatchingAcls:
-        raise click.ClickException("there is no such rule")
+        raise VerbRefused("there is no such rule")
 
 
 def make_user(data: Path | None, name: str, password: str) -> None:
@@ -125,7 +125,7 @@ def show_properties(data: Path | None) -> None:
     where = folder(data)
     said = running(where)
     if said is None or "kafka" not in said.endpoints:
-        raise click.ClickException(f"no Kafka broker runs on {where}")
+        raise NotRunning(f"no Kafka broker runs on {where}")
     if not (where / "tls" / "ca.pem").exists():
-        raise click.ClickException("the broker is not secured: start it with --kafka-security")
+        raise VerbRefused("the broker is not secured: start it with --kafka-security")
     click.echo(client_properties(where, said.endpoints["kafka"]))

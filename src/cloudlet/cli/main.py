@@ -6,12 +6,16 @@ Absent  console comes with its feature
 
     0  done      2  usage, or a flag that is not available yet      4  a port is taken
     1  not running, or not ready      3  the data folder is held, or of another format
-    5  it could not start             6  the running cloud refused
+    5  it could not start, or what is printed cannot be written         6  the running cloud refused
     7  what --init asks for cannot be made, or is there and differs
+    130, 141  ended by Ctrl-C, or as nobody reads what is printed; as a shell says it of any program
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +54,30 @@ NOT_YET = {
 """Flags of faces and engines that are still to come: known, and refused by name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CLOUDLET"})
+class Commands(click.Group):
+    """The commands, each of which may be interrupted and may lose its reader."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run one; Ctrl-C and a closed pipe end it without a word, as they end other programs."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ENOSPC) or error.filename is not None:
+                raise
+            # What the stream still holds would fail again when the process ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if error.errno == errno.EPIPE:
+                sys.exit(128 + signal.SIGPIPE)
+            click.echo(f"cloudlet: this cannot be written: {error.strerror}", err=True)
+            sys.exit(FAILED)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CLOUDLET"},
+)
 @click.version_option(__version__, message="cloudlet %(version)s")
 def main() -> None:
     """A small cloud on this machine.
@@ -139,8 +166,9 @@ def status(data: Path | None, *, as_json: bool) -> None:
     help="The faces that must answer, comma-separated. [default: all that the cloud has]",
 )  # fmt: skip
 def env(data: Path | None, only: str) -> None:
-    """Print `export NAME='value'` lines for the running cloud, or nothing with exit status 1.
+    """Print `export NAME='value'` lines for the running cloud, or none with exit status 1.
 
+    \b
     eval "$(cloudlet env)"
     """
     from cloudlet.cli import running
@@ -166,7 +194,10 @@ def run(command: tuple[str, ...], **flags: object) -> None:
 @main.command()
 @data_option
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
-@click.option("-n", "--lines", default=100, show_default=True, help="How many to begin with.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=100, show_default=True,
+    help="How many to begin with.",
+)  # fmt: skip
 def logs(data: Path | None, lines: int, *, follow: bool) -> None:
     """Show what a detached cloud has logged."""
     from cloudlet.cli import running

@@ -14,6 +14,7 @@ import shlex
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,9 @@ from cloudlet.cli.main import NOT_RUNNING, REFUSED
 CONTROL_SECONDS = 5.0
 FOLLOW_SECONDS = 0.2
 
+EPHEMERAL = "ephemeral"
+"""The file in a data folder that says where the ephemeral cloud is that was started under its name."""
+
 ADDRESS_VARIABLES = MappingProxyType(
     {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "etcd": "ETCDCTL_ENDPOINTS", "zookeeper": "ZOOKEEPER_HOSTS"}
 )
@@ -35,14 +39,33 @@ ADDRESS_VARIABLES = MappingProxyType(
 
 def default_folder() -> Path:
     """The platform's folder for a user's data."""
+    if sys.platform != "darwin" and (given := os.environ.get("XDG_DATA_HOME")):
+        return Path(given) / "cloudlet"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        raise click.UsageError("nobody knows your home folder: set HOME, or say --data DIR.") from None
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "cloudlet"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cloudlet"
+        return home / "Library" / "Application Support" / "cloudlet"
+    return home / ".local" / "share" / "cloudlet"
+
+
+def chosen_folder(data: Path | None) -> Path:
+    """The data folder that a command line names, or the default."""
+    return (data or default_folder()).absolute()
 
 
 def folder(data: Path | None) -> Path:
-    """The data folder that a command speaks of."""
-    return data or default_folder()
+    """The data folder that a command speaks of: where none runs on it, that of the ephemeral cloud which was
+    started under its name."""
+    chosen = chosen_folder(data)
+    try:
+        ephemeral = Path((chosen / EPHEMERAL).read_text(encoding="utf-8"))
+    except OSError:
+        return chosen
+    from cloudlet.shell.folder import is_held
+
+    return ephemeral if is_held(ephemeral) and not is_held(chosen) else chosen
 
 
 class Control(http.client.HTTPConnection):
@@ -50,12 +73,15 @@ class Control(http.client.HTTPConnection):
 
     def __init__(self, data: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
-        self._path = str(data / "control.sock")
+        self._path = data / "control.sock"
 
     def connect(self) -> None:
+        from cloudlet.shell.socket_paths import short
+
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        with short(self._path) as path:
+            self.sock.connect(path)
 
 
 class NotRunning(click.ClickException):
@@ -89,6 +115,10 @@ def ask(
         said: Mapping[str, object] = json.loads(response.read())
     except TimeoutError:
         raise NotRunning(f"the cloud on {data} has not answered for {timeout_s:g} s") from None
+    except PermissionError:
+        raise NotRunning(
+            f"the cloud on {data} is another user's: {data / 'control.sock'} is closed"
+        ) from None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
@@ -119,7 +149,7 @@ def status(data: Path, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(said or {"data": str(data), "endpoints": {}}))
     elif said is None:
-        click.echo(f"no cloud runs on {data}", err=True)
+        raise NotRunning(f"no cloud runs on {data}")
     else:
         endpoints = said["endpoints"]
         assert isinstance(endpoints, dict)
@@ -149,19 +179,23 @@ def environment(endpoints: Mapping[str, str], region: str) -> Mapping[str, str]:
 
 
 def env(data: Path, only: str) -> int:
-    """Print the variables once every face asked for answers, else nothing with exit status 1."""
+    """Print the variables once every face asked for answers, else none with exit status 1."""
+    from cloudlet.kernel.settings import FACES
     from cloudlet.shell.folder import running
 
+    faces = list(dict.fromkeys(filter(None, map(str.strip, only.split(",")))))
+    for face in faces:
+        if face not in FACES:
+            raise click.UsageError(f"--only {face}: there is no such face; there is: {', '.join(FACES)}.")
     said = running(data)
     if said is None:
-        return NOT_RUNNING
-    faces = {face.strip() for face in only.split(",") if face.strip()} or set(said.endpoints)
-    if not faces <= set(said.endpoints):
-        return NOT_RUNNING
-    for face in faces:
-        address = said.endpoints[face]
+        raise NotRunning(f"no cloud runs on {data}")
+    for face in faces or said.endpoints:
+        address = said.endpoints.get(face)
+        if address is None:
+            raise NotRunning(f"the cloud on {data} was started without {face}")
         if not (answers(address) if face == "aws" else accepts(address)):
-            return NOT_RUNNING
+            raise NotRunning(f"{face} does not answer at {address}")
     for name, value in environment(said.endpoints, said.region).items():
         click.echo(f"export {name}={quoted(value)}")
     return 0
@@ -200,14 +234,16 @@ def down(data: Path, timeout: float) -> int:
     """Ask the cloud to stop and wait until its folder is free."""
     from cloudlet.shell.folder import is_held
 
-    if ask(data, "POST", "/stop") is None:
-        click.echo(f"no cloud runs on {data}", err=True)
-        return NOT_RUNNING
     deadline = time.monotonic() + timeout
+    while ask(data, "POST", "/stop") is None:
+        if not is_held(data):
+            raise NotRunning(f"no cloud runs on {data}")
+        if time.monotonic() > deadline:
+            raise NotRunning(f"the cloud on {data} does not answer yet after {timeout:g} s")
+        time.sleep(0.01)  # it is starting
     while is_held(data):
         if time.monotonic() > deadline:
-            click.echo(f"the cloud on {data} is still stopping after {timeout:g} s", err=True)
-            return NOT_RUNNING
+            raise NotRunning(f"the cloud on {data} is still stopping after {timeout:g} s")
         time.sleep(0.01)
     return 0
 
@@ -218,10 +254,9 @@ def logs(data: Path, lines: int, *, follow: bool) -> int:
     try:
         file = path.open(encoding="utf-8", errors="replace")
     except OSError:
-        click.echo(f"there is no log at {path}: only a detached cloud writes one", err=True)
-        return NOT_RUNNING
+        raise NotRunning(f"there is no log at {path}: only a detached cloud writes one") from None
     with file:
-        for line in file.readlines()[-lines:]:
+        for line in deque(file, maxlen=lines):
             click.echo(line, nl=False)
         while follow:
             line = file.readline()

@@ -21,11 +21,13 @@ from pathlib import Path
 import click
 
 from cloudlet.cli.main import FAILED, HELD, NOT_MADE, NOT_YET, PORT_TAKEN, USAGE
-from cloudlet.cli.running import default_folder, environment
+from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
 READY_SECONDS = 60.0
 READY_VARIABLE = "_CLOUDLET_READY_FD"
+LIFE_VARIABLE = "_CLOUDLET_LIFE_FD"
+"""A pipe whose other end is held by `cloudlet run`: however that ends, the cloud ends with it."""
 
 
 def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings:
@@ -50,7 +52,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     for name, check in CHECKS.items():
         flags[name] = pairs_of(f"--{name}", flags.pop(name, None), check)
     check_all_of_kafka(flags["kafka"])
-    return Settings(str(data or default_folder()), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
+    return Settings(str(chosen_folder(data)), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
 def pairs_of(flag: str, given: object, check: Callable[[str, str], None]) -> tuple[tuple[str, str], ...]:
@@ -106,20 +108,24 @@ def check_ports(said: str, only: Sequence[str]) -> None:
     """A usage error for what --ports does not take."""
     if said in ("auto", "default"):
         return
+    named: set[str] = set()
     for part in said.split(","):
         face, _, port = part.partition("=")
-        if face not in only or not re.fullmatch(r"[1-9]\d{0,4}", port) or int(port) > 65_535:
+        if face not in only or face in named or not re.fullmatch(r"[1-9]\d{0,4}", port) or int(port) > 65_535:
             raise click.UsageError(
                 f"--ports {said}: this is auto, default, or FACE=PORT, … with a face of: {', '.join(only)}."
             )
+        named.add(face)
 
 
 def up(chosen: Settings) -> int:
     """Serve in this process until Ctrl-C; the exit status."""
     announce = announcer()
+    life = os.environ.pop(LIFE_VARIABLE, None)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    from cloudlet.kernel.fault import NoSpace, StoreError
     from cloudlet.shell.cloud import Cloud, serve_cloud
     from cloudlet.shell.folder import FolderHeld, UnknownFormat
     from cloudlet.shell.init_file import BadFile
@@ -127,6 +133,10 @@ def up(chosen: Settings) -> int:
     from cloudlet.shell.listening import PortTaken
 
     def ready(cloud: Cloud) -> None:
+        if life is not None:
+            cloud.stop_with(int(life))
+        elif chosen.ephemeral:
+            leave_word(chosen, cloud.data)
         is_secured = chosen.kafka_security and "kafka" in cloud.endpoints
         announce(
             {
@@ -149,10 +159,35 @@ def up(chosen: Settings) -> int:
         status = USAGE if isinstance(error, BadFile) else NOT_MADE
         announce({"error": str(error), "status": status})
         return status
-    except OSError as error:
+    except NoSpace:
+        announce({"error": f"The cloud cannot start: the disk of {chosen.data} is full", "status": FAILED})
+        return FAILED
+    except StoreError as error:
         announce({"error": f"The cloud cannot start: {error}", "status": FAILED})
         return FAILED
+    except OSError as error:
+        announce({"error": failed(chosen, error), "status": FAILED})
+        return FAILED
     return 0
+
+
+def failed(chosen: Settings, error: OSError) -> str:
+    """Why a cloud does not start that the system has refused something."""
+    return f"The cloud cannot start: {error.filename or chosen.data}: {error.strerror or error}"
+
+
+def leave_word(chosen: Settings, folder: Path) -> None:
+    """Let the other commands find an ephemeral cloud under the data folder that would have been its own.
+
+    It is found there as long as it runs. Where the folder cannot be written, it is by its own alone.
+    """
+    from cloudlet.shell.folder import write_whole
+
+    try:
+        Path(chosen.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(Path(chosen.data) / EPHEMERAL, str(folder).encode(), is_durable=False)
+    except OSError as error:
+        logging.getLogger(__name__).info("found by --data %s alone: %s", folder, error)
 
 
 def ready_ms() -> int:
@@ -197,7 +232,11 @@ def report(said: Mapping[str, object]) -> None:
 
 def up_detached(chosen: Settings) -> int:
     """Start a cloud of its own process and return once it is ready; the exit status."""
-    process, said = spawn(chosen)
+    try:
+        process, said = spawn(chosen)
+    except OSError as error:
+        report({"error": failed(chosen, error)})
+        return FAILED
     report(said)
     if "error" in said:
         process.wait()
@@ -212,22 +251,29 @@ def status_of(said: Mapping[str, object]) -> int:
     return status
 
 
-def spawn(chosen: Settings) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
-    """Start `cloudlet up` in a process of its own; what it said when it was ready, or why it is not."""
+def spawn(chosen: Settings, life: int | None = None) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
+    """Start `cloudlet up` in a process of its own; what it said when it was ready, or why it is not. It lives
+    as long as the other end of `life`, if that is given."""
     log = Path(os.devnull)
     if not chosen.ephemeral:
         log = Path(chosen.data) / "log" / "cloudlet.log"
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     reader, writer = os.pipe()
+    given = {READY_VARIABLE: writer} | ({} if life is None else {LIFE_VARIABLE: life})
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cloudlet", "up", *arguments(chosen)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            pass_fds=(writer,), start_new_session=True,
-            env={**os.environ, READY_VARIABLE: str(writer)},
+            pass_fds=tuple(given.values()), start_new_session=True,
+            env={**os.environ, **{name: str(fd) for name, fd in given.items()}},
         )  # fmt: skip
     os.close(writer)
-    return process, answer(reader, process, log)
+    try:
+        return process, answer(reader, process, log)
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or a signal to `run`
+        process.terminate()
+        process.wait()
+        raise
 
 
 def answer(reader: int, process: subprocess.Popen[bytes], log: Path) -> Mapping[str, object]:
@@ -271,7 +317,15 @@ def arguments(chosen: Settings) -> Sequence[str]:
 
 def run(chosen: Settings, command: Sequence[str]) -> int:
     """Run a command beside a private cloud; the command's exit status, 128 + n when a signal ended it."""
-    cloud, said = spawn(chosen)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
+    life, _held = os.pipe()  # closed with this process
+    try:
+        cloud, said = spawn(chosen, life)
+    except OSError as error:
+        report({"error": failed(chosen, error)})
+        return FAILED
     if "error" in said:
         report(said)
         cloud.wait()
@@ -280,7 +334,11 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
     assert isinstance(endpoints, dict)
     try:
         token = (Path(str(said["data"])) / "token").read_text(encoding="ascii").strip()
-        given = {**environment(endpoints, chosen.region), "CLOUDLET_TOKEN": token}
+        given = {
+            **environment(endpoints, chosen.region),
+            "CLOUDLET_TOKEN": token,
+            "CLOUDLET_DATA": str(said["data"]),  # so that `cloudlet` speaks to this cloud, and to no other
+        }
         child = subprocess.Popen(command, env={**os.environ, **given})
     except OSError as error:
         click.echo(f"cloudlet: {command[0]} cannot be run: {error.strerror}", err=True)
@@ -295,7 +353,8 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
 def waited(child: subprocess.Popen[bytes]) -> int:
     """Wait for a command, handing it the signals that we get."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: child.send_signal(received))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda received, _: child.send_signal(received))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command by itself: it has our terminal
     status = child.wait()
     return status if status >= 0 else 128 - status

@@ -43,6 +43,7 @@ from cloudlet.shell.lag import LoopLag
 from cloudlet.shell.listening import Bound, bind_faces, close_all, ports_to_keep
 from cloudlet.shell.open_files import allow_files
 from cloudlet.shell.quiet import QuietCloud, Silent
+from cloudlet.shell.socket_paths import short
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 from cloudlet.shell.tls_verbs import TlsVerbs
@@ -268,7 +269,8 @@ class Cloud:
         listener = socket.socket(socket.AF_UNIX)
         old = os.umask(0o177)
         try:
-            listener.bind(str(path))
+            with short(path) as name:
+                listener.bind(name)
         finally:
             os.umask(old)
         return await serve(control, sockets=[listener], clock=self.clock)
@@ -290,6 +292,16 @@ class Cloud:
     def stop(self) -> None:
         """Let `run` end."""
         self._stop.set()
+
+    def stop_with(self, pipe: int) -> None:
+        """Let `run` end, too, when the other end of a pipe is closed: its holder is gone."""
+        loop = asyncio.get_running_loop()
+
+        def closed() -> None:
+            loop.remove_reader(pipe)
+            self.stop()
+
+        loop.add_reader(pipe, closed)
 
     async def run(self) -> None:
         """Serve until a signal or a control verb says stop."""
@@ -320,11 +332,12 @@ class Cloud:
 async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:
     cloud = Cloud(settings)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, cloud.stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, cloud.stop)
     await cloud.start()
-    on_ready(cloud)
     try:
+        on_ready(cloud)
         await cloud.run()
     finally:
         await cloud.close()

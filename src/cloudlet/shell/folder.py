@@ -3,6 +3,7 @@
 State   DATA/lock       held (flock) by the process that has the folder open; its contents say who that is
         DATA/format     the format number
         DATA/run.json   what the running cloud listens on; removed when it stops
+        DATA/ephemeral  where the ephemeral cloud is that was started under the folder's name (cli/running.py)
         DATA/ports.json the ports picked by --ports auto
         DATA/token      what control verbs on the AWS port must show, mode 0600; kept while the folder lives
 Source  docs/cli.md
@@ -20,6 +21,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -38,7 +40,10 @@ class FolderHeld(Exception):
             if holder
             else "another process"
         )
-        super().__init__(f"{folder} is held by {who}. Stop it with `cloudlet down`, or use another --data.")
+        super().__init__(
+            f"{folder} is held by {who}. "
+            f"Stop it with `cloudlet down --data {shlex.quote(str(folder))}`, or use another --data."
+        )
         self.holder = holder
 
 
@@ -87,7 +92,9 @@ class DataFolder:
                     "Use the cloudlet that wrote it, or another --data."
                 )
             return
-        strangers = [entry.name for entry in self.path.iterdir() if entry.name not in ("lock", "log")]
+        strangers = [
+            entry.name for entry in self.path.iterdir() if entry.name not in ("lock", "log", "ephemeral")
+        ]
         if strangers:
             raise UnknownFormat(
                 f"{self.path} is not a data folder of cloudlet: it holds {', '.join(sorted(strangers)[:5])}. "

@@ -16,6 +16,7 @@ from cloudlet.engines.etcd_keys import EtcdKeys
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.keys import Keys
 from cloudlet.shell.http2_server import Server, serve
+from cloudlet.shell.socket_paths import short
 
 NAME = "keys.sock"
 
@@ -43,7 +44,8 @@ async def serve_keys(path: Path, keys: Keys, clock: Clock) -> KeysSocket:
     listener = socket.socket(socket.AF_UNIX)
     old = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        with short(path) as name:
+            listener.bind(name)
     finally:
         os.umask(old)
     return KeysSocket(await serve(KeysEndpoint(keys).methods, sockets=[listener], clock=clock))

@@ -13,7 +13,8 @@ import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cloudlet.kernel.settings import DEFAULT_PORTS, Settings
+from cloudlet.kernel.settings import Settings
+from cloudlet.shell.port_holder import holder_of
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -61,7 +62,7 @@ def _bind_face(settings: Settings, face: str, kept: int) -> Bound:
     sockets: list[socket.socket] = []
     try:
         for host in hosts:
-            bound = bind(host, port, is_only=len(hosts) == 1 or not sockets)
+            bound = bind(face, host, port, is_only=len(hosts) == 1 or not sockets)
             if bound is not None:
                 sockets.append(bound)
                 port = bound.getsockname()[1]
@@ -78,7 +79,7 @@ def ports_to_keep(settings: Settings, bound: Mapping[str, Bound], kept: Mapping[
     return {**kept, **picked}
 
 
-def bind(host: str, port: int, *, is_only: bool) -> socket.socket | None:
+def bind(face: str, host: str, port: int, *, is_only: bool) -> socket.socket | None:
     """A bound socket; None where the machine lacks the address and another one serves."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -96,16 +97,15 @@ def bind(host: str, port: int, *, is_only: bool) -> socket.socket | None:
         listener.close()
         if not is_only and port and not _is_taken(error):
             return None  # a machine without IPv6
-        raise PortTaken(_advice(host, port, error)) from error
+        raise PortTaken(_advice(face, host, port, error)) from error
     return listener
 
 
-def _advice(host: str, port: int, error: OSError) -> str:
-    face = next((name for name, default in DEFAULT_PORTS.items() if default == port), None)
-    named = f" or --ports {face}=PORT" if face else ""
+def _advice(face: str, host: str, port: int, error: OSError) -> str:
+    holder = holder_of(port) if error.errno == errno.EADDRINUSE else ""
     return (
-        f"Port {port} of {host} cannot be used ({os.strerror(error.errno or 0)}). "
-        f"Free it, or start with --ports auto{named}."
+        f"Port {port} of {host} cannot be used for {face} ({os.strerror(error.errno or 0)}"
+        f"{holder and f', by {holder}'}). Free it, or start with --ports auto or --ports {face}=PORT."
     )
 
 
