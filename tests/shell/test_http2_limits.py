@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import hpack
 import pytest
 from tests.shell.grpc_face import Face, served
 
 from cloudlet.engines.grpc_client import GrpcClient
+from cloudlet.shell import http2_connection
 from cloudlet.shell.http2_server import Limits, Server
 from cloudlet.wire.grpc import framed
 from cloudlet.wire.http2_frames import (
@@ -50,6 +52,16 @@ class Raw:
         ]
         self.writer.write(frame(HEADERS, END_HEADERS, number, self._encoder.encode(fields)))
         self.writer.write(frame(DATA, END_STREAM, number, framed(message)))
+
+    def call_at_once(self, count: int) -> None:
+        """A greeting and so many calls, in one write."""
+        real = self.writer
+        gathered: list[bytes] = [HELLO]
+        self.writer = SimpleNamespace(write=gathered.append)  # type: ignore[assignment]
+        for number in range(count):
+            self.call(2 * number + 1, "Echo", b"%d" % number)
+        self.writer = real
+        self.writer.write(b"".join(gathered))
 
     async def frames(self) -> AsyncIterator[tuple[int, int, int, bytes]]:
         """What the server says, until it closes."""
@@ -213,6 +225,54 @@ def test_closing_waits_for_a_reply_that_the_client_has_not_let_out() -> None:
                     found += b"!"
             assert found == framed(b"0123456789") + b"!"
             assert closing is not None
+            await closing
+
+    run(Limits(), body)
+
+
+def test_who_calls_much_at_once_lets_others_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_connection, "TURN_MS", -1.0)  # every event is a turn
+    count = 200
+
+    async def body(face: Face, server: Server) -> None:
+        other = await GrpcClient.connect(f"127.0.0.1:{server.ports[0]}")
+        assert await other.unary("/test.T/Echo", b"hello") == b"hello"
+        face.calls.clear()
+        async with raw(server) as client:
+            client.call_at_once(count)
+            while not face.calls:
+                await asyncio.sleep(0)
+            assert len(face.calls) < count
+            assert await other.unary("/test.T/Echo", b"now") == b"now"
+            assert len(face.calls) < count, "it waited for all of them"
+            ended = []
+            async for kind, flags, number, _ in client.frames():
+                if kind == HEADERS and flags & END_STREAM:
+                    ended.append(number)
+                    if len(ended) == count:
+                        break
+            assert ended == [2 * number + 1 for number in range(count)]
+        await other.close()
+
+    run(Limits(), body)
+
+
+def test_what_is_left_of_a_turn_is_answered_before_the_server_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_connection, "TURN_MS", -1.0)
+    count = 50
+
+    async def body(face: Face, server: Server) -> None:
+        async with raw(server) as client:
+            client.call_at_once(count)
+            while not face.calls:
+                await asyncio.sleep(0)
+            closing = asyncio.create_task(server.close(5_000))
+            ended = [
+                number
+                async for kind, flags, number, _ in client.frames()
+                if kind == HEADERS and flags & END_STREAM
+            ]
+            assert ended == [2 * number + 1 for number in range(count)]
             await closing
 
     run(Limits(), body)

@@ -8,7 +8,7 @@ What is read in one turn of the loop is answered in one write; the answer to a p
 for the reply to a call, if one is at work. What becomes ready at another time (a commit is on the disk, a
 watch has events) marks the connection, and the server writes all the marked ones once at the end of the turn.
 While the client does not read, nothing of it is read, and nothing more is taken out of the
-streams' queues.
+streams' queues. What a client sends in one go is served for TURN_MS, then everybody else has a turn.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ HELD_BYTES_MAX = 64 << 20  # of messages that are not whole, over all streams of
 UNHURRIED_MAX = 16  # answers to pings that wait for a reply to go with
 NEVER = 1 << 62
 PING = b"cloudlet"
+TURN_MS = 1.0  # of one client's calls, before the loop looks at the others
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -53,8 +54,10 @@ class Http2Connection(asyncio.Protocol):
         "_is_closing",
         "_is_receiving",
         "_is_scheduled",
+        "_later",
         "_pinged",
         "_transport",
+        "_unread",
         "_unsent",
         "_unwritten",
         "common_name",
@@ -76,6 +79,8 @@ class Http2Connection(asyncio.Protocol):
         self._is_scheduled = False
         self._is_closing = False
         self._pinged = False
+        self._later: list[Event] = []  # what is left for the next turn
+        self._unread = b""  # what came although nothing was to be read
         self._unsent = 0
         self._unwritten = 0  # of the streams' messages, since the last write
         self.peer = ""
@@ -115,10 +120,33 @@ class Http2Connection(asyncio.Protocol):
         return False  # a client without its half cannot open windows, nor cancel
 
     def data_received(self, data: bytes) -> None:
+        if self._later:
+            self._unread += data
+        else:
+            self._serve(self.http2.receive(data))
+
+    def _read_on(self) -> None:
+        """Another turn; not while the client does not read."""
+        if self._transport.is_closing():
+            self._later = []
+        if not self._later or self.http2.sender.is_congested:
+            return
+        events, self._later = self._later, []
+        self._serve(events)
+        if not self._later and self._unread:
+            data, self._unread = self._unread, b""
+            self._serve(self.http2.receive(data))
+        if not self._later and not self.http2.sender.is_congested:
+            self._transport.resume_reading()
+
+    def _serve(self, events: list[Event]) -> None:
+        """What was received, as much of it as a turn takes."""
         http2 = self.http2
+        now_ms = self.shared.now_ms
+        until_ms = now_ms() + TURN_MS
         self._is_receiving = True
         try:
-            for event in http2.receive(data):
+            for at, event in enumerate(events, 1):
                 kind = type(event)
                 if kind is Data:
                     assert isinstance(event, Data)
@@ -127,9 +155,14 @@ class Http2Connection(asyncio.Protocol):
                         user.take(event.data, event.flow_bytes, ends=event.ends)
                 elif kind is Opened:
                     assert isinstance(event, Opened)
-                    self._open(event.stream, ends=event.ends)
+                    open_call(self, event.stream, ends=event.ends)
                 else:
-                    self._take(event)
+                    tell(self, event)
+                if at < len(events) and now_ms() > until_ms:
+                    self._later = events[at:]
+                    self._transport.pause_reading()
+                    self.shared.loop.call_soon(self._read_on)
+                    break
         finally:
             self._is_receiving = False
         if http2.sender.out:
@@ -149,50 +182,6 @@ class Http2Connection(asyncio.Protocol):
             self._pinged = False
         if self._is_closing:
             self._close_when_done()
-
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Ended):
-            user: Any = event.stream.user
-            if user is not None:
-                user.ended()
-        elif isinstance(event, Reset):
-            user = event.stream.user
-            if user is not None:
-                user.cancel()
-        elif isinstance(event, Ponged):
-            pass  # that anything came is what was asked for
-        elif isinstance(event, Failed):
-            self.shared.note_failure(self.peer, event.code, event.message)
-            self._is_closing = True
-            for call in list(self._calls):
-                call.cancel()
-
-    def _open(self, stream: Stream, *, ends: bool) -> None:
-        head = stream.head
-        assert head is not None
-        route = head.note
-        if route is None:
-            path = head.path.decode("latin-1")
-            route = head.note = Route(self.shared.methods.get(path), terms(head))
-        assert isinstance(route, Route)
-        method = route.method
-        if route.terms.status != 200:
-            if self.shared.app is None:
-                refuse(self, stream, route.terms.status)
-                return
-            web = stream.user = WebCall(self, stream, self.shared.app)
-            self._calls.add(web)
-            web.begin(ends=ends)
-            return
-        if method is None:
-            path = head.path.decode("latin-1")
-            status = GrpcStatus(Code.UNIMPLEMENTED, UNKNOWN_METHOD.format(path))
-            self.http2.sender.headers(stream, last_block(status, is_begun=False), ends=True)
-            return
-        call = stream.user = ServerCall(self, stream, method, route.terms)
-        call.begin()
-        if ends:
-            call.ended()
 
     # --- what calls ask for
 
@@ -280,7 +269,10 @@ class Http2Connection(asyncio.Protocol):
     def _resume(self) -> None:
         if self.http2.sender.is_congested or self._transport.is_closing():
             return
-        self._transport.resume_reading()
+        if self._later:
+            self._read_on()
+        else:
+            self._transport.resume_reading()
         self.http2.sender.pump()
         self.schedule()
         self._wake_slow()
@@ -334,7 +326,7 @@ class Http2Connection(asyncio.Protocol):
         self.schedule()
 
     def _close_when_done(self) -> None:
-        is_done = not (self._calls or self.http2.sender.out or self.http2.has_unsent)
+        is_done = not (self._calls or self._later or self.http2.sender.out or self.http2.has_unsent)
         if (is_done or self.http2.is_failed) and not self._transport.is_closing():
             self._transport.close()
             self._watch_writes()
@@ -351,3 +343,51 @@ def common_name(certificate: Any) -> str:
             if name == "commonName":
                 return str(value)
     return ""
+
+
+def open_call(connection: Http2Connection, stream: Stream, *, ends: bool) -> None:
+    """Begin what a head asks for."""
+    head = stream.head
+    assert head is not None
+    route = head.note
+    if route is None:
+        path = head.path.decode("latin-1")
+        route = head.note = Route(connection.shared.methods.get(path), terms(head))
+    assert isinstance(route, Route)
+    method = route.method
+    if route.terms.status != 200:
+        if connection.shared.app is None:
+            refuse(connection, stream, route.terms.status)
+            return
+        web = stream.user = WebCall(connection, stream, connection.shared.app)
+        connection._calls.add(web)
+        web.begin(ends=ends)
+        return
+    if method is None:
+        path = head.path.decode("latin-1")
+        status = GrpcStatus(Code.UNIMPLEMENTED, UNKNOWN_METHOD.format(path))
+        connection.http2.sender.headers(stream, last_block(status, is_begun=False), ends=True)
+        return
+    call = stream.user = ServerCall(connection, stream, method, route.terms)
+    call.begin()
+    if ends:
+        call.ended()
+
+
+def tell(connection: Http2Connection, event: Event) -> None:
+    """Pass on what is neither a head nor data."""
+    if isinstance(event, Ended):
+        user: Any = event.stream.user
+        if user is not None:
+            user.ended()
+    elif isinstance(event, Reset):
+        user = event.stream.user
+        if user is not None:
+            user.cancel()
+    elif isinstance(event, Ponged):
+        pass  # that anything came is what was asked for
+    elif isinstance(event, Failed):
+        connection.shared.note_failure(connection.peer, event.code, event.message)
+        connection._is_closing = True
+        for call in list(connection._calls):
+            call.cancel()

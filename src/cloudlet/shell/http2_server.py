@@ -87,6 +87,7 @@ class Shared:
         self.date_field: list[tuple[bytes, bytes]] = []
         self.tick = 0
         self._clock = clock
+        self.now_ms = clock.monotonic_ms
         self._marked: list[Http2Connection] = []
         self._lingering: set[Http2Connection] = set()
         self._linger_timer: asyncio.TimerHandle | None = None

@@ -7,6 +7,8 @@ Absent  none
 The first four bytes tell what a connection is: the length of a frame, one of the four-letter words, or the
 beginning of an HTTP request, which is the admin server's. No length is so large that it could be taken for
 text.
+
+A client may send thousands of requests in one go. They are served for TURN_MS, then it is the others' turn.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OUTSTANDING_MAX = 1000  # replies that wait to be settled, or delayed, before nothing more is read
+TURN_MS = 1.0  # of one client's requests, before the loop looks at the others
 HTTP = (b"GET ", b"HEAD", b"POST", b"OPTI", b"PUT ", b"DELE")
 WRITE_HIGH_BYTES = 1 << 20
 TAKES_MAX_BYTES = 64 << 20  # what a client that reads nothing may be owed
@@ -100,6 +103,8 @@ class Connection(asyncio.Protocol):
         at, size, received = 0, len(data), 0
         client, keeper = self.client, self._face.keeper
         most = keeper.settings.buffer_bytes_max
+        now_ms = keeper.clock.monotonic_ms
+        until_ms = now_ms() + TURN_MS
         if not self._asked_s:
             self._asked_s = self._loop.time()
         try:
@@ -122,6 +127,10 @@ class Connection(asyncio.Protocol):
                 if len(client.outbox) > OUTSTANDING_MAX:
                     self.hold()
                     break
+                if at < size and now_ms() > until_ms:
+                    self.hold()
+                    self._loop.call_soon(self.release)
+                    break
         except Broken as error:
             log.info("%s breaks the protocol: %s", client.address, error)
             self._transport.close()
@@ -141,7 +150,7 @@ class Connection(asyncio.Protocol):
 
     def release(self) -> None:
         """Read on."""
-        if self._is_held and not self._face.is_silent:
+        if self._is_held and not self._face.is_silent and not self._transport.is_closing():
             self._is_held = False
             self._transport.resume_reading()
             data, self._rest = self._rest, b""

@@ -1,0 +1,114 @@
+"""One client that asks much at once, beside one that asks little."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+
+from tests.coord.zookeeper.raw import ANYONE
+
+from cloudlet.engines.memory_keys import MemoryKeys
+from cloudlet.kernel.clock import ManualClock
+from cloudlet.kernel.ids import Ids
+from cloudlet.shell import zookeeper_connection
+from cloudlet.shell.zookeeper_face import ZooKeeperFace
+from cloudlet.wire.jute import codec
+from cloudlet.wire.zookeeper import (
+    ConnectRequest,
+    CreateRequest,
+    OpCode,
+    PathWatchRequest,
+    ReplyHeader,
+    RequestHeader,
+    SetDataRequest,
+)
+
+COUNT = 200
+
+
+def framed(body):
+    return struct.pack(">i", len(body)) + body
+
+
+def request(xid, kind, record):
+    return framed(codec(RequestHeader).encode(RequestHeader(xid, kind)) + codec(type(record)).encode(record))
+
+
+class Client:
+    @classmethod
+    async def connect(cls, port):
+        client = cls()
+        client.reader, client.writer = await asyncio.open_connection("127.0.0.1", port)
+        client.writer.write(
+            framed(codec(ConnectRequest).encode(ConnectRequest(0, 0, 30_000, 0, bytes(16))) + b"\0")
+        )
+        await client.frame()
+        return client
+
+    async def frame(self):
+        (size,) = struct.unpack(">i", await self.reader.readexactly(4))
+        return await self.reader.readexactly(size)
+
+    async def reply(self):
+        header, _ = codec(ReplyHeader).decode(await self.frame(), 0)
+        return header.xid, header.err
+
+
+@contextlib.asynccontextmanager
+async def served():
+    clock = ManualClock()
+    keys = MemoryKeys(clock.monotonic_ms)
+    face = ZooKeeperFace(keys, clock, Ids())
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    await face.start([listener], f"127.0.0.1:{port}")
+    clients = [await Client.connect(port) for _ in range(2)]
+    try:
+        yield keys, *clients
+    finally:
+        for client in clients:
+            client.writer.close()
+            with contextlib.suppress(ConnectionError):
+                await client.writer.wait_closed()
+        await face.close()
+        await keys.close()
+
+
+def test_others_have_their_turn(monkeypatch):
+    monkeypatch.setattr(zookeeper_connection, "TURN_MS", -1.0)  # every request is a turn
+
+    async def body():
+        async with asyncio.timeout(30), served() as (keys, much, little):
+            little.writer.write(request(1, OpCode.create, CreateRequest("/a", b"", ANYONE, 0)))
+            assert await little.reply() == (1, 0)
+            begun = keys.head
+            set_data = [request(xid, OpCode.setData, SetDataRequest("/a", b"v", -1)) for xid in range(COUNT)]
+            much.writer.write(b"".join(set_data))
+            while keys.head == begun:
+                await asyncio.sleep(0)
+            assert keys.head < begun + COUNT
+            little.writer.write(request(2, OpCode.getData, PathWatchRequest("/a", False)))
+            assert await little.reply() == (2, 0)
+            assert keys.head < begun + COUNT, "it waited for all of them"
+            assert [await much.reply() for _ in range(COUNT)] == [(xid, 0) for xid in range(COUNT)]
+
+    asyncio.run(body())
+
+
+def test_a_client_that_goes_amid_its_turns_harms_nobody(monkeypatch):
+    monkeypatch.setattr(zookeeper_connection, "TURN_MS", -1.0)
+
+    async def body():
+        async with asyncio.timeout(30), served() as (keys, much, little):
+            begun = keys.head
+            create = [
+                request(xid, OpCode.create, CreateRequest(f"/{xid}", b"", ANYONE, 0)) for xid in range(COUNT)
+            ]
+            much.writer.write(b"".join(create))
+            while keys.head == begun:
+                await asyncio.sleep(0)
+            much.writer.transport.abort()
+            little.writer.write(request(2, OpCode.exists, PathWatchRequest("/0", False)))
+            assert await little.reply() == (2, 0)
+
+    asyncio.run(body())
