@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from itertools import dropwhile
 from typing import NamedTuple
 
 from cloudlet.kafka.configs import (
@@ -21,21 +22,14 @@ from cloudlet.kafka.configs import (
     topic_definitions,
 )
 
-# A coarser property that fills in for one that is not set, where Kafka tells of it.
-TOLD_SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "log.retention.ms": ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
-}
-# Topics fall back to these at last, but Kafka does not tell of it.
-UNTOLD = frozenset(
-    (
-        "log.flush.interval.ms",
-        "log.flush.scheduler.interval.ms",
-        "log.roll.hours",
-        "log.roll.jitter.hours",
-        "log.roll.jitter.ms",
-        "log.roll.ms",
-    )
+# Properties that stand for each other, the finest first.
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    ("log.flush.interval.ms", "log.flush.scheduler.interval.ms"),
+    ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
+    ("log.roll.jitter.ms", "log.roll.jitter.hours"),
+    ("log.roll.ms", "log.roll.hours"),
 )
+FAMILY: Mapping[str, tuple[str, ...]] = {name: family for family in FAMILIES for name in family}
 # Quotas that exist only as dynamic properties.
 TOLD_WHEN_SET = frozenset(
     (
@@ -97,12 +91,8 @@ def _told(definition: Definition) -> bool:
 def _topic_row(configs: Configs, own: Mapping[str, str], definition: Definition) -> Row:
     name = definition.name
     synonyms = [Synonym(name, own[name], Origin.TOPIC)] if name in own else []
-    for broker_name, _ in definition.synonyms:
-        if (
-            broker_name not in UNTOLD
-            or configs.text(broker_name) != broker_definitions()[broker_name].default
-        ):
-            synonyms += broker_layers(configs, broker_name)
+    if definition.synonyms:
+        synonyms += broker_layers(configs, definition.synonyms[0][0])
     value = own.get(name)
     if value is None:
         value = text_of(configs.topic_value(own, name))
@@ -111,19 +101,19 @@ def _topic_row(configs: Configs, own: Mapping[str, str], definition: Definition)
 
 
 def broker_layers(configs: Configs, name: str) -> list[Synonym]:
-    """What is set for one property of the broker, nearest first."""
+    """What is set for a property of the broker and for those that stand for it, nearest first. Kafka tells
+    nothing at all where no layer has the property itself."""
+    family = FAMILY.get(name, (name,))
     found: list[Synonym] = []
     for layer, source in (
         (configs.own, Origin.BROKER),
         (configs.shared, Origin.ALL_BROKERS),
         (configs.given, Origin.STATIC),
     ):
-        if name in layer:
-            found.append(Synonym(name, layer[name], source))
-    default = broker_definitions()[name].default
-    if default is not None:
-        found.append(Synonym(name, default, Origin.DEFAULT))
-    return found
+        found += [Synonym(each, layer[each], source) for each in family if each in layer]
+    defaults = ((each, broker_definitions()[each].default) for each in family)
+    found += [Synonym(each, default, Origin.DEFAULT) for each, default in defaults if default is not None]
+    return list(dropwhile(lambda synonym: synonym.name != name, found))
 
 
 def broker_rows(configs: Configs) -> list[Row]:
@@ -144,9 +134,7 @@ def broker_rows(configs: Configs) -> list[Row]:
 
 def _broker_row(configs: Configs, definition: Definition) -> Row:
     name = definition.name
-    layers: list[Synonym] = []
-    for synonym in TOLD_SYNONYMS.get(name, (name,)):
-        layers += broker_layers(configs, synonym)
+    layers = broker_layers(configs, name)
     if definition.is_sensitive:
         layers = [layer._replace(value=None) for layer in layers]
     value = None if definition.is_sensitive else configs.text(name)
