@@ -16,7 +16,10 @@ from cloudlet.coord.zookeeper.paths import (
     key_of,
     parent_of,
     path_of,
+    place_of,
 )
+from cloudlet.coord.zookeeper.tree import side_key
+from cloudlet.kernel.tuples import pack
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(
     lambda name: is_valid("/" + name)
@@ -30,6 +33,8 @@ PATHS = st.lists(NAMES.filter(lambda name: "/" not in name), min_size=1, max_siz
 def test_a_path_comes_back_from_its_key(path):
     assert path_of(key_of(path)) == path
     assert ZNODES <= key_of(path) < ZNODES_STOP
+    assert place_of(path) == key_of(path)
+    assert side_key(path) == pack(("zk", "stat", path))
 
 
 @given(st.binary(max_size=12))
@@ -71,3 +76,10 @@ def test_what_is_no_path(path):
 @pytest.mark.parametrize("path", ["/", "/a", "/a.b", "/...", "/.a", "/a..", "/é", "/\U0001f600", "/a b"])
 def test_what_is_one(path):
     check_path(path)
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a/", "//", "/a//b", "/..", "/a/./b", "/a\0"])
+def test_what_is_no_path_has_no_place(path):
+    assert place_of(path) is None
+    with pytest.raises(KeeperFault):
+        check_path(path)

@@ -55,6 +55,7 @@ def check_path(path: str) -> None:
         raise KeeperFault(Code.BADARGUMENTS, path)
 
 
+@lru_cache(maxsize=PLACES_MAX)
 def key_of(path: str) -> bytes:
     """Where a znode is kept."""
     if path == ROOT:

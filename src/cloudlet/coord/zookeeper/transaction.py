@@ -228,9 +228,7 @@ class Transaction:
                 self.more_bytes -= size_of(before)
                 self.kinds[path] = None
         for path, side in self.sides.items():
-            is_there = (
-                self.nodes[path] is not None if path in self.nodes else self.tree.find(path) is not None
-            )
+            is_there = self.nodes[path] is not None if path in self.nodes else self.tree.has(path)
             if is_there and (side.creates or side.pzxid or side.aversion or side.acl is not None):
                 side.is_kept = True
                 puts.append(Put(side_key(path), side_value(side)))

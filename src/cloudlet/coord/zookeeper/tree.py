@@ -58,6 +58,7 @@ from cloudlet.kernel.tuples import pack, prefix_range, unpack
 from cloudlet.wire.zookeeper import Code, Stat
 
 PAGE_KEYS = 2000
+SIDES_STEM = pack(("zk", "stat", ""))[:-1]
 REPAYMENT_MAX = 60  # sides written by one commit
 
 NO_SIDE = Side()
@@ -77,8 +78,8 @@ class Touched(NamedTuple):
 
 
 def side_key(path: str) -> bytes:
-    """Where a side is kept."""
-    return pack(("zk", "stat", path))
+    """Where a side is kept: `pack` of ("zk", "stat", path), in which no NUL can be."""
+    return SIDES_STEM + path.encode() + b"\0"
 
 
 class Tree:
@@ -103,6 +104,10 @@ class Tree:
         if path in SPECIAL or not path:
             return Znode(path, b"", 0, 0, 0, 0, 0, NO_LEASE, 0, 0, SPECIAL_ACLS[path or ROOT])
         return None
+
+    def has(self, path: str) -> bool:
+        """Whether there is a znode."""
+        return self.keys.get(key_of(path)) is not None or path in SPECIAL
 
     def need(self, path: str) -> Znode:
         """The znode; NONODE."""
@@ -309,7 +314,7 @@ class Tree:
         for path in list(self.owed)[:REPAYMENT_MAX]:
             del self.owed[path]
             side = self.sides.get(path)
-            if self.find(path) is not None and side is not None:
+            if self.has(path) and side is not None:
                 side.is_kept = True
                 puts.append(Put(side_key(path), side_value(side)))
             else:
