@@ -135,6 +135,7 @@ def test_rules_of_a_secured_broker(tmp_path):
 
 def test_an_open_broker_has_no_rules(data):
     assert "SECURITY_DISABLED" in refused(data, "acls")
+    cloudlet_command("tls", "--data", data)  # an authority alone secures no broker
     assert "--kafka-security" in refused(data, "security")
 
 

@@ -41,10 +41,18 @@ def test_a_prefix_takes_its_own_key_and_what_goes_on_behind_it():
     assert prefix_of("") == (b"", b"\xff")
     assert prefix_of("#etcd/foo") == (b"efoo", b"efop")
     assert prefix_of("#etcd/foo%FF") == (b"efoo\xff", b"efop")
-    assert prefix_of("#etcd/") == (b"e", b"f")
+    assert prefix_of("#etcd/") == prefix_of("#etcd") == (b"e", b"f")
 
 
-@pytest.mark.parametrize("path", ["#", "#x1", "#seven", "#raw/0"])
-def test_what_is_no_path_is_refused(path):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("#", "no number"),
+        ("#x1", "'#x1' is no number as #7 and no bytes"),
+        ("a/#seven", "'#seven' is no number as #7"),
+        ("#raw/0", "what follows #raw/ is hexadecimal"),
+    ],
+)
+def test_what_is_no_path_is_refused(path, why):
+    with pytest.raises(ValueError, match=why):
         key_of(path)

@@ -131,7 +131,11 @@ def test_under_cloudlet_run_the_cloud_there_is_used(tmp_path):
 
         def test_there(cloudlet, aws):
             assert cloudlet.url == os.environ["CLOUDLET_URL"]
-            assert cloudlet.tell("GET", "/status")["ephemeral"] is True
+            said = cloudlet.tell("GET", "/status")
+            assert said["ephemeral"] is True
+            assert cloudlet.env["KAFKA_BOOTSTRAP_SERVERS"] == said["endpoints"]["kafka"]
+            assert cloudlet.env["ETCDCTL_ENDPOINTS"] == said["endpoints"]["etcd"]
+            assert cloudlet.env["ZOOKEEPER_HOSTS"] == said["endpoints"]["zookeeper"]
             aws.sqs.create_queue(QueueName="q")
     """
     assert "1 passed" in ran(tmp_path, test, within=(sys.executable, "-m", "cloudlet", "run", "--"))

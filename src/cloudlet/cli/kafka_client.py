@@ -72,6 +72,7 @@ class KafkaClient:
             self._socket = socket.create_connection((host.strip("[]"), int(port)), SECONDS)
         except OSError as error:
             raise NotRunning(f"the broker at {host}:{port} does not answer: {error}") from None
+        self.is_secured = True  # until the broker says that it has no SASL
         self._correlation = 0
         self._by_name = {api.name: api for api in apis().values()}
         self._authenticate(data)
@@ -89,6 +90,7 @@ class KafkaClient:
         """Be the administrator of a broker that wants to know; an open one says that it has no SASL."""
         shaken = self.ask(messages.SaslHandshakeRequest(Mechanism="PLAIN"))
         if shaken.ErrorCode == ErrorCode.ILLEGAL_SASL_STATE:
+            self.is_secured = False
             return
         check(shaken.ErrorCode)
         token = (data / "token").read_text(encoding="ascii").strip()

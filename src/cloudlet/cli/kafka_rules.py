@@ -126,6 +126,7 @@ def show_properties(data: Path | None) -> None:
     said = running(where)
     if said is None or "kafka" not in said.endpoints:
         raise NotRunning(f"no Kafka broker runs on {where}")
-    if not (where / "tls" / "ca.pem").exists():
-        raise VerbRefused("the broker is not secured: start it with --kafka-security")
+    with KafkaClient(where) as client:
+        if not client.is_secured:
+            raise VerbRefused("the broker is not secured: start it with --kafka-security")
     click.echo(client_properties(where, said.endpoints["kafka"]))

@@ -47,17 +47,22 @@ def key_of(path: str) -> bytes:
         quoted = path.removeprefix(OF_ETCD).encode()
         return ETCD + _ETCD_ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), quoted)
     if path.startswith(RAW):
-        return bytes.fromhex(path.removeprefix(RAW))
+        try:
+            return bytes.fromhex(path.removeprefix(RAW))
+        except ValueError:
+            raise ValueError(f"what follows {RAW} is hexadecimal") from None
     return pack(tuple(map(_part, path.strip("/").split("/"))))
 
 
 def prefix_of(path: str) -> tuple[bytes, bytes]:
     """The range (start, stop) of a path's key and of all that goes on behind it; of everything for "".
 
-    Of a key of etcd: every key that begins so.
+    Of a key of etcd: every key that begins so; of "#etcd" all of them.
     """
     if not path.strip("/"):
         return b"", b"\xff"
+    if path == OF_ETCD.strip("/"):
+        path = OF_ETCD
     if path.startswith(OF_ETCD):
         start = key_of(path)
         kept = start.rstrip(b"\xff")  # never empty: the space's own byte is below 0xff
@@ -78,10 +83,13 @@ def _spelled(part: Part) -> str:
 
 
 def _part(text: str) -> Part:
-    if text.startswith("#x"):
-        return bytes.fromhex(text[2:])
-    if text.startswith("#"):
-        return int(text[1:])
+    try:
+        if text.startswith("#x"):
+            return bytes.fromhex(text[2:])
+        if text.startswith("#"):
+            return int(text[1:])
+    except ValueError:
+        raise ValueError(f"{text!r} is no number as #7 and no bytes as #x0a1b") from None
     if text == EMPTY:
         return ""
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)

@@ -179,7 +179,10 @@ class Cloud:
 
 def present() -> Cloud | None:
     """The cloud that `cloudlet run` has put around this process, if it has."""
-    names = ("CLOUDLET_URL", "CLOUDLET_TOKEN", "AWS_REGION")
+    names = (
+        "CLOUDLET_URL", "CLOUDLET_TOKEN", "CLOUDLET_DATA", "AWS_REGION", "KAFKA_BOOTSTRAP_SERVERS",
+        "ETCDCTL_ENDPOINTS", "ZOOKEEPER_HOSTS",
+    )  # fmt: skip
     found = {name: os.environ[name] for name in names if name in os.environ}
     if "CLOUDLET_URL" not in found or "CLOUDLET_TOKEN" not in found:
         return None

@@ -76,7 +76,14 @@ def test_a_proof_of_another_password_or_nonce_fails():
         return exchange.principal
 
     assert prove("pencil") == "User:user"
-    for words in (("pencils",), ("pencil", "abc"), ("pencil", "abc0123456789", 3)):
+    assert prove("pencil", "abcabc0123456789") == "User:user"  # as librdkafka before 2.6.1 says it
+    for words in (
+        ("pencils",),
+        ("pencil", "abc"),
+        ("pencil", "abc0123456789abc"),
+        ("pencil", "abc012345678"),
+        ("pencil", "abc0123456789", 3),
+    ):
         with pytest.raises(SaslFailure, match="invalid credentials"):
             prove(*words)
 

@@ -138,7 +138,13 @@ class ScramExchange:
         assert self._credential is not None
         bare, _, proof = message.rpartition(b",p=")
         fields = bare.split(b",")
-        if fields[:2] != [b"c=" + b64encode(self._header), b"r=" + self._nonce.encode()]:
+        header, nonce = fields[:2]
+        # librdkafka before 2.6.1 says its own nonce twice, so Kafka (3.8.1 and later) looks at the end alone.
+        if (
+            header != b"c=" + b64encode(self._header)
+            or not nonce.startswith(b"r=")
+            or not nonce.endswith(self._nonce.encode())
+        ):
             raise ValueError("another nonce, or another header than the first message's")
         name = HASHES[self._mechanism]
         signed = self._first + b"," + bare
