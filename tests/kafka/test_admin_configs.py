@@ -234,6 +234,31 @@ def test_groups_have_properties_within_the_brokers_bounds(client, name):
         40, f"{key} must be greater than or equal to group.consumer.min.session.timeout.ms",
     )  # fmt: skip
     assert change(client, GROUP, name, ("a", SET, "4")) == (40, "Unknown group config name: a")
+    interval = "share.heartbeat.interval.ms"
+    assert (
+        change(client, GROUP, name, ("share.session.timeout.ms", SET, "45000"), (interval, SET, "15000"))[0]
+        == 0
+    )
+    reset = "share.auto.offset.reset"
+    assert change(client, GROUP, name, (reset, SET, "by_duration:PT1H"))[0] == 0
+    assert change(client, GROUP, name, (reset, SET, "by_duration:1h")) == (
+        40, f"Invalid value by_duration:1h for configuration {reset}: Invalid value `by_duration:1h` for "
+        f"configuration {reset}. The value must be either 'earliest', 'latest' or of the format "
+        "'by_duration:<PnDTnHnMn.nS>'.",
+    )  # fmt: skip
+
+
+def test_a_groups_sessions_outlast_its_heartbeats(tmp_path):
+    more = {"group_share_min_session_timeout_ms": 1000}
+    with running_broker(tmp_path, **more) as broker, RawClient(broker.address) as client:
+        session = "share.session.timeout.ms"
+        assert change(client, GROUP, "g", (session, SET, "5000")) == (
+            40, f"{session} must be greater than share.heartbeat.interval.ms"
+        )  # fmt: skip
+        assert change(client, GROUP, "g", (session, SET, "5001"))[0] == 0
+
+
+def test_a_group_of_no_name_has_no_properties(client, name):
     assert change(client, GROUP, "", ("a", SET, "4")) == (42, "Default group resources are not allowed.")
 
 

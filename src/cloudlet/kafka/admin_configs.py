@@ -414,6 +414,15 @@ def _check_group_bounds(call: Call, configs: Mapping[str, str]) -> None:
             raise InvalidConfig(f"{name} must be greater than or equal to {least}")
         if most in known and int(value) > call.broker.configs.number(most):
             raise InvalidConfig(f"{name} must be less than or equal to {most}")
+    for family in ("consumer", "share", "streams"):
+        names = (f"{family}.session.timeout.ms", f"{family}.heartbeat.interval.ms")
+        if configs.keys() & set(names):
+            session, interval = (
+                int(configs[name]) if name in configs else call.broker.configs.number(f"group.{name}")
+                for name in names
+            )
+            if session <= interval:
+                raise InvalidConfig(f"{names[0]} must be greater than {names[1]}")
 
 
 HANDLERS: dict[int, Handler] = {

@@ -25,6 +25,7 @@ def kafka(tmp_path_factory):
         "group_share_min_record_lock_duration_ms": 1000,
         "group_share_max_share_sessions": 4,
         "group_share_min_session_timeout_ms": 100,
+        "group_share_min_heartbeat_interval_ms": 50,
         "offsets_topic_num_partitions": 3,
         "share_coordinator_state_topic_num_partitions": 3,
     }
@@ -330,7 +331,7 @@ def test_a_topic_is_deleted_and_made_anew(kafka, name, member):
 
 
 def test_who_is_silent_leaves_the_group(kafka, name, member):
-    configure(kafka, name, share_session_timeout_ms=100)
+    configure(kafka, name, share_session_timeout_ms=100, share_heartbeat_interval_ms=50)
     assert member.beat(1).ErrorCode == 0
     end = time.monotonic() + SECONDS
     while describe(member.client, name).GroupState != "Empty":
