@@ -31,7 +31,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 up: $(VENV)/.installed  ## install into .venv, start the cloud, print its endpoints
-	@$(BIN)/cloudlet up -d
+	@$(BIN)/cloudlet status 2>/dev/null || $(BIN)/cloudlet up -d
 
 down: $(VENV)/.installed  ## stop the cloud
 	@$(BIN)/cloudlet down

@@ -26,8 +26,7 @@ consumer = KafkaConsumer(
 
 try:
     for record in consumer:
-        print(
-            f"{record.partition}:{record.offset} {record.key} {record.value['item']} {record.value['number']}"
-        )
+        order = record.value
+        print(f"{record.partition}:{record.offset} {record.key} {order.get('item')} {order.get('number')}")
 finally:
     consumer.close()  # commits, and leaves the group
