@@ -151,3 +151,18 @@ def test_the_mark_and_the_size_are_told(engine, tmp_path):
         await keys.close()
 
     asyncio.run(run())
+
+
+def test_the_keys_of_a_range_are_counted_and_told_in_order(engine, tmp_path):
+    async def run():
+        keys = await opened(engine, tmp_path)
+        names = [b"k%04d" % number for number in range(1500)]
+        await keys.commit(Commit(ME, put=[Put(name, b"") for name in reversed(names)], limits=LOCAL_LIMITS))
+        before = keys.keys_within(b"k0100", b"k1400")
+        await keys.commit(Commit(ME, drop=[Drop(b"k0200")]))
+        assert list(before) == names[100:1400]  # as it was
+        assert keys.count(b"k0100", b"k1400") == len(keys.keys_within(b"k0100", b"k1400")) == 1299
+        assert list(keys.keys_within(b"x", b"a")) == []
+        await keys.close()
+
+    asyncio.run(run())

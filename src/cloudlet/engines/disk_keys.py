@@ -182,6 +182,9 @@ class DiskKeys:
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 
+    def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
+        return self._newest.order.slice(start, stop)
+
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 

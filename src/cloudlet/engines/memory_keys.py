@@ -110,6 +110,9 @@ class MemoryKeys:
     def count(self, start: bytes, stop: bytes) -> int:
         return self._newest.order.count(start, stop)
 
+    def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
+        return self._newest.order.slice(start, stop)
+
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 

@@ -300,6 +300,9 @@ class LocalKeys(Keys, Protocol):
     def count(self, start: bytes, stop: bytes) -> int:
         """How many keys [start, stop) has at head, without looking at them."""
 
+    def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
+        """The keys of [start, stop) at head, in order: a tenth of what `scan` takes."""
+
     def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
         """`lease_grant` in this turn: as durable as the next sync commit. LeaseExists."""
 

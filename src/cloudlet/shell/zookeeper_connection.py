@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
                 else:
                     answer(keeper, client, frame)
                     received += 1
-                if len(client.outbox) > OUTSTANDING_MAX:
+                if len(client.outbox) > OUTSTANDING_MAX or client.is_waiting:
                     self.hold()
                     break
                 if at < size and now_ms() > until_ms:

@@ -20,7 +20,7 @@ from ssl import SSLContext
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.faults import Faults
-from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.client import NEVER, Client
 from cloudlet.coord.zookeeper.figures import nodes_count
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.recall import catch_up
@@ -61,6 +61,7 @@ class ZooKeeperFace:
     ) -> None:
         self.keeper = Keeper(keys, clock, ids, settings)
         self.keeper.on_outside = self._outside
+        self.keeper.long_replies.wake = self._begin_long
         self.is_silent = False
         self.address = ""
         self._keys = keys
@@ -177,14 +178,25 @@ class ZooKeeperFace:
     async def _settle(self) -> None:
         try:
             while unsent := self.keeper.unsent:
-                fronts = [client.outbox[0][0] for client in unsent if client.outbox]
-                if fronts:
-                    await self._keys.settle(Revision(min(fronts)))
+                front = min((client.outbox[0][0] for client in unsent if client.outbox), default=NEVER)
+                if front != NEVER:
+                    await self._keys.settle(Revision(front))
                 self._flush_settled()
+                if front == NEVER:
+                    break  # what is still unsent is being made
         except StoreError:
             pass  # the store is closed, and with it everybody's connection
         finally:
             self._settling = None
+
+    def _begin_long(self) -> None:
+        asyncio.get_running_loop().call_soon(self._make_long)
+
+    def _make_long(self) -> None:
+        """A slice of a reply in each turn, so that everybody else is served in between."""
+        if self.keeper.long_replies.step():
+            asyncio.get_running_loop().call_soon(self._make_long)
+        self.flush()
 
     def _flush_settled(self) -> None:
         settled = self._keys.settled

@@ -376,6 +376,11 @@ def reply_frame(xid: int, zxid: int, err: int, body: bytes = b"") -> bytes:
     return REPLY.pack(16 + len(body), xid, zxid, err) + body
 
 
+def reply_head(xid: int, zxid: int, size: int) -> bytes:
+    """What stands before the body of a reply, for a body of so many bytes."""
+    return REPLY.pack(16 + size, xid, zxid, 0)
+
+
 def event_frame(kind: EventType, path: str, zxid: int) -> bytes:
     """A whole watch event. Since 3.9 its header tells the zxid of the change."""
     body = codec(WatcherEvent).encode(WatcherEvent(kind, SYNC_CONNECTED, path))

@@ -11,6 +11,7 @@ import pytest
 from tests.coord.zookeeper.raw import RawClient
 from tests.coord.zookeeper.running import running
 
+from cloudlet.coord.zookeeper import children, reads
 from cloudlet.coord.zookeeper.words import ANSWERS
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.shell.local_ca import LocalAuthority
@@ -18,6 +19,7 @@ from cloudlet.shell.zookeeper_admin import COMMANDS, NAMES
 from cloudlet.wire.jute import codec
 from cloudlet.wire.zookeeper import (
     Code,
+    GetChildrenResponse,
     OpCode,
     PathWatchRequest,
     SetDataRequest,
@@ -254,3 +256,45 @@ def test_silence_forgets_and_going_on_begins_anew(face, raw):
 async def silence_and_go_on(face):
     await face.face.silence()
     face.face.go_on()
+
+
+# --- long replies
+
+
+def test_a_long_list_keeps_its_place_among_the_replies(face, raw, monkeypatch):
+    monkeypatch.setattr(children, "SLICE_NAMES", 10)
+    monkeypatch.setattr(reads, "SLICE_NAMES", 10)
+    client, other = raw(), raw()
+    client.create("/listed")
+    for number in range(60):
+        client.create(f"/listed/{number:02}")
+    asked = []
+    for _ in range(4):  # each behind a write that is still to be settled
+        set_data = codec(SetDataRequest).encode(SetDataRequest("/listed", b"", -1))
+        watch = codec(PathWatchRequest).encode(PathWatchRequest("/listed", True))
+        asked += [client.ask(OpCode.setData, set_data), client.ask(OpCode.getChildren, watch)]
+        asked.append(client.ask(OpCode.exists, watch))
+    for number in range(5):
+        other.create(f"/listed/more-{number}")
+    found = []
+    while len([header for header, _ in found if header.xid > 0]) < len(asked):
+        found.append(client.reply())
+    assert [header.xid for header, _ in found if header.xid > 0] == asked
+    for header, body in found:
+        if header.xid in asked[1::3]:
+            names = codec(GetChildrenResponse).decode(body, 0)[0].children
+            assert [name for name in names if "more" not in name] == [f"{n:02}" for n in range(60)]
+
+
+def test_who_asks_for_a_long_list_may_go(face, raw, monkeypatch):
+    monkeypatch.setattr(children, "SLICE_NAMES", 1)
+    monkeypatch.setattr(reads, "SLICE_NAMES", 1)
+    client = raw()
+    client.create("/left")
+    for number in range(40):
+        client.create(f"/left/{number}")
+    for _ in range(10):
+        gone = raw()
+        gone.ask(OpCode.getChildren, codec(PathWatchRequest).encode(PathWatchRequest("/left", False)))
+        gone.close()
+    assert client.call(OpCode.getChildren, PathWatchRequest("/left", False))[0].err == 0

@@ -19,6 +19,9 @@ from cloudlet.coord.zookeeper.sasl import DigestServer
 from cloudlet.coord.zookeeper.sessions import Session
 from cloudlet.kernel.keys import Author, LocalKeys
 
+NEVER = 1 << 63
+"""Of a frame that is being made: the store's head never gets there."""
+
 OUTBOX_BYTES_MAX = 64 << 20
 """A client that takes nothing while it is told this much is cut off."""
 
@@ -37,6 +40,7 @@ class Client:
         "is_gone",
         "is_overfull",
         "is_secure",
+        "is_waiting",
         "last_op",
         "last_xid",
         "last_zxid",
@@ -76,6 +80,7 @@ class Client:
         self.is_closing = False  # once the outbox is empty
         self.is_gone = False
         self.is_overfull = False
+        self.is_waiting = False  # for a frame that is being made
         self.began_ms = began_ms
         self.received = 0
         self.sent = 0
@@ -99,6 +104,18 @@ class Client:
         self.outbox_bytes += len(frame)
         if self.outbox_bytes > OUTBOX_BYTES_MAX:
             self.is_overfull = True
+
+    def wait(self) -> None:
+        """Keep a place for a frame that is being made: what is sent from now on comes behind it."""
+        self.send(b"", NEVER)
+        self.is_waiting = True
+
+    def fulfil(self, frame: bytes, head: int) -> None:
+        """The frame that a place was kept for."""
+        at = next(at for at, kept in enumerate(self.outbox) if kept[0] == NEVER)
+        self.outbox[at] = (head, frame)
+        self.outbox_bytes += len(frame)
+        self.is_waiting = False
 
     def close(self) -> None:
         """Close the connection behind what is to be sent."""

@@ -25,6 +25,7 @@ from cloudlet.coord.faults import Faults
 from cloudlet.coord.zookeeper.acl import OPEN, Identity
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
+from cloudlet.coord.zookeeper.long_replies import LongReplies
 from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of, path_of
 from cloudlet.coord.zookeeper.quotas import Quotas
 from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
@@ -116,6 +117,7 @@ class Keeper:
         self.quotas = Quotas(self.tree)
         self.faults = Faults()
         self.statistics = Statistics()
+        self.long_replies = LongReplies()
         self.began_ms = clock.monotonic_ms()
         self.config = b""  # of /zookeeper/config, which a standalone server leaves empty
         self.clients: dict[Client, None] = {}
@@ -142,6 +144,7 @@ class Keeper:
         for client in list(self.clients):
             client.close()
             self.leave(client)
+        self.long_replies.clear()
         self.watches = Watches()
         self.sessions = Sessions(self.keys)
 

@@ -10,10 +10,12 @@ Each is a function of (keeper, client, frame, where the request begins): see req
 from __future__ import annotations
 
 from cloudlet.coord.zookeeper import acl as acls
+from cloudlet.coord.zookeeper.children import SLICE_NAMES, Slices, children_of, names
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.figures import ephemerals_of
 from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.long_replies import Deferred
 from cloudlet.coord.zookeeper.paths import CONFIG, QUOTA, ROOT
 from cloudlet.coord.zookeeper.watches import STANDARD
 from cloudlet.wire.jute import Broken, codec
@@ -22,7 +24,6 @@ from cloudlet.wire.zookeeper import (
     ClientInfo,
     Code,
     GetACLResponse,
-    GetChildren2Response,
     GetChildrenResponse,
     GetDataResponse,
     MultiHeader,
@@ -90,25 +91,31 @@ def read_data(keeper: Keeper, client: Client, path: str) -> GetDataResponse:
 
 def children(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _path_watch.decode(frame, at)
-    names = read_children(keeper, client, asked.path)
-    if asked.watch:
-        keeper.watches.children.add(asked.path, client, STANDARD)
-    return _names_reply.encode(GetChildrenResponse(names))
+    return _children(keeper, client, asked, read_children(keeper, client, asked.path), b"")
 
 
 def children2(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _path_watch.decode(frame, at)
-    names = read_children(keeper, client, asked.path)
+    found = read_children(keeper, client, asked.path)
+    stat = keeper.tree.stat(keeper.tree.need(asked.path))
+    return _children(keeper, client, asked, found, _stat_reply.encode(StatResponse(stat)))
+
+
+def _children(
+    keeper: Keeper, client: Client, asked: PathWatchRequest, found: tuple[Slices, int], tail: bytes
+) -> bytes:
     if asked.watch:
         keeper.watches.children.add(asked.path, client, STANDARD)
-    stat = keeper.tree.stat(keeper.tree.need(asked.path))
-    return codec(GetChildren2Response).encode(GetChildren2Response(names, stat))
+    slices, count = found
+    if count > SLICE_NAMES:
+        raise Deferred(slices, tail)
+    return names(slices) + tail
 
 
-def read_children(keeper: Keeper, client: Client, path: str) -> list[str]:
-    """The names of a znode's children."""
+def read_children(keeper: Keeper, client: Client, path: str) -> tuple[Slices, int]:
+    """The names of a znode's children: see children.py."""
     acls.check(keeper.tree.acl(keeper.tree.need(path)), Perms.READ, client.identities)
-    return keeper.tree.children(path)
+    return children_of(keeper.tree, path)
 
 
 def acl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
@@ -165,7 +172,7 @@ def multi_read(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
             if header.type == OpCode.getData:
                 body = _data_reply.encode(read_data(keeper, client, asked.path))
             elif header.type == OpCode.getChildren:
-                body = _names_reply.encode(GetChildrenResponse(read_children(keeper, client, asked.path)))
+                body = names(read_children(keeper, client, asked.path)[0])
             else:
                 raise Broken(f"operation {header.type} in a multiRead")
             results.append(_multi_header.encode(MultiHeader(header.type, False, 0)) + body)  # noqa: FBT003

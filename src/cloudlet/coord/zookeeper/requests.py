@@ -5,7 +5,8 @@ Source  ZooKeeper 3.9: FinalRequestProcessor (reads), PrepRequestProcessor (writ
 Absent  none
 
 Each operation is a function of (keeper, client, frame, where the request begins) that returns the body of the
-reply, or raises KeeperFault. It runs in one turn, and a write is committed when it returns.
+reply, or raises KeeperFault, or Deferred for a reply too long to be made at once. It runs in one turn, and a
+write is committed when it returns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cloudlet.coord.zookeeper import reads, writes
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.keeper import Keeper
+from cloudlet.coord.zookeeper.long_replies import Deferred
 from cloudlet.coord.zookeeper.sasl import DigestServer, Failed
 from cloudlet.coord.zookeeper.watches import PERSISTENT, RECURSIVE, STANDARD
 from cloudlet.kernel.fault import Fault
@@ -74,6 +76,10 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         body, error = b"", fault.error
     except Broken:
         body, error = b"", Code.MARSHALLINGERROR
+    except Deferred as deferred:
+        head = client.last_zxid = keeper.keys.head
+        keeper.long_replies.begin(client, xid, head, deferred)
+        return
     head = client.last_zxid = keeper.keys.head
     client.send(reply_frame(xid, head, error, body), head)
     if error == Code.AUTHFAILED:
@@ -90,7 +96,7 @@ def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
     try:
         if operation is not None:
             operation(keeper, client, frame, HEADER.size)
-    except (KeeperFault, Broken):
+    except (KeeperFault, Broken, Deferred):
         pass  # nobody is told of the outcome
 
 

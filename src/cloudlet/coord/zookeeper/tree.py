@@ -37,10 +37,8 @@ from cloudlet.coord.zookeeper.paths import (
     ZNODES,
     ZNODES_STOP,
     ZOOKEEPER,
-    children_range,
     descendants_range,
     key_of,
-    name_of,
     parent_of,
     path_of,
 )
@@ -124,15 +122,6 @@ class Tree:
         """The list in force."""
         set_anew = self.side(znode.path).acl
         return znode.acl if set_anew is None else set_anew
-
-    def children(self, path: str) -> list[str]:
-        """The names of a znode's children, in the order of their bytes."""
-        start, stop = children_range(path or ROOT)
-        at = len(start)
-        found = (name_of(entry.key[at:]) for entry in self.keys.scan(start, stop))
-        names = [name for name in found if name is not None]
-        missing = [name for name in SPECIAL_CHILDREN.get(path or ROOT, ()) if name not in names]
-        return sorted([*names, *missing]) if missing else names
 
     def descendants(self, path: str) -> Iterator[tuple[str, Entry]]:
         """Every znode below one that has an entry, level by level."""
