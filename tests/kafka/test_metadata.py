@@ -7,7 +7,6 @@ from tests.kafka.test_create_topics import creatable, create, delete
 from tests.kafka.test_produce import batch, produce
 
 from cloudlet.kafka.call import Peer
-from cloudlet.shell.kafka_face import advertised_address
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
@@ -138,12 +137,6 @@ def test_clients_are_told_what_they_dialled_unless_a_name_is_advertised(tmp_path
         broker.is_advertised = True
         broker.address = "kafka.example:19092"
         assert broker.endpoint(Peer("/10.0.0.9", "10.0.0.1:9092")) == ("kafka.example", 19092)
-
-
-def test_the_first_advertised_listener_counts():
-    said = {"advertised.listeners": "PLAINTEXT://kafka.example:19092,SSL://other:1"}
-    assert advertised_address(said) == "kafka.example:19092"
-    assert advertised_address({}) is None
 
 
 def test_logs_that_no_topic_names_are_dropped_at_the_start(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from cloudlet.kernel.settings import Settings
-from cloudlet.shell.listening import PortTaken, bind_faces, close_all
+from cloudlet.shell.listening import PortTaken, bind_all, bind_faces, close_all
 
 
 def test_two_faces_do_not_get_one_port():
@@ -19,3 +19,21 @@ def test_two_faces_do_not_get_one_port():
     with pytest.raises(PortTaken, match="is given to aws and kafka"):
         bind_faces(kept, {"aws": ports["aws"]})
     close_all(bind_faces(Settings("", ports="auto", only=("aws", "kafka")), ports))
+
+
+def test_one_port_at_several_addresses_or_none():
+    bound = bind_all("kafka", ("127.0.0.1", "127.0.0.2"), 0)
+    assert bound.address == f"127.0.0.1:{bound.port}"
+    assert [each.getsockname() for each in bound.sockets] == [
+        ("127.0.0.1", bound.port), ("127.0.0.2", bound.port),
+    ]  # fmt: skip
+    bound.sockets[1].listen()
+    bound.sockets[0].close()
+    with pytest.raises(PortTaken, match=str(bound.port)):
+        bind_all("kafka", ("127.0.0.1", "127.0.0.2"), bound.port)
+    bound.sockets[1].close()
+    again = bind_all("kafka", ("127.0.0.1", "127.0.0.2"), bound.port)
+    close_all({"a": again})
+    everywhere = bind_all("kafka", ("0.0.0.0",), 0)
+    assert everywhere.address == f"127.0.0.1:{everywhere.port}"
+    close_all({"a": everywhere})

@@ -51,7 +51,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     check_ports(str(flags["ports"]), only)
     for name, check in CHECKS.items():
         flags[name] = pairs_of(f"--{name}", flags.pop(name, None), check)
-    check_all_of_kafka(flags["kafka"])
+    check_all_of_kafka(flags["kafka"], is_secured=bool(flags.get("kafka_security")))
     return Settings(str(chosen_folder(data)), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
@@ -75,14 +75,16 @@ def check_kafka(name: str, value: str) -> None:
     check_given({name: value})
 
 
-def check_all_of_kafka(given: object) -> None:
+def check_all_of_kafka(given: object, *, is_secured: bool) -> None:
     """A usage error for properties that do not go together."""
     assert isinstance(given, tuple)
     if given:
         from cloudlet.kafka.configs import check_together
+        from cloudlet.kafka.listeners import listeners_of
 
         try:
             check_together(dict(given))
+            listeners_of(dict(given), is_secured=is_secured)
         except ValueError as error:
             raise click.UsageError(f"--kafka: {error}") from None
 

@@ -22,6 +22,7 @@ from cloudlet.kafka.configs import (
     check_together,
     check_topic,
     group_definitions,
+    is_of_listener,
     parse,
     split_list,
     topic_definitions,
@@ -52,6 +53,8 @@ class Op(IntEnum):
     APPEND = 2
     SUBTRACT = 3
 
+
+LISTENING = frozenset({"listeners", "advertised.listeners", "listener.security.protocol.map"})
 
 Change = tuple[str, int, str | None]
 """(name, Op, value)."""
@@ -356,6 +359,11 @@ def _check_in_sync(new: Mapping[str, str], changes: Sequence[Change], *, is_for_
 
 def _check_dynamic(changes: Sequence[Change], *, is_for_all: bool) -> None:
     definitions = broker_definitions()
+    listening = [key for key, _, _ in changes if is_of_listener(key) or key in LISTENING]
+    if listening:  # Kafka would listen elsewhere from then on
+        raise KafkaFault(
+            ErrorCode.INVALID_REQUEST, f"The listeners of a running broker stay: [{', '.join(listening)}]"
+        )
     modes = {key: definitions[key].mode for key, _, _ in changes if key in definitions}
     fixed = [key for key, mode in modes.items() if mode == "r"]
     if fixed:

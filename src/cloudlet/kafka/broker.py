@@ -77,6 +77,7 @@ class Broker:
         self.served: frozenset[int] = frozenset()  # API keys
         self.address = ""  # HOST:PORT that clients are told who did not dial one themselves
         self.is_advertised = False  # all clients are told `address`
+        self.advertised: Mapping[str, str] = {}  # listener -> HOST:PORT that its clients are told
         self.configs = Configs({"node.id": str(node_id), "broker.id": str(node_id), **(properties or {})})
         self.authenticator: Authenticator | None = None  # where clients have to say who they are
         self.topics = Topics(keys, self.author())
@@ -124,7 +125,9 @@ class Broker:
     def endpoint(self, peer: Peer) -> tuple[str, int]:
         """The (host, port) by which a client finds this broker: what it dialled, unless names are
         advertised."""
-        address = self.address if self.is_advertised or not peer.local_address else peer.local_address
+        address = self.advertised.get(peer.listener)
+        if address is None:
+            address = self.address if self.is_advertised or not peer.local_address else peer.local_address
         host, _, port = address.rpartition(":")
         return host.strip("[]"), int(port)
 

@@ -3,7 +3,7 @@
 State   ("kafka", "config", type, name) -> ConfigRecord: the dynamic properties of a broker (its id, or "" for
         all), of a group, of client metrics; a topic's stand in its own record (topics.py)
 Source  Apache Kafka 4.3: the ConfigDef types and validators and their texts; broker, topic and group synonyms
-Absent  config providers; properties of single listeners ("listener.name.…")
+Absent  config providers
 
 Where a topic's property is not set, the broker's of its kind holds, and so on down:
 
@@ -254,6 +254,7 @@ def check_topic(configs: Mapping[str, str]) -> None:
         )
 
 
+UNKNOWN = "Unknown broker property"
 AUTHORIZER_PROPERTIES = frozenset({"super.users", "allow.everyone.if.no.acl.found"})
 """What the authorizer reads of a broker's properties, which are none of the broker's own."""
 
@@ -266,10 +267,16 @@ def check_given(properties: Mapping[str, str]) -> None:
         if name in AUTHORIZER_PROPERTIES:
             continue
         if name not in known:
-            raise InvalidConfig(f"Unknown broker property: {name}")
+            what = "Properties of single listeners are not served" if is_of_listener(name) else UNKNOWN
+            raise InvalidConfig(f"{what}: {name}")
         parse(known[name], text)
         if name == LIMIT_OVERRIDES:
             limits_of(text)
+
+
+def is_of_listener(name: str) -> bool:
+    """Whether a property is one listener's, "listener.name.NAME.…"."""
+    return name.startswith("listener.name.")
 
 
 def limits_of(text: str) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 State   none kept; encoded responses in memory, good for one epoch of the topics
 Source  Apache Kafka 4.3: MetadataRequest, KafkaApis, DescribeTopicPartitionsRequestHandler (KIP-966), KIP-700
-Absent  leaders on several listeners; fenced brokers
+Absent  fenced brokers
 """
 
 from __future__ import annotations

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from cloudlet.kernel.listeners import Listener, parse_listeners
+
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType(
     {"aws": 4566, "kafka": 9092, "etcd": 2379, "zookeeper": 2181}
 )
+LOOPBACK = ("127.0.0.1", "::1")
 FACES = ("aws", "kafka", "etcd", "zookeeper")
 """What can be asked for with --only today; all of it is started without."""
 
@@ -46,12 +49,30 @@ class Settings:
     def port_of(self, face: str, kept: int = 0) -> int:
         """The port of a face: as named, its default, or what was picked at an earlier start (0: any)."""
         if self.ports == "default":
-            return DEFAULT_PORTS[face]
+            listeners = self.listeners_of(face)
+            return listeners[0].port if listeners else DEFAULT_PORTS[face]
         return kept if self.is_picked(face) else self._named_ports()[face]
 
     def is_picked(self, face: str) -> bool:
         """Whether the face gets a free port: `auto`, or a list of others' ports."""
         return self.ports == "auto" or (self.ports != "default" and face not in self._named_ports())
+
+    def listeners_of(self, face: str) -> tuple[Listener, ...]:
+        """Where a face is to listen by properties of its own; the first one is its port."""
+        said = dict(self.kafka).get("listeners", "") if face == "kafka" else ""
+        return parse_listeners(said)
+
+    def hosts_of(self, face: str) -> tuple[str, ...]:
+        """The addresses that a face listens on."""
+        listeners = self.listeners_of(face)
+        if listeners and listeners[0].host:
+            return (listeners[0].host,)
+        return self.hosts
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses that faces listen on."""
+        return (self.host,) if self.host else LOOPBACK
 
     def _named_ports(self) -> dict[str, int]:
         pairs = (part.partition("=") for part in self.ports.split(",") if "=" in part)

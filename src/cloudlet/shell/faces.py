@@ -88,6 +88,7 @@ def _kafka(ground: Ground) -> Face:
         ground.ids,
         properties={**synced, **dict(settings.kafka)},
         is_advertised=settings.advertise is not None,
+        hosts=settings.hosts,
         metrics=ground.metrics,
         security=_kafka_security(ground) if settings.kafka_security else None,
     )

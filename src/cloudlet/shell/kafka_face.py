@@ -22,6 +22,7 @@ from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.connection_quotas import ConnectionQuotas
 from cloudlet.kafka.dispatch import PARTS, handlers
 from cloudlet.kafka.groups.coordinator import Groups
+from cloudlet.kafka.listeners import listeners_of
 from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kafka.quotas import Quotas
 from cloudlet.kafka.transactions.coordinator import Transactions
@@ -30,12 +31,16 @@ from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.logs import Logs
 from cloudlet.kernel.partition_logs import PartitionLogs
+from cloudlet.kernel.settings import LOOPBACK
 from cloudlet.shell.control import Verbs
 from cloudlet.shell.either import EitherListener
 from cloudlet.shell.kafka_connection import Connection, Shared
 from cloudlet.shell.kafka_identity import identity
+from cloudlet.shell.listening import Bound, bind_all, close_all
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from cloudlet.shell.kafka_security import KafkaSecurity
 
 log = logging.getLogger(__name__)
@@ -60,6 +65,7 @@ class KafkaFace:
         *,
         properties: Mapping[str, str] | None = None,
         is_advertised: bool = False,
+        hosts: Sequence[str] = LOOPBACK,
         metrics: Metrics | None = None,
         security: KafkaSecurity | None = None,
     ) -> None:
@@ -77,7 +83,8 @@ class KafkaFace:
         )
         self.broker.is_advertised = is_advertised
         self.prepare: Callable[[], Awaitable[None]] | None = None  # done before clients are let in
-        self._advertised = advertised_address(properties or {})
+        self._listeners = listeners_of(properties or {}, is_secured=security is not None)
+        self._hosts = hosts
         self._clock = clock
         self._metrics = metrics
         self._ids = ids
@@ -92,18 +99,10 @@ class KafkaFace:
     async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
         loop = asyncio.get_running_loop()
         broker = self.broker
-        broker.address = self._advertised or address
-        broker.is_advertised = broker.is_advertised or self._advertised is not None
         answering = Answering(broker, handlers(), self._admit())
         broker.log_dir = self._folder
         broker.disk_bytes = self._disk_bytes
-        listener = LISTENER if self._security is None else SECURED
-        said = {
-            "log.dirs": self._folder,
-            "listeners": f"{listener}://{address}",
-            "advertised.listeners": f"{listener}://{broker.address}",
-        }
-        broker.configs.given = {**said, **broker.configs.given}
+        bound = self._bound(sockets, address)
         broker.go_on(PARTS)
         if self.prepare is not None:
             await self.prepare()
@@ -111,19 +110,65 @@ class KafkaFace:
         frame_bytes = broker.configs.number("socket.request.max.bytes")
         shared = self._shared = Shared(answering.answer, entrance, self._clock, frame_bytes)
         broker.unread_bytes = shared.unread_bytes
+        context = None
         if self._security is not None:
             await self._secure(self._security)
             context = self._security.context(self._clock)
-            self._servers.append(EitherListener(lambda: Connection(shared, SECURED), sockets, context))
-            sockets = ()
-        for each in sockets:
-            server = await loop.create_server(
-                lambda: Connection(shared, LISTENER), sock=each, backlog=BACKLOG
-            )
-            self._servers.append(server)
+        for name, each in bound.items():
+            await self._listen(shared, name, each.sockets, context)
         self._timer = loop.call_later(LOOK_MS / 1000, self._look)
         if self._metrics is not None:
             self._offer(self._metrics)
+
+    def _bound(self, sockets: Sequence[socket.socket], address: str) -> dict[str, Bound]:
+        """Listener -> its sockets: those of the face are the first one's. What clients are told follows from
+        where they listen. PortTaken."""
+        broker = self.broker
+        host, _, port = address.rpartition(":")
+        named, advertised = self._listeners
+        default = LISTENER if self._security is None else SECURED
+        first = named[0].name if named else default
+        bound = {first: Bound(list(sockets), int(port), address)}
+        try:
+            for each in named[1:]:
+                bound[each.name] = bind_all("kafka", (each.host,) if each.host else self._hosts, each.port)
+        except BaseException:
+            del bound[first]  # the face's own are its starter's
+            close_all(bound)
+            raise
+        told = {
+            name: each._replace(port=each.port or bound.get(name, bound[first]).port).address
+            for name, each in advertised.items()
+        }
+        if not named and told:
+            (broker.address,) = told.values()
+            broker.is_advertised = True
+        else:
+            broker.address = told.get(first, address)
+            if broker.is_advertised:  # by one name, at each listener's port
+                told = {name: f"{host}:{each.port}" for name, each in bound.items()} | told
+            broker.advertised = told if named else {}
+        said = {
+            "log.dirs": self._folder,
+            "listeners": ",".join(f"{name}://{each.address}" for name, each in bound.items()),
+            "advertised.listeners": ",".join(
+                f"{name}://{broker.advertised.get(name, each.address if named else broker.address)}"
+                for name, each in bound.items()
+            ),
+        }
+        broker.configs.given = {**said, **broker.configs.given}
+        return bound
+
+    async def _listen(
+        self, shared: Shared, name: str, sockets: Sequence[socket.socket], context: SSLContext | None
+    ) -> None:
+        if context is not None:
+            self._servers.append(EitherListener(lambda: Connection(shared, name), sockets, context))
+            return
+        loop = asyncio.get_running_loop()
+        for each in sockets:
+            server = await loop.create_server(lambda: Connection(shared, name), sock=each, backlog=BACKLOG)
+            self._servers.append(server)
 
     def _admit(self) -> Admit | None:
         """What stands before the handlers, where something does."""
@@ -233,10 +278,3 @@ class KafkaFace:
         metrics.gauge(
             "cloudlet_kafka_partitions", "Partitions of all topics.", lambda: self.broker.topics.partitions
         )
-
-
-def advertised_address(properties: Mapping[str, str]) -> str | None:
-    """HOST:PORT of the first listener that `advertised.listeners` names, "PLAINTEXT://HOST:PORT"."""
-    first = properties.get("advertised.listeners", "").partition(",")[0]
-    _, found, address = first.partition("://")
-    return address.strip() if found and address.rpartition(":")[2].strip().isdigit() else None

@@ -10,13 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cloudlet.kernel.settings import Settings
+from cloudlet.kernel.settings import LOOPBACK, Settings
 from cloudlet.shell.port_holder import holder_of
-
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 class PortTaken(Exception):
@@ -58,7 +56,19 @@ def close_all(bound: Mapping[str, Bound]) -> None:
 
 def _bind_face(settings: Settings, face: str, kept: int) -> Bound:
     port = settings.port_of(face, kept)
-    hosts = (settings.host,) if settings.host else LOOPBACK
+    hosts = settings.hosts_of(face)
+    bound = bind_all(face, hosts, port)
+    name = settings.advertise or settings.host or told(hosts)
+    return bound._replace(address=f"{f'[{name}]' if ':' in name else name}:{bound.port}")
+
+
+def told(hosts: Sequence[str]) -> str:
+    """The host that clients are told who have no other name of it."""
+    return LOOPBACK[0] if hosts[0] in ("0.0.0.0", "::", "") else hosts[0]
+
+
+def bind_all(face: str, hosts: Sequence[str], port: int) -> Bound:
+    """One port at several addresses; PortTaken, with nothing left bound."""
     sockets: list[socket.socket] = []
     try:
         for host in hosts:
@@ -67,9 +77,10 @@ def _bind_face(settings: Settings, face: str, kept: int) -> Bound:
                 sockets.append(bound)
                 port = bound.getsockname()[1]
     except BaseException:
-        close_all({face: Bound(sockets, port, "")})
+        for each in sockets:
+            each.close()
         raise
-    name = settings.advertise or settings.host or LOOPBACK[0]
+    name = told(hosts)
     return Bound(sockets, port, f"{f'[{name}]' if ':' in name else name}:{port}")
 
 
