@@ -32,6 +32,7 @@ from cloudlet.aws.request import Request, Wait
 from cloudlet.aws.route import Route, Router, Unroutable
 from cloudlet.aws.service import Answer, Result, Several
 from cloudlet.kernel.fault import Fault, NoSpace
+from cloudlet.wire import presigned
 from cloudlet.wire.aws.errors import refuse, spoken_protocol
 from cloudlet.wire.aws_chunked import is_framed
 from cloudlet.wire.http1 import BodyStream, Buffer, Head, Response, Stream
@@ -218,6 +219,8 @@ class Gateway:
             head.path,
             head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
         )
+        if claim is not None and claim.expires_s is not None and claim.signing.is_s3:
+            head = presigned.with_headers(head)
         payload = b"" if is_streamed else http.body
         if service.inspect is not None:
             service.inspect(operation.model.name, head, payload)

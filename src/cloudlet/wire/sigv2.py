@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote_to_bytes
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.http1 import Head
 from cloudlet.wire.sigv4 import AccessDenied, Claim, SignatureDoesNotMatch, pairs, text_of
-from cloudlet.wire.sigv4_verify import MISMATCH_S3
+from cloudlet.wire.sigv4_verify import MISMATCH_S3, extended
 
 SUBRESOURCES = frozenset(
     {
@@ -39,7 +39,8 @@ def verify(claim: Claim, head: Head, secret: str, now_ms: int, bucket: str) -> F
     """None when the URL was signed with `secret` for this bucket and still holds at `now_ms` (wall time)."""
     assert claim.expires_s is not None
     if now_ms >= claim.expires_s * 1000:
-        return AccessDenied("Request has expired", Expires=claim.expires_s)
+        expires = extended(claim.expires_s * 1000)
+        return AccessDenied("Request has expired", Expires=expires, ServerTime=extended(now_ms))
     text = string_to_sign(head, claim.expires_s, bucket)
     expected = b64encode(hmac_digest(secret.encode(), text, "sha1"))
     if compare_digest(expected, claim.signature):
@@ -76,8 +77,8 @@ def string_to_sign(head: Head, expires_s: int, bucket: str) -> bytes:
 
 
 def resource(head: Head, bucket: str) -> bytes:
-    """The path with the bucket in it, wherever the request has it."""
+    """The path with the bucket in it, wherever the request has it; of a bucket alone it ends in a slash."""
     host = head.headers.get(b"host", b"").lower()
     if bucket and host.startswith(bucket.lower().encode() + b"."):
         return b"/%b%b" % (quote(bucket).encode(), head.path)
-    return head.path
+    return head.path if head.path.find(b"/", 1) > 0 or head.path == b"/" else head.path + b"/"

@@ -274,7 +274,7 @@ def _read_query(head: Head) -> Claim | None:
             'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
         )
     credential = unquote_to_bytes(found.get(b"X-Amz-Credential", b""))
-    tail = credential.rsplit(b"/", 2)
+    tail = unquote_to_bytes(credential).rsplit(b"/", 2)
     is_s3 = len(tail) == 3 and text_of(tail[1]) in S3_SERVICES
     missing = [name for name in PRESIGNED_REQUIRED if not found.get(name)]
     if missing == [b"X-Amz-Expires"] and not is_s3 and credential:
@@ -286,7 +286,9 @@ def _read_query(head: Head) -> Claim | None:
     if instant_ms(amz_date) is None:
         raise _bad_query_date(amz_date, is_s3)
     token = found.get(b"X-Amz-Security-Token")
-    payload_hash = found.get(b"X-Amz-Content-Sha256") or head.headers.get(b"x-amz-content-sha256")
+    payload_hash = found.get(b"X-Amz-Content-Sha256")
+    if payload_hash is None and b"x-amz-content-sha256" in signing.signed:
+        payload_hash = head.headers.get(b"x-amz-content-sha256")
     return Claim(
         "presigned",
         signing,

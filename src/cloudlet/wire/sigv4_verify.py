@@ -312,14 +312,14 @@ def _refuse_time(claim: Claim, signed_ms: int | None, now_ms: int) -> Fault | No
         return None if -SKEW_MS <= now_ms - signed_ms <= valid_ms else _out_of_date(claim, signed_ms, now_ms)
     expires_ms = signed_ms + claim.expires_s * 1000
     if signed_ms - now_ms > SKEW_MS:
-        return AccessDenied("Request is not valid yet", ServerTime=_extended(now_ms))
+        return AccessDenied("Request is not valid yet", ServerTime=extended(now_ms))
     if now_ms >= expires_ms:
         return AccessDenied(
             "Request has expired",
             **{
                 "X-Amz-Expires": claim.expires_s,
-                "Expires": _extended(expires_ms),
-                "ServerTime": _extended(now_ms),
+                "Expires": extended(expires_ms),
+                "ServerTime": extended(now_ms),
             },
         )
     return None
@@ -329,7 +329,7 @@ def _skewed(claim: Claim, now_ms: int) -> Fault:
     return RequestTimeTooSkewed(
         RequestTimeTooSkewed.message,
         RequestTime=text_of(claim.amz_date),
-        ServerTime=_extended(now_ms),
+        ServerTime=extended(now_ms),
         MaxAllowedSkewMilliseconds=SKEW_MS,
     )
 
@@ -366,6 +366,8 @@ def _refuse_headers(claim: Claim, head: Head) -> Fault | None:
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
     others = head.headers.keys() - signing.signed
+    if claim.form == "presigned":
+        others.discard(b"x-amz-content-sha256")  # counts only where it was signed
     if b"host" not in others and b"\nx-amz-" not in b"\n" + b"\n".join(others):
         return None
     unsigned = [
@@ -399,5 +401,6 @@ def _basic(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _extended(at_ms: int) -> str:
+def extended(at_ms: int) -> str:
+    """A time as S3's refusals tell it."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

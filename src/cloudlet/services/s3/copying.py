@@ -64,7 +64,7 @@ def source_of(header: str) -> Source:
         raise not_implemented("CopyObject", "access points as a source")
     bucket, slash, key = unquote(path).removeprefix("/").partition("/")
     if not (bucket and slash and key):
-        raise invalid_argument("Invalid copy source object key", "x-amz-copy-source", header)
+        raise invalid_argument("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     return Source(bucket, key, unquote(version_id) if mark else None)
 
 
@@ -88,7 +88,7 @@ def copy_object(rq: Request, p: shapes.CopyObjectRequest) -> shapes.CopyObjectOu
     from_bucket = find_bucket(rq, source.bucket, p.ExpectedSourceBucketOwner)
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     found = read_version(rq, from_bucket, source.key, source.version_id)
-    check_source(p, source, found)
+    check_source(p, source, found, rq.now_ms)
     newest = newest_of(rq, bucket, p.Key)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
         check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
@@ -142,7 +142,7 @@ def directive(header: str, asked: str | None) -> str:
     return asked or COPY
 
 
-def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object) -> None:
+def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object, now_ms: int) -> None:
     """Refuse a source that does not meet its conditions, is too large, or would change nothing."""
     conditions = Conditions(
         p.CopySourceIfMatch,
@@ -150,7 +150,7 @@ def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object) -> 
         p.CopySourceIfModifiedSince,
         p.CopySourceIfUnmodifiedSince,
     )
-    if broken := conditions.broken(found) or conditions.unchanged(found):
+    if broken := conditions.broken(found) or conditions.unchanged(found, now_ms):
         raise failed(f"x-amz-copy-source-{broken}")
     if found.size_bytes > SOURCE_BYTES_MAX:
         raise InvalidRequest(

@@ -16,7 +16,15 @@ import msgspec
 from cloudlet.aws.service import Access, Several
 from cloudlet.kernel.fault import Fault
 from cloudlet.services.s3.buckets import find_bucket
-from cloudlet.services.s3.faults import MalformedXML, NoSuchKey, failed, invalid_argument, s3
+from cloudlet.services.s3.faults import (
+    InvalidArgument,
+    MalformedXML,
+    NoSuchKey,
+    NoSuchVersion,
+    failed,
+    invalid_argument,
+    s3,
+)
 from cloudlet.services.s3.objects import ARN
 from cloudlet.services.s3.reading import names_etag
 from cloudlet.services.s3.state import Object
@@ -29,7 +37,8 @@ if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
 
 KEYS_MAX = 1000
-HARMLESS = ("RequestPayer", "BypassGovernanceRetention")  # nothing is locked
+HARMLESS = ("RequestPayer",)
+BYPASS = "x-amz-bypass-governance-retention"
 
 
 class Gone(NamedTuple):
@@ -44,6 +53,7 @@ class Gone(NamedTuple):
 def delete_object(rq: Request, p: shapes.DeleteObjectRequest) -> shapes.DeleteObjectOutput:
     """Delete an object, put a marker before it, or take one version away; what is not there is no error."""
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    check_bypass(p.BypassGovernanceRetention)
     gone = deleted(rq, p.Bucket, p.Key, p.VersionId, p.IfMatch)
     result: shapes.DeleteObjectOutput = {}
     if gone.version_id is not None:
@@ -51,6 +61,14 @@ def delete_object(rq: Request, p: shapes.DeleteObjectRequest) -> shapes.DeleteOb
     if gone.is_marker:
         result["DeleteMarker"] = True
     return result
+
+
+def check_bypass(asked: bool | None) -> None:  # noqa: FBT001 - what the header says
+    """No bucket has object locks, and where there are none S3 takes no word about them."""
+    if asked is not None:
+        raise InvalidArgument(
+            f"{BYPASS} is only applicable to Object Lock enabled buckets.", ArgumentName=BYPASS
+        )
 
 
 def deleted(rq: Request, name: str, key: str, version_id: str | None, if_match: str | None) -> Gone:
@@ -110,6 +128,7 @@ def accesses(_: Request, params: msgspec.Struct) -> Sequence[Access]:
 def delete_objects(rq: Request, p: shapes.DeleteObjectsRequest) -> Several:
     """Delete up to a thousand keys or versions, each in a commit of its own; some may fail."""
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    check_bypass(p.BypassGovernanceRetention)
     asked = p.Delete.Objects or []
     if not 0 < len(asked) <= KEYS_MAX or any(not each.Key for each in asked):
         raise MalformedXML
@@ -118,8 +137,13 @@ def delete_objects(rq: Request, p: shapes.DeleteObjectsRequest) -> Several:
 
 
 def delete_one(bucket: str, each: shapes.ObjectIdentifier, rq: Request) -> Gone:
-    """One step of DeleteObjects."""
-    return deleted(rq, bucket, each.Key, each.VersionId, each.ETag)
+    """One step of DeleteObjects, where an id that never was one is a version that is not there."""
+    try:
+        return deleted(rq, bucket, each.Key, each.VersionId, each.ETag)
+    except Fault as fault:
+        if each.VersionId and fault.code == InvalidArgument.code:
+            raise NoSuchVersion from None
+        raise
 
 
 def told(

@@ -53,6 +53,14 @@ BucketAlreadyOwnedByYou = s3.fault(
 AccessDenied = Fault("AccessDenied", "Access Denied", status=403)
 BadDigest = Fault("BadDigest", "The Content-MD5 you specified did not match what we received.")
 BadRequest = Fault("BadRequest")
+ConditionalConflict = Fault(
+    "ConditionalRequestConflict",
+    "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    status=409,
+)
+IllegalVersioning = Fault(
+    "IllegalVersioningConfigurationException", "The Versioning element must be specified"
+)
 BucketNotEmpty = Fault("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
 EntityTooLarge = Fault("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
 EntityTooSmall = Fault("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
@@ -68,7 +76,7 @@ InvalidPart = Fault(
 )
 InvalidPartOrder = Fault(
     "InvalidPartOrder",
-    "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+    "The list of parts was not in ascending order. Parts must be ordered by part number.",
 )
 InvalidPartNumber = Fault("InvalidPartNumber", "The requested partnumber is not satisfiable", status=416)
 InvalidRange = Fault("InvalidRange", "The requested range is not satisfiable", status=416)

@@ -9,6 +9,9 @@ Absent  encryption: AES256, which every bucket of AWS has anyway, is taken and n
 from __future__ import annotations
 
 import base64
+import re
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -38,6 +41,7 @@ CLASSES = frozenset(
 CLASSES_ABSENT = frozenset(
     {"GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP"}
 )
+ENCODED_WORD = re.compile(r"=\?UTF-8\?([BQ])\?([^?]*)\?=\Z", re.IGNORECASE)  # RFC 2047
 ENCRYPTION_HARMLESS = "AES256"
 CHECKSUM_MEMBERS = {
     "CRC32": "ChecksumCRC32",
@@ -131,11 +135,23 @@ def described(bucket: Bucket, found: Object) -> dict[str, object]:
 
 def header_of(value: str) -> str:
     """A metadata value as a header: beyond ASCII an encoded word of RFC 2047 that spells each byte that was
-    sent as the Latin-1 letter it stands for, as S3 does."""
+    sent as the Latin-1 letter it stands for, as S3 does. Such a word of plain ASCII is spelled out."""
     if value.isascii():
-        return value
+        return spelled_out(value) if value.startswith("=?") else value
     letters = value.encode().decode("latin-1").encode()
     return f"=?UTF-8?B?{base64.b64encode(letters).decode()}?="
+
+
+def spelled_out(value: str) -> str:
+    """What an encoded word stands for where that is printable ASCII, else the word."""
+    found = ENCODED_WORD.match(value)
+    if found is None:
+        return value
+    try:
+        text = a2b_base64(found[2]) if found[1] in "bB" else a2b_qp(found[2], header=True)
+    except BinasciiError:
+        return value
+    return text.decode() if text.isascii() and text.decode().isprintable() else value
 
 
 def override(result: dict[str, object], p: Overrides) -> None:

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 
+from cloudlet.kernel.fault import Fault
 from cloudlet.services.s3.faults import BadDigest, InvalidDigest, InvalidRequest, invalid_argument, s3
 from cloudlet.wire.aws.rest import arguments
 from cloudlet.wire.checksums import digest_of, promise_of
@@ -41,7 +42,7 @@ def inspect(operation: str, head: Head, body: bytes) -> None:
 def check_counts(query: bytes) -> None:
     """InvalidArgument for an argument that counts and is no integer."""
     for name, values in arguments(query).items():
-        if name in COUNTS and not is_integer(values[0]):
+        if name in COUNTS and values[0] and not is_integer(values[0]):
             text = (
                 "Part number must be an integer between 1 and 10000, inclusive"
                 if name == "partNumber"
@@ -64,7 +65,7 @@ def check_body(operation: str, head: Head, body: bytes) -> None:
     given = head.headers.get(b"content-md5")
     promise = promise_of(head.headers)
     if given is not None and md5_of(given) != hashlib.md5(body, usedforsecurity=False).digest():
-        raise BadDigest
+        raise bad_digest(given, hashlib.md5(body, usedforsecurity=False).digest())
     if promise is not None:
         promise.compare(digest_of(promise.algorithm, body), {})
     elif given is None and operation in SUMMED:
@@ -76,7 +77,17 @@ def md5_of(header: bytes | str) -> bytes:
     try:
         found = base64.b64decode(header, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidDigest from None
+        found = b""
     if len(found) != MD5_BYTES:
-        raise InvalidDigest
+        given = header if isinstance(header, str) else header.decode("latin-1")
+        raise InvalidDigest(InvalidDigest.message, **{"Content-MD5": given})
     return found
+
+
+def bad_digest(header: bytes | str, computed: bytes) -> Fault:
+    """The body is not what its Content-MD5 says."""
+    return BadDigest(
+        BadDigest.message,
+        ExpectedDigest=md5_of(header).hex(),
+        CalculatedDigest=base64.b64encode(computed).decode(),
+    )

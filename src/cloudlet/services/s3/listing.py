@@ -102,7 +102,7 @@ def list_objects_v2(rq: Request, p: shapes.ListObjectsV2Request) -> shapes.ListO
     }
     if p.ContinuationToken is not None:
         result["ContinuationToken"] = p.ContinuationToken
-    if p.StartAfter is not None:
+    if p.StartAfter is not None and p.ContinuationToken is None:
         result["StartAfter"] = spell(p.StartAfter)
     if page.is_truncated:
         result["NextContinuationToken"] = token_of(space, page)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def put_object_tagging(rq: Request, p: shapes.PutObjectTaggingRequest) -> shapes.PutObjectTaggingOutput:
     """Give a version these tags and no others."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    found = read_version(rq, bucket, p.Key, p.VersionId, "PUT")
+    found = read_version(rq, bucket, p.Key, p.VersionId, "PUT", of_tags=True)
     retag(rq, bucket, p.Key, found, tag_set(p.Tagging, OBJECT_TAGS_MAX))
     return {"VersionId": found.version_id} if bucket.versioning else {}
 
@@ -37,7 +37,7 @@ def put_object_tagging(rq: Request, p: shapes.PutObjectTaggingRequest) -> shapes
 def get_object_tagging(rq: Request, p: shapes.GetObjectTaggingRequest) -> shapes.GetObjectTaggingOutput:
     """A version's tags."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    found = read_version(rq, bucket, p.Key, p.VersionId)
+    found = read_version(rq, bucket, p.Key, p.VersionId, of_tags=True)
     result: shapes.GetObjectTaggingOutput = {
         "TagSet": [{"Key": name, "Value": value} for name, value in found.tags.items()]
     }
@@ -52,7 +52,7 @@ def delete_object_tagging(
 ) -> shapes.DeleteObjectTaggingOutput:
     """Take all tags from a version."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    found = read_version(rq, bucket, p.Key, p.VersionId, "DELETE")
+    found = read_version(rq, bucket, p.Key, p.VersionId, "DELETE", of_tags=True)
     retag(rq, bucket, p.Key, found, {})
     return {"VersionId": found.version_id} if bucket.versioning else {}
 

@@ -17,7 +17,6 @@ from cloudlet.aws.bodies import Intake, Slice, Slices
 from cloudlet.aws.service import Answer
 from cloudlet.services.s3.buckets import check_acl, find_bucket
 from cloudlet.services.s3.faults import (
-    BadDigest,
     EntityTooLarge,
     InvalidRequest,
     failed,
@@ -35,7 +34,7 @@ from cloudlet.services.s3.headers import (
     part_checksum_shown,
     tags_given,
 )
-from cloudlet.services.s3.incoming import md5_of
+from cloudlet.services.s3.incoming import bad_digest, md5_of
 from cloudlet.services.s3.reading import (
     Conditions,
     Span,
@@ -90,7 +89,12 @@ def is_summed(p: shapes.PutObjectRequest) -> bool:
         p.ChecksumAlgorithm, p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1,
         p.ChecksumSHA256,
     )  # fmt: skip
-    return any(each is not None for each in given)
+    sums = [each for each in given[1:] if each is not None]
+    if len(sums) > 1:
+        raise InvalidRequest(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    return bool(sums) or p.ChecksumAlgorithm is not None
 
 
 @s3.op(resource=ARN, admit=admit_put, harmless=HARMLESS, is_data=True)
@@ -98,7 +102,7 @@ def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> shapes.Pu
     """Make the newest version of a key."""
     md5 = body.digests["MD5"]
     if p.ContentMD5 is not None and md5_of(p.ContentMD5) != md5:
-        raise BadDigest
+        raise bad_digest(p.ContentMD5, md5)
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     newest = newest_of(rq, bucket, p.Key)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
@@ -169,20 +173,24 @@ def looked_at(rq: Request, p: shapes.GetObjectRequest | shapes.HeadObjectRequest
         conditions = Conditions(*given)
         if broken := conditions.broken(found):
             raise failed(broken)
-        if conditions.unchanged(found):
+        if conditions.unchanged(found, rq.now_ms):
             kept = {name: value for name, value in result.items() if name in SHOWN_UNCHANGED}
             return Look(found, whole, kept, NOT_MODIFIED)
     override(result, p)
     span = None if p.Range is None and p.PartNumber is None else span_wanted(p.Range, p.PartNumber, found)
     if p.PartNumber is not None and parts_of(found):
         result["PartsCount"] = parts_of(found)
+    is_asked = p.ChecksumMode is not None and p.ChecksumMode.upper() == "ENABLED"
     if span is None or not found.size_bytes:
-        if p.ChecksumMode == "ENABLED":
+        if is_asked:
             result.update(checksum_shown(found))
         return Look(found, whole, result)
     result["ContentRange"] = f"bytes {span.start}-{span.stop - 1}/{found.size_bytes}"
-    if p.PartNumber is not None and p.ChecksumMode == "ENABLED":
-        result.update(part_checksum_shown(found, p.PartNumber))
+    if is_asked and p.PartNumber is not None and parts_of(found):
+        if shown := part_checksum_shown(found, p.PartNumber):
+            result.update(shown, ChecksumType=found.checksum_type)
+    elif is_asked and span == whole:
+        result.update(checksum_shown(found))
     return Look(found, span, result, PARTIAL)
 
 
@@ -222,21 +230,27 @@ def get_object_attributes(
     if "StorageClass" in asked:
         result["StorageClass"] = found.storage_class
     if "Checksum" in asked and found.checksum_algorithm:
-        result["Checksum"] = cast("shapes.Checksum", checksum_shown(found))
+        shown = checksum_shown(found)
+        member = CHECKSUM_MEMBERS[found.checksum_algorithm]
+        # without the number of parts, which ObjectParts tells
+        result["Checksum"] = cast("shapes.Checksum", {**shown, member: found.checksum.partition("-")[0]})
     if "ObjectParts" in asked and parts_of(found):
         result["ObjectParts"] = parts_shown(found, p.PartNumberMarker or 0, p.MaxParts)
     return result
 
 
 def parts_shown(found: Object, marker: int, parts_max: int | None) -> shapes.GetObjectAttributesParts:
-    """A page of an object's parts, those behind the marker."""
+    """A page of an object's parts, those behind the marker; but for their count S3 tells of those alone that
+    came with checksums."""
+    if not found.part_checksums:
+        return {"TotalPartsCount": parts_of(found)}
     limit = PARTS_PAGE_MAX if parts_max is None else min(max(parts_max, 0), PARTS_PAGE_MAX)
     count = parts_of(found)
     last = min(marker + limit, count)
     return {
         "TotalPartsCount": count,
         "PartNumberMarker": marker,
-        "NextPartNumberMarker": last,
+        "NextPartNumberMarker": last if last > marker else 0,
         "MaxParts": limit,
         "IsTruncated": last < count,
         "Parts": [

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloudlet.aws.record import Key, Record
 from cloudlet.kernel.blobs import BlobId
 from cloudlet.services.s3.faults import (
+    BadDigest,
     EntityTooSmall,
     InvalidPart,
     InvalidPartOrder,
@@ -152,7 +153,7 @@ def assembled(
     upload: Upload, upload_id: str, parts: Mapping[int, Part], listed: Sequence[shapes.CompletedPart]
 ) -> Whole:
     """The object that the listed parts make; a fault where one is missing, wrong, too small or misplaced."""
-    chosen = [chosen_part(upload, upload_id, parts, each) for each in in_order(listed)]
+    chosen = [chosen_part(upload, upload_id, parts, each) for each in listed]
     for each, part in zip(listed[:-1], chosen[:-1], strict=True):
         if part.size_bytes < PART_BYTES_MIN:
             raise EntityTooSmall(
@@ -171,20 +172,20 @@ def assembled(
         algorithm,
         sum_of(algorithm, kind, chosen),
         kind,
-        tuple(part.sums[algorithm] for part in chosen),
+        tuple(part.sums[algorithm] for part in chosen) if upload.checksum_algorithm else (),
     )
 
 
-def in_order(listed: Sequence[shapes.CompletedPart]) -> Sequence[shapes.CompletedPart]:
+def in_order(listed: Sequence[shapes.CompletedPart], upload_id: str) -> Sequence[shapes.CompletedPart]:
     """The list, checked to name parts in ascending order."""
     if not listed:
-        raise MalformedXML
+        raise InvalidRequest("You must specify at least one part")
     before = 0
     for each in listed:
         if each.PartNumber is None or each.ETag is None:
             raise MalformedXML
         if each.PartNumber <= before:
-            raise InvalidPartOrder
+            raise InvalidPartOrder(InvalidPartOrder.message, UploadId=upload_id)
         before = each.PartNumber
     return listed
 
@@ -201,8 +202,16 @@ def chosen_part(
         raise wrong
     for algorithm, member in CHECKSUM_MEMBERS.items():
         given = getattr(listed, member)
+        if given is not None and upload.checksum_algorithm not in ("", algorithm):
+            raise BadDigest(
+                f"The {algorithm.lower()} you specified for part {number} did not match what we received."
+            )
         if given is not None:
-            if algorithm not in part.sums or base64.b64encode(part.sums[algorithm]).decode() != given:
+            if (
+                not upload.checksum_algorithm
+                or algorithm not in part.sums
+                or base64.b64encode(part.sums[algorithm]).decode() != given
+            ):
                 raise wrong
         elif upload.checksum_type == COMPOSITE and algorithm == upload.checksum_algorithm:
             raise InvalidRequest(

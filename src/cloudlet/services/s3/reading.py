@@ -59,30 +59,45 @@ class Conditions(msgspec.Struct, frozen=True, gc=False):
             return "If-Unmodified-Since"
         return None
 
-    def unchanged(self, found: Object) -> str | None:
+    def unchanged(self, found: Object, now_ms: int) -> str | None:
         """The condition by which the caller has the object already (304), if any."""
         if self.none_match is not None:
             return "If-None-Match" if names_etag(self.none_match, found.etag) else None
-        if self.modified_since is not None and found.modified_ms // 1000 <= self.modified_since:
-            return "If-Modified-Since"
+        if (
+            self.modified_since is not None
+            and found.modified_ms // 1000 <= self.modified_since <= now_ms / 1000
+        ):
+            return "If-Modified-Since"  # one in the future is ignored
         return None
 
 
 def check_write(key: str, current: Object | None, if_match: str | None, if_none_match: str | None) -> None:
     """Refuse a write whose conditions the object of now does not meet; None where there is none."""
+    if if_match is not None and if_none_match is not None:
+        raise not_accepted(
+            "If-Match,If-None-Match", "Multiple conditional request headers present in the request"
+        )
     if if_none_match is not None:
         if if_none_match.strip() != "*":
-            raise NotImplementedHere(
-                "A header you provided implies functionality that is not implemented",
-                Header="If-None-Match",
-            )
+            raise not_accepted("If-None-Match")
         if current is not None:
             raise failed("If-None-Match")
     if if_match is not None:
+        if if_match.strip() == "*":
+            raise not_accepted("If-Match")
         if current is None:
             raise NoSuchKey(NoSuchKey.message, Key=key)
         if not names_etag(if_match, current.etag):
             raise failed("If-Match")
+
+
+def not_accepted(header: str, more: str = "") -> Fault:
+    """S3 itself does not implement what a condition asks for."""
+    return NotImplementedHere(
+        "A header you provided implies functionality that is not implemented",
+        Header=header,
+        additionalMessage=more or f"We don't accept the provided value of {header} header for this API",
+    )
 
 
 # --- ranges and parts

@@ -41,6 +41,7 @@ class Bucket(Record):
     region: str
     created_ms: int
     versioning: str = ""
+    is_asked_for_as_eu: bool = False
 
 
 class Piece(NamedTuple):

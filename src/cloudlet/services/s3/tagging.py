@@ -35,6 +35,8 @@ def tags_of_header(header: str) -> Mapping[str, str]:
     """The tags of an x-amz-tagging header, checked."""
     try:
         found = parse_qsl(header, keep_blank_values=True, errors="strict")
+        if len(dict(found)) < len(found) or header.count("=") > header.count("&") + 1:
+            raise ValueError(header)
     except ValueError:
         raise InvalidArgument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
@@ -58,5 +60,9 @@ def checked(tags: Iterable[tuple[str, str]], tags_max: int) -> Mapping[str, str]
         if name.startswith("aws:"):
             text = "Your TagKey cannot be prefixed with aws:" if is_object else SYSTEM_TAGS
             raise InvalidTag(text, TagKey=name)
+        if not 0 < len(name) <= kept_tags.KEY_CHARACTERS_MAX or not kept_tags.ALLOWED.match(name):
+            raise InvalidTag("The TagKey you have provided is invalid", TagKey=name)
+        if len(value) > kept_tags.VALUE_CHARACTERS_MAX or not kept_tags.ALLOWED.match(value):
+            raise InvalidTag("The TagValue you have provided is invalid", TagKey=name, TagValue=value)
         found[name] = value
     return kept_tags.added({}, found, InvalidTag, InvalidTag).tags

@@ -3,7 +3,7 @@
 State   see parts.py
 Source  S3 API Reference 2006-03-01, CreateMultipartUpload, UploadPart, CompleteMultipartUpload,
         AbortMultipartUpload, ListParts, ListMultipartUploads; docs/sources/s3.md
-Absent  UploadPartCopy; the parts' own checksums once an upload is complete; a completed upload is remembered
+Absent  UploadPartCopy; a completed upload is remembered
         as long as its object is the key's newest version
 
     Completing again what is complete answers as the first time did. In the commit that makes the object, the
@@ -24,8 +24,10 @@ from cloudlet.kernel.tuples import pack, successor
 from cloudlet.services.s3.buckets import check_acl, find_bucket
 from cloudlet.services.s3.faults import (
     BadDigest,
+    ConditionalConflict,
     EntityTooLarge,
     InvalidRequest,
+    MalformedXML,
     NoSuchUpload,
     s3,
 )
@@ -37,7 +39,7 @@ from cloudlet.services.s3.headers import (
     metadata_of,
     tags_given,
 )
-from cloudlet.services.s3.incoming import md5_of
+from cloudlet.services.s3.incoming import bad_digest, md5_of
 from cloudlet.services.s3.listing import common_prefixes
 from cloudlet.services.s3.paging import PAGE_MAX, page_of, spelling_of
 from cloudlet.services.s3.parts import (
@@ -131,7 +133,7 @@ def upload_part(rq: Request, p: shapes.UploadPartRequest, body: Body) -> shapes.
     """Keep a part, in the place of one with the same number."""
     md5 = body.digests["MD5"]
     if p.ContentMD5 is not None and md5_of(p.ContentMD5) != md5:
-        raise BadDigest
+        raise bad_digest(p.ContentMD5, md5)
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     check_algorithm(find_upload(rq, p.Bucket, p.Key, p.UploadId), body.promised)
     sums = {algorithm: sum_ for algorithm, sum_ in body.digests.items() if algorithm != "MD5"}
@@ -153,16 +155,21 @@ def complete_multipart_upload(
 ) -> shapes.CompleteMultipartUploadOutput:
     """Make the listed parts the newest version of the key."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    listed = in_order((p.MultipartUpload.Parts if p.MultipartUpload else None) or [])
+    given = (p.MultipartUpload.Parts if p.MultipartUpload else None) or []
     newest = newest_of(rq, bucket, p.Key)
     upload = rq.get(upload_key(p.Bucket, p.Key, p.UploadId), Upload)
     if upload is None:
-        return completed(rq, bucket, p.Key, completed_before(p.UploadId, listed, newest))
+        return completed(rq, bucket, p.Key, completed_before(p.UploadId, given, newest))
+    if p.MultipartUpload is None:
+        raise MalformedXML
+    listed = in_order(given, p.UploadId)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
         check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
+        check_undisturbed(p, upload, newest)
+    check_type(p, upload)
     parts = {cast(int, key[-1]): part for key, part in rq.scan(parts_key(p.Bucket, p.UploadId), Part)}
     whole = assembled(upload, p.UploadId, parts, listed)
-    check_whole(p, upload, whole)
+    check_whole(p, whole)
     new = Object(
         ordinal=1,
         version_id="",
@@ -199,14 +206,27 @@ def completed_before(upload_id: str, listed: Sequence[shapes.CompletedPart], new
     return newest
 
 
-def check_whole(p: shapes.CompleteMultipartUploadRequest, upload: Upload, whole: Whole) -> None:
-    """Refuse where the whole is not what its maker says that it is."""
-    if p.ChecksumType is not None and p.ChecksumType != whole.checksum_type:
+def check_undisturbed(
+    p: shapes.CompleteMultipartUploadRequest, upload: Upload, newest: Object | None
+) -> None:
+    """Refuse a conditional completion where the key was written, or a marker put, since the upload began."""
+    if newest is not None and newest.modified_ms > upload.initiated_ms:
+        condition = "If-Match" if p.IfMatch is not None else "If-None-Match"
+        raise ConditionalConflict(ConditionalConflict.message, Condition=condition, Key=p.Key)
+
+
+def check_type(p: shapes.CompleteMultipartUploadRequest, upload: Upload) -> None:
+    """Refuse another checksum type than the upload was begun with."""
+    if p.ChecksumType is not None and p.ChecksumType != upload.checksum_type:
         kind = upload.checksum_type or "null"
         raise InvalidRequest(
             f"The upload was created using the {kind} checksum mode. The complete request must use the same "
             "checksum mode."
         )
+
+
+def check_whole(p: shapes.CompleteMultipartUploadRequest, whole: Whole) -> None:
+    """Refuse where the whole is not what its maker says that it is."""
     if p.MpuObjectSize is not None and p.MpuObjectSize != whole.size_bytes:
         raise InvalidRequest(
             f"The provided 'x-amz-mp-object-size' header value {p.MpuObjectSize} does not match what was "
@@ -234,9 +254,13 @@ def completed(rq: Request, bucket: Bucket, key: str, made: Object) -> shapes.Com
 
 @s3.op(resource=ARN, harmless=["RequestPayer"])
 def abort_multipart_upload(rq: Request, p: shapes.AbortMultipartUploadRequest) -> None:
-    """Forget an upload and its parts."""
-    find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    find_upload(rq, p.Bucket, p.Key, p.UploadId)
+    """Forget an upload and its parts; nothing is left to forget of one that was completed."""
+    bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    if rq.get(upload_key(p.Bucket, p.Key, p.UploadId), Upload) is None:
+        newest = newest_of(rq, bucket, p.Key)
+        if newest is not None and newest.upload_id == p.UploadId:
+            return
+        raise NoSuchUpload(NoSuchUpload.message, UploadId=p.UploadId)
     rq.commit(drop=[upload_key(p.Bucket, p.Key, p.UploadId), Prefix(parts_key(p.Bucket, p.UploadId))])
 
 
@@ -323,8 +347,8 @@ def list_multipart_uploads(
         "Bucket": p.Bucket,
         "KeyMarker": spell(marker),
         "UploadIdMarker": p.UploadIdMarker or "",
-        "NextKeyMarker": spell(page.last) if page.is_truncated else "",
-        "NextUploadIdMarker": str(last.rest[0]) if page.is_truncated and last else "",
+        "NextKeyMarker": spell(page.last) if page.is_truncated or last else "",
+        "NextUploadIdMarker": str(last.rest[0]) if last else "",
         "MaxUploads": PAGE_MAX if p.MaxUploads is None else limit,
         "IsTruncated": page.is_truncated,
         "Uploads": uploads,

@@ -47,6 +47,9 @@ from cloudlet.services.s3.state import (
 if TYPE_CHECKING:
     from cloudlet.aws.record import Key, Record
     from cloudlet.aws.request import Request
+    from cloudlet.kernel.fault import Fault
+
+ORDINAL_MAX = 1 << 32  # no key has so many versions, so an id that says so is none of ours
 
 
 @dataclass
@@ -80,7 +83,7 @@ def present(newest: Object | None) -> Object | None:
 def version_of(rq: Request, bucket: Bucket, key: str, version_id: str) -> Object | None:
     """One version or marker by its id, guarded; InvalidArgument for an id that never was one."""
     ordinal = None if version_id == NULL else ordinal_of(version_id)
-    if ordinal is None and version_id != NULL:
+    if version_id != NULL and (ordinal is None or not 0 < ordinal <= ORDINAL_MAX):
         raise invalid_argument("Invalid version id specified", "versionId", version_id)
     newest = newest_of(rq, bucket, key)
     if newest is None or newest.version_id == version_id:
@@ -93,15 +96,26 @@ def version_of(rq: Request, bucket: Bucket, key: str, version_id: str) -> Object
 
 
 def read_version(
-    rq: Request, bucket: Bucket, key: str, version_id: str | None, method: str = "GET"
+    rq: Request,
+    bucket: Bucket,
+    key: str,
+    version_id: str | None,
+    method: str = "GET",
+    *,
+    of_tags: bool = False,
 ) -> Object:
-    """The object that a call means: NoSuchKey, NoSuchVersion, MethodNotAllowed for a marker by its id."""
+    """The object that a call means: NoSuchKey, NoSuchVersion, MethodNotAllowed for a marker by its id.
+
+    A call about tags is told of a marker also where it names no version.
+    """
     if version_id is None:
         current = rq.get(object_key(bucket.name, key), Object)
         if current is not None:
             return current
         missing = NoSuchKey(NoSuchKey.message, Key=key)
         marker = newest_of(rq, bucket, key) if bucket.versioning else None
+        if marker is not None and of_tags:
+            raise refused_of_marker(marker, method)
         raise missing.beside(*marks(marker)) if marker is not None else missing
     if not version_id:
         raise invalid_argument("Version id cannot be the empty string", "versionId", "")
@@ -109,9 +123,14 @@ def read_version(
     if found is None:
         raise NoSuchVersion(NoSuchVersion.message, Key=key, VersionId=version_id)
     if found.is_marker:
-        refused = MethodNotAllowed(MethodNotAllowed.message, Method=method, ResourceType="DeleteMarker")
-        raise refused.beside(*marks(found), ("allow", "DELETE"))
+        raise refused_of_marker(found, method)
     return found
+
+
+def refused_of_marker(marker: Object, method: str) -> Fault:
+    """A delete marker cannot be read, or have tags."""
+    refused = MethodNotAllowed(MethodNotAllowed.message, Method=method, ResourceType="DeleteMarker")
+    return refused.beside(*marks(marker), ("allow", "DELETE"))
 
 
 def marks(marker: Object) -> tuple[tuple[str, str], ...]:

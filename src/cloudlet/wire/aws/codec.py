@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.aws import cbor, form, json, xml
+from cloudlet.wire.aws import cbor, form, json, s3_spelling, xml
 from cloudlet.wire.aws.errors import Refuser
 from cloudlet.wire.aws.rest import ReplyBindings, RequestBindings
 from cloudlet.wire.aws.shapes import Member, OperationModel, ServiceModel, Shape
@@ -23,9 +23,6 @@ from cloudlet.wire.http1 import Head, Response
 
 Parse = Callable[[Head, bytes, Mapping[str, str]], msgspec.Struct]
 Reply = Callable[[Mapping[str, Any], str], Response]
-
-# Smithy's aws.customizations#s3UnwrappedXmlOutput, which botocore's model leaves out: the member is the root.
-UNWRAPPED = frozenset({"GetBucketLocationOutput"})
 
 NoEventStreams = Fault("NotImplemented", status=501)
 
@@ -69,8 +66,12 @@ class Compiler:
         self._query_readers = form.FormReaders(self.types, is_ec2=False)
         self._ec2_readers = form.FormReaders(self.types, is_ec2=True)
         self._xml_readers = xml.XmlReaders(self.types)
-        self._xml_writers = xml.XmlWriters()
         self._refusers: dict[str, Refuser] = {}
+        self._is_s3 = service.name == s3_spelling.S3
+        times = s3_spelling.TIMESTAMPS if self._is_s3 else "iso8601"
+        self._xml_writers = xml.XmlWriters(timestamp_form=times)
+        namespace = s3_spelling.NAMESPACE if self._is_s3 else service.metadata.get("xmlNamespace")
+        self._namespace = {"uri": namespace} if isinstance(namespace, str) else namespace
 
     def codec(self, operation: OperationModel, protocol: str) -> Codec:
         if operation.event_streams:
@@ -234,6 +235,7 @@ class Compiler:
         known = frozenset(shape.members) if shape else frozenset()
         write_body = self._rest_reply_body(shape, protocol) if shape else None
         tells_length = "ContentLength" in known  # of a body that is not here: the reply to a HEAD
+        is_s3 = self._is_s3
 
         def reply(result: Mapping[str, Any], request_id: str) -> Response:
             assert known.issuperset(result), f"{operation.name} answers {set(result) - known}"
@@ -242,7 +244,10 @@ class Compiler:
             kind, body = write_body(result) if write_body else (b"", b"")
             if kind and not any(name == b"content-type" for name, _ in headers):
                 headers.append((b"content-type", kind))
-            headers.append((b"x-amzn-requestid", request_id.encode()))
+            if is_s3:
+                s3_spelling.identify(headers, request_id)
+            else:
+                headers.append((b"x-amzn-requestid", request_id.encode()))
             return Response(status, headers, body, result.get("ContentLength") if tells_length else None)
 
         return reply
@@ -266,8 +271,10 @@ class Compiler:
         write_elements = self._xml_writers.members(list(shape.members.values()))
         write_attributes = self._xml_writers.attributes(members)
         tag = str(shape.raw.get("locationName") or shape.name)
-        declared = xml.namespace_of(shape.raw.get("xmlNamespace") or _declared(self.service))
-        if shape.name in UNWRAPPED and self.service.name == "s3":
+        if self._is_s3:
+            tag = s3_spelling.ROOTS.get(shape.name, tag)
+        declared = xml.namespace_of(shape.raw.get("xmlNamespace") or self._namespace)
+        if self._is_s3 and shape.name in s3_spelling.UNWRAPPED:
             tag = members[0].wire_name
             return lambda result: (
                 b"application/xml",
@@ -293,8 +300,15 @@ class Compiler:
                 b"application/json",
                 lambda value: json.dump(change(value) if change else value),
             )
-        tag = member.location_name or member.shape.raw.get("locationName") or member.shape.name
-        write = self._xml_writers.element(member, str(tag))
+        tag = str(member.location_name or member.shape.raw.get("locationName") or member.shape.name)
+        write = self._xml_writers.element(member, tag)
+        if self._is_s3:
+            opening = f"<{tag}{xml.namespace_of(self._namespace)}"
+            return lambda result: _payload(
+                result.get(name),
+                b"application/xml",
+                lambda value: xml_document(opening + write(value).removeprefix(f"<{tag}")),
+            )
         return lambda result: _payload(
             result.get(name), b"application/xml", lambda value: xml_document(write(value))
         )
@@ -318,11 +332,6 @@ def _utf8(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise Malformed("The body is not UTF-8") from None
-
-
-def _declared(service: ServiceModel) -> Any:
-    namespace = service.metadata.get("xmlNamespace")
-    return {"uri": namespace} if isinstance(namespace, str) else namespace
 
 
 def xml_document(text: str) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.wire.aws import cbor, json, xml
+from cloudlet.wire.aws import cbor, json, s3_spelling, xml
 from cloudlet.wire.aws.rest import ReplyBindings
 from cloudlet.wire.aws.shapes import ErrorModel, Member, ServiceModel
 from cloudlet.wire.aws.xml import escape
@@ -121,13 +121,17 @@ class Refuser:
         inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>"
         inside += self._elements(fault, model)
         if self._is_bare:
-            body = f"<Error>{inside}<RequestId>{request_id}</RequestId></Error>"
+            host_id = s3_spelling.host_id_of(request_id)
+            body = f"<Error>{inside}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
         else:
             body = (
                 f"<ErrorResponse><Error><Type>{_side(model, status)}</Type>{inside}</Error>"
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
         reply = _xml(status, body, request_id)
+        if self._is_bare:
+            reply.headers[:] = [(b"content-type", b"application/xml")]
+            s3_spelling.identify(reply.headers, request_id)
         self._bind(reply.headers, fault, model)
         return reply
 

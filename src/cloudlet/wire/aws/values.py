@@ -135,10 +135,15 @@ def write_http_date(seconds: float) -> str:
     return f"{day}, {moment.day:02d} {month} {moment.year:04d} {moment:%H:%M:%S} GMT"
 
 
+ISO8601_MILLISECONDS = "iso8601-milliseconds"
+
+
 def write_timestamp(seconds: float, form: str) -> str:
-    """A timestamp as text: iso8601, rfc822 or unixTimestamp."""
+    """A timestamp as text: iso8601, rfc822, unixTimestamp, or iso8601 with milliseconds that are none."""
     if form == "iso8601":
         return write_iso8601(seconds)
+    if form == ISO8601_MILLISECONDS:
+        return f"{write_iso8601(int(seconds))[:-1]}.000Z"
     if form == "rfc822":
         return write_http_date(seconds)
     return str(instant(seconds))

@@ -1,0 +1,50 @@
+"""How S3 spells its replies where botocore's model does not say so: root elements, namespace, times, ids.
+
+State   none
+Source  Smithy's model of S3 (xmlName on the outputs, aws.customizations#s3UnwrappedXmlOutput); S3 API
+        Reference 2006-03-01, the operations' response syntax, "Common response headers"
+Absent  outputs of operations that are not implemented
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from cloudlet.wire.aws.values import ISO8601_MILLISECONDS
+from cloudlet.wire.http1 import Headers
+
+S3 = "s3"
+TIMESTAMPS = ISO8601_MILLISECONDS
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+ROOTS: Mapping[str, str] = {
+    "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
+    "CreateMultipartUploadOutput": "InitiateMultipartUploadResult",
+    "DeleteObjectsOutput": "DeleteResult",
+    "GetBucketTaggingOutput": "Tagging",
+    "GetBucketVersioningOutput": "VersioningConfiguration",
+    "GetObjectAttributesOutput": "GetObjectAttributesResponse",
+    "GetObjectTaggingOutput": "Tagging",
+    "ListBucketsOutput": "ListAllMyBucketsResult",
+    "ListMultipartUploadsOutput": "ListMultipartUploadsResult",
+    "ListObjectVersionsOutput": "ListVersionsResult",
+    "ListObjectsOutput": "ListBucketResult",
+    "ListObjectsV2Output": "ListBucketResult",
+    "ListPartsOutput": "ListPartsResult",
+}
+"""Output shape -> the root element of its document."""
+
+UNWRAPPED = frozenset({"GetBucketLocationOutput"})
+"""Outputs whose one member is the root element."""
+
+
+def host_id_of(request_id: str) -> str:
+    """The second id of a reply, which only S3 has: as long as its own, and told by the first."""
+    return base64.b64encode(request_id.encode() + b"/" + request_id.encode()[:19]).decode()
+
+
+def identify(headers: Headers, request_id: str) -> None:
+    """Append the two ids of a reply of S3's."""
+    headers.append((b"x-amz-request-id", request_id.encode()))
+    headers.append((b"x-amz-id-2", host_id_of(request_id).encode()))
