@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,14 +41,13 @@ class NotReady(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """One cloud: how it is started on a port (0: it picks one and prints it), and with which variables."""
+    """One cloud: how it is started on a port, and with which variables."""
 
     name: str
     version: str
     note: str
     command: Callable[[int], Sequence[str]]
     variables: Callable[[int], Mapping[str, str]]
-    picks_port: bool = False
 
 
 def cloudlet() -> Peer:
@@ -59,10 +57,9 @@ def cloudlet() -> Peer:
     return Peer(
         "cloudlet",
         version[1] if version else "?",
-        "`cloudlet up --ephemeral --ports auto`; signatures verified, events on",
-        lambda port: [sys.executable, "-m", "cloudlet", "up", "--ephemeral", "--ports", "auto"],
+        "`cloudlet up --ephemeral --ports aws=PORT`; signatures verified, events on",
+        lambda port: [sys.executable, "-m", "cloudlet", "up", "--ephemeral", "--ports", f"aws={port}"],
         lambda port: {"PYTHONPATH": str(ROOT / "src")},
-        picks_port=True,
     )
 
 
@@ -137,7 +134,7 @@ class Server:
 
     def __init__(self, peer: Peer, home: Path) -> None:
         self.peer = peer
-        self.port = 0 if peer.picks_port else free_port()
+        self.port = free_port()
         self.started_s = 0.0
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         environment = {
@@ -156,32 +153,16 @@ class Server:
             self._process = subprocess.Popen(
                 peer.command(self.port),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if peer.picks_port else self._log,
+                stdout=self._log,
                 stderr=self._log,
                 env=environment,
                 cwd=home,
                 start_new_session=True,
             )
-        if peer.picks_port:
-            self.port = self._printed_port()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def _printed_port(self) -> int:
-        output = self._process.stdout
-        assert output is not None
-        timer = threading.Timer(READY_SECONDS, self._process.kill)
-        timer.start()
-        try:
-            for line in output:
-                found = re.match(rb"aws\s+http://[^:]+:(\d+)", line)
-                if found:
-                    return int(found[1])
-        finally:
-            timer.cancel()
-        raise NotReady(self._said())
 
     def first_answer_s(self, request: Callable[[int], bytes]) -> float:
         """Seconds from the start of the process until the reply to a request was whole."""
@@ -241,8 +222,6 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
         self._log.close()
 
 

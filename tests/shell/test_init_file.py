@@ -3,7 +3,8 @@
 import pytest
 
 from cloudlet.aws.inside import Place
-from cloudlet.shell.init_file import BadFile, read
+from cloudlet.shell.init_file import read
+from cloudlet.shell.initialise import BadFile
 
 OWN = Place("000000000000", "us-east-1")
 

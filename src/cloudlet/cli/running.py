@@ -7,7 +7,6 @@ Absent  none
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shlex
@@ -68,22 +67,6 @@ def folder(data: Path | None) -> Path:
     return ephemeral if is_held(ephemeral) and not is_held(chosen) else chosen
 
 
-class Control(http.client.HTTPConnection):
-    """HTTP over the control socket of a data folder."""
-
-    def __init__(self, data: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = data / "control.sock"
-
-    def connect(self) -> None:
-        from cloudlet.shell.socket_paths import short
-
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        with short(self._path) as path:
-            self.sock.connect(path)
-
-
 class NotRunning(click.ClickException):
     """No cloud answers; ends the command with status 1."""
 
@@ -108,6 +91,10 @@ def ask(
     timeout_s: float = CONTROL_SECONDS,
 ) -> Mapping[str, object] | None:
     """One control verb; None where no cloud runs, VerbRefused where it says no."""
+    from http.client import HTTPException  # which takes as long to import as all of click
+
+    from cloudlet.cli.control_socket import Control
+
     control = Control(data, timeout_s)
     try:
         control.request(method, path, None if body is None else json.dumps(body))
@@ -119,7 +106,7 @@ def ask(
         raise NotRunning(
             f"the cloud on {data} is another user's: {data / 'control.sock'} is closed"
         ) from None
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, HTTPException, ValueError):
         return None
     finally:
         control.close()
@@ -209,12 +196,14 @@ def quoted(value: str) -> str:
 
 def answers(url: str) -> bool:
     """Whether the AWS port answers."""
+    from http.client import HTTPConnection, HTTPException
+
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CONTROL_SECONDS)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=CONTROL_SECONDS)
     try:
         connection.request("GET", "/_cloudlet/health")
         return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+    except (OSError, HTTPException):
         return False
     finally:
         connection.close()

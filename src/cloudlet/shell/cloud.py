@@ -144,9 +144,7 @@ class Cloud:
         )
         self._face.metrics.gauge("cloudlet_keys_revision", "The cloud's revision.", self._revision)
         self._folder.announce(self.said())
-        gc.collect()
-        gc.freeze()  # what start-up made stays; collections need not walk it
-        gc.set_threshold(*GC_THRESHOLDS)
+        let_start_up_stay()
 
     async def _initialise(self, face: AwsFace) -> Initialiser:
         """Make what `--init` asks for, before anybody is answered."""
@@ -327,6 +325,16 @@ class Cloud:
         self._folder.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def let_start_up_stay() -> None:
+    """What start-up made stays, so that collections need not walk it."""
+    if gc.isenabled():
+        gc.collect()
+    else:
+        gc.enable()  # the command line has it off so far: all garbage of a start is a third of a megabyte
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:

@@ -16,14 +16,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cloudlet.aws.inside import Place
+from cloudlet.shell.initialise import BadFile
 
 ACCOUNT = re.compile(r"[0-9]{12}\Z")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+\Z")
 RECEIVE_COUNT_DEFAULT = 10  # what AWS's console proposes
-
-
-class BadFile(Exception):
-    """The file does not say what a cloud could do; the message names the file, the table and the key."""
 
 
 @dataclass(frozen=True, slots=True)

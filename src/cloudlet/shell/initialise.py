@@ -24,15 +24,19 @@ import msgspec
 from cloudlet.aws.inside import Inside, Place
 from cloudlet.kernel.fault import Fault
 from cloudlet.shell.control import Refused, Verbs, json_reply, said
-from cloudlet.shell.init_file import BadFile, BucketWanted, QueueWanted, TopicWanted, Wanted, read
 from cloudlet.wire.http1 import Request, Response
 
 if TYPE_CHECKING:
     from cloudlet.kafka.broker import Broker
+    from cloudlet.shell.init_file import BucketWanted, QueueWanted, TopicWanted, Wanted
 
 log = logging.getLogger(__name__)
 
 FIRST_REGION = "us-east-1"  # the one that S3 has no name for
+
+
+class BadFile(Exception):
+    """The file does not say what a cloud could do; the message names the file, the table and the key."""
 
 
 class NotMade(Exception):
@@ -58,6 +62,8 @@ class Initialiser:
 
     async def make_file(self, path: str) -> None:
         """Make what a file asks for, but for its topics, which `make_topics` makes. BadFile, NotMade."""
+        from cloudlet.shell.init_file import read
+
         try:
             text = await asyncio.to_thread(Path(path).read_text, encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -68,6 +74,8 @@ class Initialiser:
 
     async def make_topics(self) -> None:
         """Make the topics that the file has asked for. NotMade."""
+        from cloudlet.shell.init_file import Wanted
+
         await self.make(Wanted(topics=self.topics))
 
     async def make(self, wanted: Wanted) -> int:
@@ -83,6 +91,8 @@ class Initialiser:
         """The same for a cloud that runs."""
 
         async def init(request: Request) -> Response:
+            from cloudlet.shell.init_file import read
+
             asked = said(request, Asked)
             try:
                 made = await self.make(read(asked.name, asked.text, self._own))
