@@ -111,16 +111,24 @@ def test_whoever_waits_is_told_when_there_is_more(tmp_path):
     async def work(stage):
         told = []
         stage.take("a", 10)
-        cancel = stage.live.on_change(lambda: told.append(1))
+        cancels = {name: stage.live.on_change(lambda name=name: told.append(name)) for name in "bcd"}
         assert stage.take("b") == []
         await stage.live.release("a")
-        assert told == [1]
-        assert stage.take("b") == [(0, 2, 2)]
+        assert told == ["b"]
+        cancels["b"]()
+        assert stage.take("b", 3) == [(0, 2, 2)]
+        cancels["c"]()  # gone meanwhile
+        stage.live.pass_on()
+        assert told == ["b", "d"]
+        stage.live.pass_on()  # all have been told
+        cancels["d"]()
+        stage.live.on_change(lambda: told.append("e"))
+        assert stage.take("d", 10) == [(3, 9, 2)]
+        stage.live.pass_on()
+        await stage.live.acknowledge("d", [Acknowledgement(3, 9, [ACCEPT])])
+        assert told == ["b", "d"], "there is nothing for anybody"
         await stage.partition.append(batch("more"))
-        assert told == [1, 1]
-        cancel()
-        await stage.partition.append(batch("more"))
-        assert told == [1, 1]
+        assert told == ["b", "d", "e"]
         assert not stage.live.is_idle
         await stage.live.release("b")
         assert stage.live.is_idle

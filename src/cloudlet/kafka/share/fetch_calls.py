@@ -232,16 +232,20 @@ async def _gather(
     places = session.rotated(request.ShareSessionEpoch)
     while True:
         lives = await _lives(call, shares, session, places, rows)
-        if call.peer.is_gone or shares.sessions.peek(session.key) is not session:
-            return  # nobody is to have anything any more
-        found = _look(lives, bytes_max, request.MaxRecords, isolation, rows)
-        left_ms = deadline_ms - clock.monotonic_ms()
-        size = size_of([each.read for each in found])
-        is_over = left_ms <= 0 or bool(rows)
-        if is_over or (found and size >= bytes_min):
-            _acquire(found, session, request, rows)
-            if rows or is_over:
-                return
+        try:
+            if call.peer.is_gone or shares.sessions.peek(session.key) is not session:
+                return  # nobody is to have anything any more
+            found = _look(lives, bytes_max, request.MaxRecords, isolation, rows)
+            left_ms = deadline_ms - clock.monotonic_ms()
+            size = size_of([each.read for each in found])
+            is_over = left_ms <= 0 or bool(rows)
+            if is_over or (found and size >= bytes_min):
+                _acquire(found, session, request, rows)
+                if rows or is_over:
+                    return
+        finally:
+            for live in lives.values():
+                live.pass_on()
         await _wait(call, lives, left_ms)
 
 

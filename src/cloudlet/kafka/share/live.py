@@ -6,12 +6,17 @@ Absent  none
 
 Changes that must last stand in line: each is decided on the window as it is, written, and applied. A record
 is acquired without being written; a restart makes it available again.
+
+Fetches that wait are told one after the other: at a change the one that has waited longest, and when it has
+looked, and there is still something, the next. So a record for which a hundred members wait wakes one of
+them. Whoever was told and waits again is told at the next change only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
 
@@ -61,11 +66,17 @@ class Live:
         self._line = asyncio.Lock()
         self._waiters: dict[int, Callable[[], None]] = {}
         self._waiter_ids = 0
+        self._untold: deque[int] = deque()  # who is to be told of the last change
+        self._forget = partition.on_change(self._changed)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = inf
         self._expiring: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
+        """Let go of the partition; who waits is told."""
+        self._forget()
+        for callback in tuple(self._waiters.values()):
+            callback()
         if self._timer is not None:
             self._timer.cancel()
         if self._expiring is not None:
@@ -102,17 +113,29 @@ class Live:
         return found
 
     def on_change(self, callback: Callable[[], None]) -> Cancel:
-        """Be told when there may be more to acquire."""
+        """Be told once when there is more to acquire; then, when that was looked at, `pass_on` is due."""
         self._waiter_ids += 1
         number = self._waiter_ids
         self._waiters[number] = callback
-        cancel = self.partition.on_change(callback)
+        return lambda: self._waiters.pop(number, None) and None
 
-        def take_back() -> None:
-            self._waiters.pop(number, None)
-            cancel()
+    def _changed(self) -> None:
+        if self._waiters:
+            self._untold = deque(self._waiters)
+            self.pass_on()
 
-        return take_back
+    def pass_on(self) -> None:
+        """Tell the next one who waits, if there is something left for him."""
+        if not self._untold:
+            return
+        offset = self.next_offset()
+        if offset is None or offset >= self.partition.high_watermark:
+            return
+        while self._untold:
+            callback = self._waiters.get(self._untold.popleft())
+            if callback is not None:
+                callback()
+                return
 
     # -- changes
 
@@ -143,8 +166,7 @@ class Live:
                 await self._state_log.update(self.key, self.partition.leader_epoch, start, done_count, spans)
             share.apply(changes)
         self._arm()
-        for callback in tuple(self._waiters.values()):
-            callback()
+        self._changed()
 
     # -- locks
 
