@@ -123,6 +123,9 @@ def test_joins_that_are_refused(client, name):
     beat = m.HeartbeatRequest(GroupId=name, GenerationId=1, MemberId="nobody")
     assert client.ask(beat, 4).ErrorCode == ErrorCode.UNKNOWN_MEMBER_ID
     sync = m.SyncGroupRequest(GroupId=name, GenerationId=1, MemberId="nobody")
+    assert client.ask(sync, 4).ErrorCode == ErrorCode.UNKNOWN_MEMBER_ID
+    assert client.ask(sync, 5).ErrorCode == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+    sync.ProtocolType, sync.ProtocolName = "consumer", "range"
     assert client.ask(sync, 5).ErrorCode == ErrorCode.UNKNOWN_MEMBER_ID
     assert client.ask(m.LeaveGroupRequest(GroupId=name, MemberId="nobody"), 2).ErrorCode == 25
 
@@ -225,7 +228,9 @@ def test_describing_what_is_not_there(client, name):
     [row] = client.ask(m.DescribeGroupsRequest(Groups=[name]), 6).Groups
     assert (row.ErrorCode, row.ErrorMessage) == (69, f"Group {name} not found.")
     [row] = client.ask(m.ConsumerGroupDescribeRequest(GroupIds=[name]), 1).Groups
-    assert (row.ErrorCode, row.ErrorMessage) == (69, f"Consumer group {name} not found.")
+    assert (row.ErrorCode, row.ErrorMessage) == (69, f"Group {name} not found.")
+    answer = beat(client, name, epoch=3)
+    assert (answer.ErrorCode, answer.ErrorMessage) == (69, f"Consumer group {name} not found.")
 
 
 def test_listing_by_states_and_types(client, name):

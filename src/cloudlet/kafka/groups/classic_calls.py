@@ -29,6 +29,7 @@ OWN_REBALANCE_TIMEOUT_SINCE = 1
 MEMBER_ID_REQUIRED_SINCE = 4
 NULL_NAMES_SINCE = 7
 SKIP_ASSIGNMENT_SINCE = 9
+PROTOCOL_IN_SYNC_SINCE = 5
 BATCH_LEAVE_SINCE = 3
 
 A = TypeVar("A", Joined, Synced)
@@ -139,6 +140,8 @@ async def sync_group(call: Call, request: messages.SyncGroupRequest) -> messages
 
 
 async def _sync(call: Call, request: messages.SyncGroupRequest) -> Synced:
+    if call.api_version >= PROTOCOL_IN_SYNC_SINCE and None in (request.ProtocolType, request.ProtocolName):
+        raise KafkaFault(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)  # even before the group's name is looked at
     groups = call.broker.part(Groups)
     runner = await groups.runner(request.GroupId)
     known = (await runner.ready()).groups.get(request.GroupId)

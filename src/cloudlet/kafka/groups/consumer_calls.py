@@ -151,8 +151,10 @@ async def consumer_group_describe(
     rows = []
     for group_id in request.GroupIds:
         try:
-            runner = await groups.runner(group_id)
-            group, _ = (await runner.ready()).consumer_group(group_id, groups.topics, may_make=False)
+            shard = await (await groups.runner(group_id)).ready()
+            if group_id not in shard.groups:
+                raise KafkaFault(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+            group, _ = shard.consumer_group(group_id, groups.topics, may_make=False)
             row = _described(call, group, groups.consumer_settings(group_id).assignor)
         except KafkaFault as fault:
             row = messages.ConsumerGroupDescribeResponse.DescribedGroup(

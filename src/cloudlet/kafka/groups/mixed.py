@@ -127,7 +127,7 @@ def upgraded(group: ClassicGroup, topics: Topics) -> list[Fact]:
     except ProtocolError:
         raise KafkaFault(
             ErrorCode.GROUP_ID_NOT_FOUND,
-            f"Cannot upgrade the classic group {group.id} to consumer group because the embedded consumer "
+            f"Cannot upgrade classic group {group.id} to consumer group because the embedded consumer "
             "protocol is malformed.",
         ) from None
     epoch = group.generation
