@@ -254,19 +254,7 @@ def test_a_partition_over_memory_is_the_plain_model(life: list[Turn]) -> None:
 
         model, partition = Model([]), opened()
         for kind, count, seed in life:
-            if kind in ("append", "numbered", "transactional"):
-                await model.append(partition, count, seed, kind)
-            elif kind in ("commit", "abort"):
-                await model.end(partition, kind, seed)
-            elif kind == "trim":
-                model.trim(partition, seed)
-            elif kind == "truncate":
-                model.truncate(partition, seed)
-            elif kind == "settle":
-                await partition.log.settle()
-            elif kind.startswith("compact"):
-                model.compact(partition, clock, kind != "compact")
-            else:
+            if not await model.step(partition, clock, kind, count, seed):
                 cleaned_to = partition.cleaned_to
                 partition.close()
                 partition = opened()

@@ -104,6 +104,24 @@ class Model:
 
     # Steps
 
+    async def step(self, partition: Partition, clock: ManualClock, kind: str, count: int, seed: int) -> bool:
+        """Go a step of a life with the partition; False for one that opens it anew: that is the caller's."""
+        if kind in ("append", "numbered", "transactional"):
+            await self.append(partition, count, seed, kind)
+        elif kind in ("commit", "abort"):
+            await self.end(partition, kind, seed)
+        elif kind == "trim":
+            self.trim(partition, seed)
+        elif kind == "truncate":
+            self.truncate(partition, seed)
+        elif kind == "settle":
+            await partition.log.settle()
+        elif kind.startswith("compact"):
+            self.compact(partition, clock, kind != "compact")
+        else:
+            return False
+        return True
+
     async def append(self, partition: Partition, count: int, seed: int, kind: str) -> None:
         producer_id = -1 if kind == "append" else (10 if kind == "numbered" else 20) + seed % 2
         sequence = self.sequence(producer_id) if producer_id >= 0 else -1

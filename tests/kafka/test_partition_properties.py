@@ -21,19 +21,7 @@ async def live(folder: Path, log_settings: LogSettings, life: list[Step], descri
     partition = world.partition(log_settings)
     copies = 0
     for kind, count, seed in life:
-        if kind in ("append", "numbered", "transactional"):
-            await model.append(partition, count, seed, kind)
-        elif kind in ("commit", "abort"):
-            await model.end(partition, kind, seed)
-        elif kind == "trim":
-            model.trim(partition, seed)
-        elif kind == "truncate":
-            model.truncate(partition, seed)
-        elif kind == "settle":
-            await partition.log.settle()
-        elif kind.startswith("compact"):
-            model.compact(partition, world.clock, kind != "compact")
-        else:
+        if not await model.step(partition, world.clock, kind, count, seed):
             if kind == "crash":
                 copies += 1
                 copy = folder.with_name(f"{folder.name}-{copies}")

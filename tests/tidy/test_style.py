@@ -65,6 +65,8 @@ def test_module_docstrings_say_state_source_and_absent(path):
     lines = "\n".join(rest).splitlines()
     for part in DOCSTRING_PARTS:
         assert any(line.startswith(part) for line in lines), f"no line starts with {part!r}"
+    missing = next(line.removeprefix("Absent ").strip() for line in lines if line.startswith("Absent "))
+    assert not missing.startswith("none") or missing == "none", "the page of gaps would list it"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

@@ -2,11 +2,12 @@
 
 State   none
 Source  Apache Kafka 4.3, "Kafka protocol guide": API keys
-Absent  none beyond what TABLES lacks: an API without a handler is not in ApiVersions
+Absent  none
 
-A module that answers APIs ends with a table of its own, `HANDLERS: Mapping[int, Handler]`, and stands in
-`TABLES`. What keeps state beside the topics (a coordinator) is a `Part`: a class made with the broker, one
-for each, found by `call.broker.part(Groups)`, and standing in `PARTS` so that it starts with the broker.
+An API without a handler in `TABLES` is not in ApiVersions. A module that answers APIs ends with a table of
+its own, `HANDLERS: Mapping[int, Handler]`, and stands in `TABLES`. What keeps state beside the topics (a
+coordinator) is a `Part`: a class made with the broker, one for each, found by `call.broker.part(Groups)`, and
+standing in `PARTS` so that it starts with the broker.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 
@@ -28,3 +29,8 @@ class KafkaFault(Exception):
         self.code = code
         self.message = message
         self.record_errors = record_errors
+
+
+def code_of(error: KafkaFault | StoreError) -> ErrorCode:
+    """What the row of a partition says of an error; a store's is one that clients try again after."""
+    return error.code if isinstance(error, KafkaFault) else ErrorCode.KAFKA_STORAGE_ERROR

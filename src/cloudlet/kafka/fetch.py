@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.compression import ZSTD
-from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.faults import KafkaFault, code_of
 from cloudlet.kafka.fetch_sessions import FINAL_EPOCH, FIRST_EPOCH, FetchSessions, Slot, SlotKey, Slots
 from cloudlet.kafka.pacing import Pace, count_records, is_paced
 from cloudlet.kafka.partition import Fetched, Isolation
@@ -255,10 +255,8 @@ def _look_at(call: Call, slot: Slot, limits: Limits, size: int) -> Found:
                 is_first=is_first,
             )
         )
-    except KafkaFault as fault:
-        return Found(code=fault.code)
-    except StoreError:
-        return Found(code=ErrorCode.KAFKA_STORAGE_ERROR)
+    except (KafkaFault, StoreError) as error:
+        return Found(code=code_of(error))
 
 
 def _respond(

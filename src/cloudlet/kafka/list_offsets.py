@@ -9,7 +9,7 @@ Absent  tiered storage: what would lie in it is answered as not there
 from __future__ import annotations
 
 from cloudlet.kafka.call import Call, Handler
-from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.faults import KafkaFault, code_of
 from cloudlet.kafka.partition import Isolation, Partition
 from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
@@ -50,10 +50,8 @@ async def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> mess
                 partition = call.broker.partition(topic.Name, wanted.PartitionIndex)
                 partition.check_leader_epoch(wanted.CurrentLeaderEpoch)
                 _find(row, call.api_version, partition, wanted.Timestamp, isolation)
-            except KafkaFault as fault:
-                row.ErrorCode = fault.code
-            except StoreError:
-                row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            except (KafkaFault, StoreError) as error:
+                row.ErrorCode = code_of(error)
             if turn.is_over():
                 await turn.end()
         topics.append(cls.ListOffsetsTopicResponse(Name=topic.Name, Partitions=rows))
@@ -103,10 +101,8 @@ async def offset_for_leader_epoch(
                 partition = call.broker.partition(topic.Topic, wanted.Partition)
                 partition.check_leader_epoch(wanted.CurrentLeaderEpoch)
                 row.LeaderEpoch, row.EndOffset = partition.epoch_end(wanted.LeaderEpoch)
-            except KafkaFault as fault:
-                row.ErrorCode = fault.code
-            except StoreError:
-                row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            except (KafkaFault, StoreError) as error:
+                row.ErrorCode = code_of(error)
             if turn.is_over():
                 await turn.end()
         topics.append(cls.OffsetForLeaderTopicResult(Topic=topic.Topic, Partitions=rows))
@@ -128,10 +124,8 @@ async def delete_records(
             try:
                 partition = call.broker.partition(topic.Name, wanted.PartitionIndex)
                 row.LowWatermark = await partition.delete_records(wanted.Offset)
-            except KafkaFault as fault:
-                row.ErrorCode = fault.code
-            except StoreError:
-                row.ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR
+            except (KafkaFault, StoreError) as error:
+                row.ErrorCode = code_of(error)
             if turn.is_over():
                 await turn.end()
         topics.append(cls.DeleteRecordsTopicResult(Name=topic.Name, Partitions=rows))

@@ -3,7 +3,9 @@
 State   ("kafka", "quota", type, name, …) -> QuotaRecord; in memory the rates of the last seconds
 Source  Apache Kafka 4.3: ClientQuotaManager, ClientQuotaControlManager, Rate; KIP-13, KIP-55, KIP-124,
         KIP-219, KIP-546
-Absent  none: changes to topics are counted by mutation_quotas.py, new connections by connection_quotas.py
+Absent  none
+
+Changes to topics are counted by mutation_quotas.py, new connections by connection_quotas.py.
 
 Theory of operation
     A quota belongs to an entity: a user, a client id, both, or the default of either. For a request, the most

@@ -2,7 +2,9 @@
 
 State   none beside its image (consumer_image.py)
 Source  Apache Kafka 4.3: KIP-848; texts of errors as Kafka gives them
-Absent  none; members of the classic protocol in the same group are in mixed.py
+Absent  none
+
+Members of the classic protocol in the same group are in mixed.py.
 
 Theory of operation
     Three epochs follow each other: the *group epoch* goes up when the members or their topics change, the
