@@ -10,6 +10,7 @@ from __future__ import annotations
 from cloudlet.kafka.call import Call, Encoded, Handler
 from cloudlet.kafka.create_topics import creation_of
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.long_answers import ROWS_A_STEP, encode_long
 from cloudlet.kafka.permissions import (
     CLUSTER_OPERATIONS,
     NO_OPERATIONS,
@@ -19,9 +20,9 @@ from cloudlet.kafka.topics import INTERNAL_TOPICS, NO_ID, TopicImage, invalid_na
 from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import Conflict
 from cloudlet.wire.kafka import messages
-from cloudlet.wire.kafka.codec import encode
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
+FLEXIBLE_SINCE = 9
 CACHE_ENTRIES_MAX = 64
 CACHED_TOPICS_MAX = 8  # of a request by names; longer lists differ from client to client
 BROKER_ENDPOINT = 1  # KIP-919
@@ -81,10 +82,19 @@ async def metadata(call: Call, request: messages.MetadataRequest) -> Response | 
     )
     if request.IncludeClusterAuthorizedOperations:
         response.ClusterAuthorizedOperations = CLUSTER_OPERATIONS
-    if key is None or any(row.ErrorCode for row in rows):
+    is_kept = key is not None and not any(row.ErrorCode for row in rows)
+    if not is_kept and len(rows) <= ROWS_A_STEP:
         return response
-    body = encode(response, call.api_version)
-    cache.keep(epoch, key, body)
+    body = await encode_long(
+        response,
+        "Topics",
+        call.api_version,
+        call.broker.clock,
+        is_flexible=call.api_version >= FLEXIBLE_SINCE,
+    )
+    if is_kept:
+        assert key is not None
+        cache.keep(epoch, key, body)
     return Encoded(body)
 
 
