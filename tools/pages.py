@@ -42,7 +42,9 @@ def gaps() -> str:
         "# What is absent",
         "",
         "Written by `make docs` from the modules themselves; whoever closes a gap removes it there.",
-        "What is listed here is refused by name when a client asks for it, never ignored.",
+        "An operation, a member, a property, a flag, a mechanism or a version that a client can name is",
+        "refused by its name. Where an entry says that something is kept, passed over or taken, it is so.",
+        "The rest is how a module is built: nobody can ask for it.",
         "",
     ]
     for path in sorted(SOURCE.rglob("*.py")):

@@ -70,10 +70,12 @@ def pairs_of(flag: str, given: object, check: Callable[[str, str], None]) -> tup
 
 
 def check_kafka(name: str, value: str) -> None:
-    """ValueError for what is no property of the broker, or not a value of it."""
+    """ValueError for what is no property of the broker, not a value of it, or has no effect here."""
     from cloudlet.kafka.configs import check_given
+    from cloudlet.kafka.unserved_properties import refuse_unserved
 
     check_given({name: value})
+    refuse_unserved({name: value})
 
 
 def check_all_of_kafka(given: object, *, is_secured: bool) -> None:

@@ -4,7 +4,7 @@ State   a folder: segments (disk_segment); `leader-epoch-checkpoint`, Kafka's: a
         a line; `log-start-offset-checkpoint`: the start, once it was trimmed; `~dropped`: there while the
         log is being deleted
 Source  Apache Kafka 4, UnifiedLog, LogLoader, LeaderEpochFileCache
-Absent  compaction; retention by time or size (the owner trims)
+Absent  none
 
 Recovery looks at the end of the last segment: from its last index entry on, batch by batch, and cuts what is
 not whole. A segment before it is looked at only while the segments behind have no index entry: the flusher

@@ -4,7 +4,7 @@ State   ROOT/<log's name>/: see disk_log and disk_segment
         ROOT/~trash/: files of dropped logs, on their way out
         ROOT/~pins/: see disk_pins
 Source  kernel/logs.py; docs/decisions/0003-logs-and-blobs.md
-Absent  a lock on the folder: whoever opens the store holds one on the whole data folder
+Absent  none
 
 Theory of operation
     Opening walks the folders for names and reads no log; a log is opened (and recovered) when it is first

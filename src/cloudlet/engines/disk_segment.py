@@ -4,7 +4,7 @@ State   `%020d.log`    the batches as they are, named for the offset of the firs
         `%020d.index`  8 bytes an entry: offset relative to the name u32, position u32, big-endian
 Source  Apache Kafka 4, LogSegment and OffsetIndex: an entry holds the *last* offset of the batch at the
         position, and comes after at least 4 KiB without one
-Absent  the time and transaction indexes: a partition's segment has them, disk_partition_segment
+Absent  none
 
 Theory of operation
     Appends and reads happen on the event loop's thread; `flush` on the flusher's. What they share moves one

@@ -2,7 +2,7 @@
 
 State   the open streams; the numbers that were used up; the settings of both sides
 Source  RFC 9113 sections 5.1, 6.8 and 6.9
-Absent  see http2.py, whose lower half this is
+Absent  none
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 State   none
 Source  ZooKeeper 3.9: zookeeper-jute, BinaryOutputArchive and BinaryInputArchive
-Absent  maps, floats and doubles, which no record of ZooKeeper's protocol has
+Absent  none
 
 A record is a class whose fields are annotated with the types below; `codec` makes its two functions. All is
 big-endian:

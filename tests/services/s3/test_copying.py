@@ -119,3 +119,10 @@ def test_a_source_that_is_not_there(s3, bucket):
         ("bucket/from/a b?versionId=bad", "InvalidArgument"),
     ):  # fmt: skip
         assert code_of(s3.copy_object, Bucket=bucket, Key="to", CopySource=source) == code
+
+
+@pytest.mark.parametrize("kind", ["accesspoint/mine/object/a", "outpost/mine/object/a"])
+def test_an_access_point_as_a_source_is_refused_by_name(s3, bucket, kind):
+    """boto3 sends the colons quoted; a bucket of the name "arn:aws:…" would be looked for."""
+    source = f"arn:aws:s3:us-east-1:000000000000:{kind}"
+    assert code_of(s3.copy_object, Bucket=bucket, Key="to", CopySource=source) == "NotImplemented"

@@ -60,7 +60,7 @@ class Source(NamedTuple):
 def source_of(header: str) -> Source:
     """bucket/key, percent-encoded, with or without a slash in front and a version behind."""
     path, mark, version_id = header.partition(VERSION_MARK)
-    if header.startswith("arn:"):
+    if unquote(header).startswith("arn:"):
         raise not_implemented("CopyObject", "access points as a source")
     bucket, slash, key = unquote(path).removeprefix("/").partition("/")
     if not (bucket and slash and key):

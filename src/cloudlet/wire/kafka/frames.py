@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3, "Request header" versions 1 and 2, "Response header" versions 0 and 1; KIP-482
-Absent  the length in front of a frame, which is the connection's
+Absent  none
 
 A request begins with its API key and version, which say what the header looks like. The client id of version
 2 is not compact although the header is flexible.

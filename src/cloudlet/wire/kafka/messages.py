@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3, message definitions; see schema.py
-Absent  see schema.py
+Absent  none
 """
 
 from __future__ import annotations

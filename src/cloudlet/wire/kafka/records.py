@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka, "Record Batch" and "Record" (magic 2), KIP-98; varints: Protocol Buffers, zigzag
-Absent  compression (gzip, snappy, lz4, zstd): the decoder refuses a compressed batch by its codec's name
+Absent  none
 
 A record, every number but the attributes a zigzag varint:
 
