@@ -54,6 +54,7 @@ class Shares:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.sessions = Sessions()  # so that fetches which wait end, and make nothing anew
         for live in self._lives.values():
             await live.close()
         self._lives.clear()

@@ -25,6 +25,7 @@ from cloudlet.kafka.share.reading import Read, cut, read, size_of
 from cloudlet.kafka.share.sessions import FINAL_EPOCH, FIRST_EPOCH, Place, Session, SessionKey
 from cloudlet.kafka.share.share_partition import Acknowledge, Acknowledgement, Acquired, Wish
 from cloudlet.kafka.share.state_records import ShareKey
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -230,7 +231,7 @@ async def _gather(
     bytes_max = min(request.MaxBytes, call.broker.configs.number("fetch.max.bytes"))
     bytes_min = min(request.MinBytes, bytes_max)
     places = session.rotated(request.ShareSessionEpoch)
-    while True:
+    while shares.sessions.peek(session.key) is session:
         lives = await _lives(call, shares, session, places, rows)
         try:
             if call.peer.is_gone or shares.sessions.peek(session.key) is not session:
@@ -254,7 +255,10 @@ async def _lives(
 ) -> dict[Place, Live]:
     """The share-partitions that may be read; the errors of others are added to the rows."""
     lives: dict[Place, Live] = {}
+    turn = Turn(call.broker.clock)
     for place in places:
+        if turn.is_over():
+            await turn.end()
         try:
             _check_place(call, place)
             live = await shares.live(ShareKey(session.key.group, *place))
@@ -280,11 +284,13 @@ def _look(
 ) -> list[Found]:
     """What is there to be acquired."""
     found: list[Found] = []
-    size = 0
+    size = count = 0
     share = max(bytes_max // len(lives), PARTITION_BYTES_LEAST) if lives else 0
     for place, live in lives.items():
+        if size >= bytes_max or count >= records_max:
+            break  # the others come first another time
         offset = live.next_offset()
-        if offset is None or size >= bytes_max:
+        if offset is None:
             continue
         try:
             one = read(
@@ -303,6 +309,7 @@ def _look(
         if one is not None:
             found.append(Found(place, live, one))
             size += len(one.records)
+            count += one.batches[-1].stop - offset
     return found
 
 
