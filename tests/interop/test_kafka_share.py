@@ -8,7 +8,7 @@ the artifacts come from Maven's repository.
 import subprocess
 
 import pytest
-from tests.interop.kafka_tools_run import HERE, RUN_SECONDS, find_class_path, run_tool
+from tests.interop.kafka_tools_run import HERE, find_class_path, run_tool
 from tests.kafka.groups.test_group_clients import make_topic
 from tests.kafka.running_broker import running_broker
 from tests.kafka.share.test_share_calls import configure
@@ -16,6 +16,7 @@ from tests.kafka.share.test_share_clients import fill
 
 pytestmark = pytest.mark.interop
 
+JAVA_SECONDS = 240  # it sits locks and polls out
 GROUPS = "consumer.group.ShareGroupCommand"
 CONSOLE = "consumer.ConsoleShareConsumer"
 FORMATTER = "org.apache.kafka.tools.consumer.group.share.ShareGroupStateMessageFormatter"
@@ -63,7 +64,7 @@ def say(kafka, class_path):
         """What the Java program says: step -> the rest of its line."""
         source = HERE / "ShareConsumers.java"
         command = ["java", "-XX:TieredStopAtLevel=1", "-cp", class_path, str(source), kafka.address, *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=JAVA_SECONDS, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         lines = (line.partition(" ") for line in done.stdout.splitlines())
         return {step: said for step, _, said in lines if step in words}

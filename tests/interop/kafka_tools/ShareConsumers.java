@@ -214,8 +214,8 @@ public class ShareConsumers {
         List<Short> counts = new ArrayList<>();
         try (KafkaShareConsumer<String, String> consumer =
                 consumer(group, topic, "share.acknowledgement.mode", "explicit")) {
-            for (int turn = 0; turn < 8; turn++) {
-                for (ConsumerRecord<String, String> record : wait(consumer, turn == 0 ? 40 : 3)) {
+            for (int turn = 0; turn < 6; turn++) {
+                for (ConsumerRecord<String, String> record : wait(consumer, turn == 0 ? 40 : turn < 5 ? 20 : 3)) {
                     counts.add(record.deliveryCount().get());
                     consumer.acknowledge(record, AcknowledgeType.RELEASE);
                 }
@@ -228,14 +228,15 @@ public class ShareConsumers {
     static String renew() throws Exception {
         String topic = topic("renew", 1), group = topic;
         earliest(group);
-        configure(group, "share.record.lock.duration.ms", "1500");
+        configure(group, "share.record.lock.duration.ms", "5000");
         fill(topic, 0, 1);
         try (KafkaShareConsumer<String, String> one =
                     consumer(group, topic, "share.acknowledgement.mode", "explicit");
                 KafkaShareConsumer<String, String> two = consumer(group, topic)) {
             List<ConsumerRecord<String, String>> first = wait(one, 40);
             int stolen = 0;
-            for (int turn = 0; turn < 5; turn++) {
+            long end = System.nanoTime() + 7_000_000_000L; // longer than the lock
+            while (System.nanoTime() < end) {
                 for (ConsumerRecord<String, String> record : first) one.acknowledge(record, AcknowledgeType.RENEW);
                 one.commitSync();
                 stolen += poll(two).size();
