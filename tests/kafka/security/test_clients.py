@@ -196,6 +196,25 @@ def test_a_group_must_be_readable_and_so_must_its_topic(secured, name):
     consumer.close()
 
 
+def test_a_consumer_protocols_member_names_only_topics_that_it_may_describe(secured, name):
+    admin = make_user(secured, "dora")
+    for topic in (name, f"{name}-hidden"):
+        admin.create_topics([NewTopic(topic, 1)])[topic].result(SECONDS)
+    assert produce(secured, name) is None
+    who = {"mechanism": "SCRAM-SHA-256", "user": "dora", "password": "wonder", "group.protocol": "consumer"}
+    allow(admin, rule(ResourceType.TOPIC, name, "dora", AclOperation.READ))
+    allow(admin, rule(ResourceType.GROUP, name, "dora", AclOperation.READ))
+    consumer = consumer_of(secured, name, who)
+    consumer.subscribe([name, f"{name}-hidden"])
+    assert consumer.poll(SECONDS).error().name() == "TOPIC_AUTHORIZATION_FAILED"
+    consumer.close()
+    consumer = consumer_of(secured, name, who)
+    consumer.subscribe([name])
+    message = consumer.poll(SECONDS)
+    assert (message.error(), message.value()) == (None, b"value")
+    consumer.close()
+
+
 def test_rules_are_described_and_deleted_by_filters_and_outlast_the_broker(secured, name):
     admin = AdminClient(settings(secured))
     mine = [

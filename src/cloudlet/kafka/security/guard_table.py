@@ -32,6 +32,7 @@ from cloudlet.kafka.security.guards import (
     offset_fetch,
     produce,
     share_offsets,
+    subscribing,
     topics_of,
     whole,
 )
@@ -194,7 +195,7 @@ GUARDS: Mapping[int, Guard] = {
     64: of_cluster(Operation.ALTER),
     65: describe_transactions,
     66: list_transactions,
-    68: whole((Operation.READ, GROUP, "GroupId")),
+    68: subscribing,
     69: groups_of(Operation.DESCRIBE, "GroupIds", "Groups", "DescribedGroup"),
     74: of_cluster(Operation.DESCRIBE_CONFIGS),
     75: topics_of(

@@ -70,6 +70,16 @@ def whole(*wanted: tuple[Operation, ResourceType, str]) -> Guard:
     return guard
 
 
+async def subscribing(call: Call, request: messages.ConsumerGroupHeartbeatRequest, handler: Handler) -> Any:
+    """A heartbeat: refused as one, too, where one of the topics that it names may not be described."""
+    names = request.SubscribedTopicNames or ()
+    if not allowed(call, Operation.READ, GROUP, request.GroupId):
+        return _response(call)(ErrorCode=REFUSED[GROUP])
+    if not all(allowed(call, Operation.DESCRIBE, TOPIC, name) for name in names):
+        return _response(call)(ErrorCode=REFUSED[TOPIC])
+    return await run(call, request, handler)
+
+
 def of_cluster(operation: Operation) -> Guard:
     return whole((operation, CLUSTER, ""))
 
