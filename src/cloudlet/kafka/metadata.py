@@ -7,6 +7,8 @@ Absent  fenced brokers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cloudlet.kafka.call import Call, Encoded, Handler
 from cloudlet.kafka.create_topics import creation_of
 from cloudlet.kafka.faults import KafkaFault
@@ -17,7 +19,6 @@ from cloudlet.kafka.permissions import (
     TOPIC_OPERATIONS,
 )
 from cloudlet.kafka.topics import INTERNAL_TOPICS, NO_ID, TopicImage, invalid_name
-from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.fault import Conflict
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -68,7 +69,6 @@ async def metadata(call: Call, request: messages.MetadataRequest) -> Response | 
     body = cache.find(epoch, key) if key is not None else None
     if body is not None:
         return Encoded(body)
-    rows = await _rows(call, request)
     host, port = call.broker.endpoint(call.peer)
     response = Response(
         Brokers=[
@@ -78,20 +78,23 @@ async def metadata(call: Call, request: messages.MetadataRequest) -> Response | 
         ],
         ClusterId=call.broker.cluster_id,
         ControllerId=call.broker.node_id,
-        Topics=rows,
     )
     if request.IncludeClusterAuthorizedOperations:
         response.ClusterAuthorizedOperations = CLUSTER_OPERATIONS
-    is_kept = key is not None and not any(row.ErrorCode for row in rows)
-    if not is_kept and len(rows) <= ROWS_A_STEP:
-        return response
+    operations = TOPIC_OPERATIONS if request.IncludeTopicAuthorizedOperations else NO_OPERATIONS
+    found = await _found(call, request, operations)
+    is_kept = key is not None and not any(isinstance(each, TopicRow) for each in found)
     body = await encode_long(
         response,
         "Topics",
+        found,
+        lambda each: each if isinstance(each, TopicRow) else row_of(each, operations),
         call.api_version,
         call.broker.clock,
         is_flexible=call.api_version >= FLEXIBLE_SINCE,
     )
+    if not is_kept and len(found) <= ROWS_A_STEP:
+        return response
     if is_kept:
         assert key is not None
         cache.keep(epoch, key, body)
@@ -117,35 +120,26 @@ def _rack(call: Call) -> str | None:
     return call.broker.configs.text("broker.rack")
 
 
-async def _rows(call: Call, request: messages.MetadataRequest) -> list[TopicRow]:
-    operations = TOPIC_OPERATIONS if request.IncludeTopicAuthorizedOperations else NO_OPERATIONS
+async def _found(
+    call: Call, request: messages.MetadataRequest, operations: int
+) -> Sequence[TopicImage | TopicRow]:
+    """The topics that are asked for; a row says what is wrong with one, or that it has just been made."""
     topics = call.broker.topics
     if request.Topics is None or (not request.Topics and call.api_version == 0):
-        return await _all_rows(call, operations)
-    rows: list[TopicRow] = []
+        return list(topics.by_name.values())
+    found: list[TopicImage | TopicRow] = []
     for wanted in request.Topics:
+        image: TopicImage | TopicRow | None
         if wanted.Name is None:
             image = topics.by_id.get(wanted.TopicId)
             if image is None:
-                rows.append(TopicRow(ErrorCode=ErrorCode.UNKNOWN_TOPIC_ID, Name=None, TopicId=wanted.TopicId))
-                continue
+                image = TopicRow(ErrorCode=ErrorCode.UNKNOWN_TOPIC_ID, Name=None, TopicId=wanted.TopicId)
         else:
             image = topics.by_name.get(wanted.Name)
             if image is None:
-                rows.append(await _missing(call, wanted.Name, request.AllowAutoTopicCreation, operations))
-                continue
-        rows.append(row_of(image, operations))
-    return rows
-
-
-async def _all_rows(call: Call, operations: int) -> list[TopicRow]:
-    turn = Turn(call.broker.clock)
-    rows: list[TopicRow] = []
-    for image in list(call.broker.topics.by_name.values()):
-        rows.append(row_of(image, operations))
-        if turn.is_over():
-            await turn.end()
-    return rows
+                image = await _missing(call, wanted.Name, request.AllowAutoTopicCreation, operations)
+        found.append(image)
+    return found
 
 
 async def _missing(call: Call, name: str, is_allowed: bool, operations: int) -> TopicRow:  # noqa: FBT001
