@@ -207,3 +207,19 @@ def test_a_bucket_stands_in_the_path_or_before_the_host(host, bucket):
 
 def test_what_is_signed_for_nothing_goes_to_s3():
     assert routed(method="GET", target="/x/y").service == "s3"
+
+
+def test_what_s3_does_not_do():
+    def refused(method, signing_name, **headers):
+        with pytest.raises(Unroutable) as raised:
+            routed(method, "/bucket", b"", signing_name, **headers)
+        return raised.value.status, raised.value.code, raised.value.protocol
+
+    form = {"content_type": "multipart/form-data; boundary=x"}
+    assert refused("POST", None, **form) == (501, "NotImplemented", "rest-xml")
+    assert refused("PATCH", "s3") == (405, "MethodNotAllowed", "rest-xml")
+
+
+def test_an_action_that_sqs_does_not_have_is_told_in_its_own_words():
+    with pytest.raises(Unroutable, match="The action FooBar is not valid for this endpoint"):
+        form("Action=FooBar&Version=2012-11-05", "sqs")

@@ -35,6 +35,10 @@ from cloudlet.wire.http1 import Head
 
 UnknownOperation = Fault("UnknownOperationException", status=404)
 InvalidAction = Fault("InvalidAction", status=400)
+MethodNotAllowed = Fault(
+    "MethodNotAllowed", "The specified method is not allowed against this resource.", status=405
+)
+NotImplementedFault = Fault("NotImplemented", status=501)
 InvalidURI = Fault("InvalidURI", "Couldn't parse the specified URI.", status=400)
 MissingAction = Fault("MissingAction", "The request must contain the parameter Action.", status=400)
 
@@ -66,7 +70,7 @@ class Unroutable(Fault):
     """A request that names no operation of any service, with the protocol to say so in."""
 
     def __init__(self, fault: Fault, protocol: str, service: str = "-") -> None:
-        super().__init__(fault.code, fault.message, status=fault.status)
+        super().__init__(fault.code, fault.message, status=fault.status, detail=fault.detail)
         self.protocol = protocol
         self.service = service
 
@@ -217,6 +221,8 @@ class Router:
             what = f"{head.method} {path}: no service has the signing name {signing_name}."
         else:
             what = f"{names[0]} has no operation at {head.method} {path}."
+        if names is ONLY_S3 and (refused := _refused_by_s3(head, signing_name)) is not None:
+            raise Unroutable(refused, "rest-xml", "s3")
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
 
     def _closest(self, names: Sequence[str], head: Head, path: str) -> tuple[Match | None, str]:
@@ -251,6 +257,17 @@ class Router:
             (each for each in protocols if each.startswith("rest")),
             protocols[0] if protocols else "rest-json",
         )
+
+
+def _refused_by_s3(head: Head, signing_name: str | None) -> Fault | None:
+    """What S3 answers where no operation is meant; its forms, which carry no signature, are not there yet."""
+    if head.method == "POST" and head.headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
+        return NotImplementedFault(
+            "s3: POST forms, by which browsers upload, are not implemented by cloudlet"
+        )
+    if signing_name is None:
+        return None
+    return MethodNotAllowed(MethodNotAllowed.message, Method=head.method, ResourceType="OBJECT")
 
 
 def first_value(form: bytes, name: bytes) -> bytes | None:

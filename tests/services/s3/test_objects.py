@@ -259,7 +259,7 @@ def test_tags(s3, bucket):
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
     many = {"TagSet": [{"Key": str(n), "Value": ""} for n in range(11)]}
     assert code_of(s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=many) == "BadRequest"
-    assert code_of(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="a=1&a=2") == "InvalidTag"
+    assert code_of(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="a=1&a=2") == "InvalidArgument"
     refused = refusal(s3.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="aws:a=1")["Error"]
     assert (refused["Code"], refused["Message"]) == ("InvalidTag", "Your TagKey cannot be prefixed with aws:")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY

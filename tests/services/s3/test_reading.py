@@ -78,11 +78,12 @@ def test_entity_tags(condition, is_named):
         (Conditions(None, "abc-2", NOW_S - 1, None), None, "If-None-Match"),
         (Conditions(None, "x", NOW_S, None), None, None),
         (Conditions(None, None, NOW_S, None), None, "If-Modified-Since"),
+        (Conditions(None, None, NOW_S + 1, None), None, None),
     ],
 )
 def test_conditions_together(conditions, broken, unchanged):
     found = object_of(5, 7)
-    assert (conditions.broken(found), conditions.unchanged(found)) == (broken, unchanged)
+    assert (conditions.broken(found), conditions.unchanged(found, NOW_S * 1000)) == (broken, unchanged)
 
 
 @settings(deadline=None, max_examples=200)

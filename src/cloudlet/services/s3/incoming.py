@@ -42,7 +42,7 @@ def inspect(operation: str, head: Head, body: bytes) -> None:
 def check_counts(query: bytes) -> None:
     """InvalidArgument for an argument that counts and is no integer."""
     for name, values in arguments(query).items():
-        if name in COUNTS and values[0] and not is_integer(values[0]):
+        if name in COUNTS and not is_integer(values[0]):
             text = (
                 "Part number must be an integer between 1 and 10000, inclusive"
                 if name == "partNumber"
