@@ -55,7 +55,7 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def served():
+async def served(*, wants_face=False):
     clock = ManualClock()
     keys = MemoryKeys(clock.monotonic_ms)
     face = ZooKeeperFace(keys, clock, Ids())
@@ -64,7 +64,7 @@ async def served():
     await face.start([listener], f"127.0.0.1:{port}")
     clients = [await Client.connect(port) for _ in range(2)]
     try:
-        yield keys, *clients
+        yield face if wants_face else keys, *clients
     finally:
         for client in clients:
             client.writer.close()
@@ -110,5 +110,31 @@ def test_a_client_that_goes_amid_its_turns_harms_nobody(monkeypatch):
             much.writer.transport.abort()
             little.writer.write(request(2, OpCode.exists, PathWatchRequest("/0", False)))
             assert await little.reply() == (2, 0)
+
+    asyncio.run(body())
+
+
+def test_who_does_not_read_is_not_read():
+    large = bytes(500_000)
+
+    async def body():
+        async with asyncio.timeout(30), served(wants_face=True) as (face, much, little):
+            much.writer.write(request(0, OpCode.create, CreateRequest("/a", large, ANYONE, 0)))
+            assert await much.reply() == (0, 0)
+            much.writer.transport.pause_reading()
+            asked = [request(xid, OpCode.getData, PathWatchRequest("/a", False)) for xid in range(COUNT)]
+            much.writer.write(b"".join(asked))
+            owed = []
+            for _ in range(20):
+                little.writer.write(request(1, OpCode.exists, PathWatchRequest("/a", False)))
+                assert await little.reply() == (1, 0)
+                owed.append(
+                    max(each._transport.get_write_buffer_size() for each in face._connections.values())
+                )
+            assert (
+                zookeeper_connection.WRITE_HIGH_BYTES <= max(owed) < zookeeper_connection.WRITE_HIGH_BYTES * 2
+            )
+            much.writer.transport.resume_reading()
+            assert [await much.reply() for _ in range(COUNT)] == [(xid, 0) for xid in range(COUNT)]
 
     asyncio.run(body())

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 OUTSTANDING_MAX = 1000  # replies that wait to be settled, or delayed, before nothing more is read
 TURN_MS = 1.0  # of one client's requests, before the loop looks at the others
 HTTP = (b"GET ", b"HEAD", b"POST", b"OPTI", b"PUT ", b"DELE")
-WRITE_HIGH_BYTES = 1 << 20
-TAKES_MAX_BYTES = 64 << 20  # what a client that reads nothing may be owed
+WRITE_HIGH_BYTES = 4 << 20  # owed to a client that does not take it: nothing more is read of it
+TAKES_MAX_BYTES = 64 << 20  # with the events, which come unasked: then it is cut off
 
 
 class Connection(asyncio.Protocol):
@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_delayed",
         "_face",
         "_is_begun",
+        "_is_congested",
         "_is_held",
         "_loop",
         "_rest",
@@ -54,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._rest = b""
         self._is_begun = False  # the first four bytes have been looked at
         self._is_held = False  # nothing is read: too much is owed
+        self._is_congested = False  # the client does not take what was written
         self._asked_s = 0.0  # when what is being answered came; 0: nothing is
         self._loop = asyncio.get_running_loop()
         self._delayed = 0  # writes that a fault keeps back
@@ -124,7 +126,11 @@ class Connection(asyncio.Protocol):
                 else:
                     answer(keeper, client, frame)
                     received += 1
-                if len(client.outbox) > OUTSTANDING_MAX or client.is_waiting:
+                if (
+                    len(client.outbox) > OUTSTANDING_MAX
+                    or client.outbox_bytes > WRITE_HIGH_BYTES
+                    or client.is_waiting
+                ):
                     self.hold()
                     break
                 if at < size and now_ms() > until_ms:
@@ -148,9 +154,19 @@ class Connection(asyncio.Protocol):
             self._is_held = True
             self._transport.pause_reading()
 
+    def pause_writing(self) -> None:
+        self._is_congested = True
+        self.hold()
+
+    def resume_writing(self) -> None:
+        self._is_congested = False
+        self._loop.call_soon(self.release)  # not within the transport's write
+
     def release(self) -> None:
         """Read on."""
-        if self._is_held and not self._face.is_silent and not self._transport.is_closing():
+        if self._is_congested or self.client.is_waiting or self._transport.is_closing():
+            return
+        if self._is_held and not self._face.is_silent:
             self._is_held = False
             self._transport.resume_reading()
             data, self._rest = self._rest, b""

@@ -124,3 +124,12 @@ def test_room_is_made_by_a_compaction_on_disk(tmp_path):
                 await client.Put(key=b"k", value=bytes(10_000))
 
     run(body)
+
+
+def test_an_empty_store_has_a_hash_too():
+    async def body():
+        async with running() as served:
+            assert (await served.client.Hash()).hash
+            assert (await served.client.HashKV()).hash
+
+    run(body)

@@ -38,6 +38,7 @@ SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
 PIECE_BYTES = 256 << 10
 PAGE_BYTES = 512
 ROWS_PER_TURN = 2_000
+HASH_START = 1  # a client takes 0 for no hash at all: etcd's is never that of nothing
 
 GET, ACTIVATE, DEACTIVATE = range(3)
 NO_ALARM, NOSPACE = 0, 1
@@ -168,7 +169,7 @@ class Cluster:
     async def _hash(self, revision: Revision) -> tuple[int, int]:
         """A checksum over every key of etcd's at a revision, and their number."""
         entries = await self._keys.scan_at(revision, ETCD, ETCD_STOP)
-        found = 0
+        found = HASH_START
         for number, entry in enumerate(entries, 1):
             found = zlib.crc32(row_of(entry), found)
             if number % ROWS_PER_TURN == 0:
