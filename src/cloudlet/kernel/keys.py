@@ -327,16 +327,11 @@ def check_limits(commit: Commit) -> None:
         size += len(put.key) + len(put.value) + len(put.meta)
     if size > limits.bytes_max:
         raise InvalidCommit(f"{size} bytes, at most {limits.bytes_max}")
-    if operations == 1:
+    if operations == 1 or not puts:
         return
-    if len(puts) > 1 and len({put.key for put in puts}) != len(puts):
+    keys = {put.key for put in puts}
+    if len(keys) != len(puts):
         raise InvalidCommit("a key is put twice")
-    if puts and commit.drop:
-        _check_disjoint(commit)
-
-
-def _check_disjoint(commit: Commit) -> None:
-    keys = {put.key for put in commit.put}
     for drop in commit.drop:
         if drop.start in keys:
             raise InvalidCommit(f"key {drop.start!r} is put and dropped")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import IntEnum
 from struct import Struct
 
-from cloudlet.wire.jute import Buffer, Int, Long, Record, Ustring, codec
+from cloudlet.wire.jute import INT, Buffer, Int, Long, Record, Ustring, codec, read_bytes, read_int, read_text
 
 BUFFER_BYTES_MAX = 0xFFFFF
 """jute.maxbuffer, unless it is set otherwise: the longest frame that a client may send."""
@@ -369,6 +369,22 @@ class ACLs(Record):
 HEADER = Struct(">ii")
 REPLY = Struct(">iiqi")
 MULTI_END = codec(MultiHeader).encode(MultiHeader(-1, True, -1))
+
+
+OPEN_LIST = (ACL(PERMS_ALL, Id("world", "anyone")),)
+_OPEN_BYTES = codec(ACLs).encode(ACLs(list(OPEN_LIST)))
+_create = codec(CreateRequest).decode
+
+
+def read_create(data: bytes, at: int) -> tuple[CreateRequest, int]:
+    """A CreateRequest. The list that nearly all of them bring is known by its bytes: reading it would be most
+    of the work."""
+    path, behind = read_text(data, at)
+    value, behind = read_bytes(data, behind)
+    stop = behind + len(_OPEN_BYTES) + INT.size
+    if not data.startswith(_OPEN_BYTES, behind) or stop > len(data):
+        return _create(data, at)
+    return CreateRequest(path, value, list(OPEN_LIST), read_int(data, stop - INT.size)), stop
 
 
 def reply_frame(xid: int, zxid: int, err: int, body: bytes = b"") -> bytes:

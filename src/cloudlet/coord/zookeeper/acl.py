@@ -19,7 +19,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.wire.jute import codec
-from cloudlet.wire.zookeeper import ACL, PERMS_ALL, ACLs, Code, Id, Perms
+from cloudlet.wire.zookeeper import ACL, OPEN_LIST, PERMS_ALL, ACLs, Code, Id, Perms
 
 Identity = tuple[str, str]
 SUPER: Identity = ("super", "")
@@ -29,7 +29,6 @@ OPEN = b""
 _AUTHENTICATES = ("digest", "sasl", "x509")  # schemes whose identities "auth" stands for
 _MASK = re.compile(r":.*", re.DOTALL)
 _codec = codec(ACLs)
-_OPEN_LIST = [ACL(PERMS_ALL, Id("world", "anyone"))]
 
 
 @lru_cache(maxsize=4096)
@@ -47,7 +46,7 @@ def listed(kept: bytes) -> list[ACL]:
 
 def keep(acl: Sequence[ACL]) -> bytes:
     """How a list is kept."""
-    return OPEN if list(acl) == _OPEN_LIST else _codec.encode(ACLs(list(acl)))
+    return OPEN if tuple(acl) == OPEN_LIST else _codec.encode(ACLs(list(acl)))
 
 
 READ_ONLY = keep([ACL(Perms.READ, Id("world", "anyone"))])
@@ -78,7 +77,7 @@ def check(kept: bytes, perms: int, identities: Iterable[Identity]) -> None:
 
 def resolve(acl: Sequence[ACL], identities: Sequence[Identity]) -> bytes:
     """The list that a client asks for, "auth" replaced by who the client is; as it is kept. INVALIDACL."""
-    if len(acl) == 1 and acl[0] == _OPEN_LIST[0]:
+    if len(acl) == 1 and (acl[0] is OPEN_LIST[0] or acl[0] == OPEN_LIST[0]):
         return OPEN
     if not acl:
         raise KeeperFault(Code.INVALIDACL)

@@ -30,6 +30,7 @@ from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability,
 from cloudlet.wire.zookeeper import ACL, TTL_MS_MAX, Code, CreateMode, EventType, Perms, Stat
 
 NO_TTL = -1
+PERSISTENT = CreateMode.PERSISTENT
 
 
 class Happened(msgspec.Struct, frozen=True, gc=False):
@@ -115,7 +116,7 @@ class Transaction:
         parent = self.need(parent_of(path))
         parent_acl = self.acl(parent)
         acls.check(parent_acl, Perms.CREATE, self._identities)
-        if mode.is_sequential:
+        if mode is not PERSISTENT and mode.is_sequential:
             path += f"{self.side(parent.path).creates:010d}"
         check_path(path)
         if self.find(path) is not None:
@@ -124,7 +125,9 @@ class Transaction:
             raise KeeperFault(Code.NOCHILDRENFOREPHEMERALS, path)
         made = fresh(path, data, self.zxid, self._now_ms)
         made.acl = kept
-        if mode.is_ephemeral:
+        if mode is PERSISTENT:
+            pass  # as nearly all are
+        elif mode.is_ephemeral:
             made.owner = self._session
         elif mode is CreateMode.CONTAINER:
             made.flags = CONTAINER
@@ -242,6 +245,8 @@ class Transaction:
 
 
 def _mode_of(path: str, flags: int, ttl: int) -> CreateMode:
+    if flags == 0 and ttl < 0:
+        return PERSISTENT
     try:
         mode = CreateMode(flags)
     except ValueError:

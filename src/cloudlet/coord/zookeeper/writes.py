@@ -32,12 +32,12 @@ from cloudlet.wire.zookeeper import (
     SetDataRequest,
     Stat,
     StatResponse,
+    read_create,
 )
 
 MODES = frozenset(int(mode) for mode in CreateMode)
 
 _path_version = codec(PathVersionRequest)
-_create = codec(CreateRequest)
 _create_ttl = codec(CreateTTLRequest)
 _set_data = codec(SetDataRequest)
 _set_acl = codec(SetACLRequest)
@@ -49,7 +49,7 @@ _multi_header = codec(MultiHeader)
 
 
 def create(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked, _ = _create.decode(frame, at)
+    asked, _ = read_create(frame, at)
     transaction = keeper.begin(client)
     made = make(keeper, transaction, asked, NO_TTL)
     keeper.apply(transaction, client.author)
@@ -57,7 +57,7 @@ def create(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 
 def create2(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked, _ = _create.decode(frame, at)
+    asked, _ = read_create(frame, at)
     return _made(keeper, client, asked, NO_TTL)
 
 
@@ -157,7 +157,7 @@ Step = CreateRequest | CreateTTLRequest | PathVersionRequest | SetDataRequest
 
 def _decoded(kind: int, frame: bytes, at: int) -> tuple[Step, int]:
     if kind in (OpCode.create, OpCode.create2, OpCode.createContainer):
-        return _with_mode(*_create.decode(frame, at))
+        return _with_mode(*read_create(frame, at))
     if kind == OpCode.createTTL:
         return _with_mode(*_create_ttl.decode(frame, at))
     if kind in (OpCode.delete, OpCode.check):
