@@ -290,7 +290,9 @@ public class ShareConsumers {
         try (KafkaShareConsumer<String, String> consumer = consumer(group, topic)) {
             for (int turn = 0; turn < 20; turn++) poll(consumer);
             fill(topic, 5, 8);
-            return numbers(wait(consumer, 40)).toString();
+            Set<Integer> found = new TreeSet<>();
+            for (int turn = 0; turn < 40 && found.size() < 3; turn++) found.addAll(numbers(poll(consumer)));
+            return found.toString();
         }
     }
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from confluent_kafka import Producer
 from tests.kafka.groups.test_group_clients import make_topic
 from tests.kafka.raw_client import RawClient
 from tests.kafka.running_broker import running_broker
@@ -361,6 +362,24 @@ def test_a_group_begins_where_its_settings_say(kafka, name, member):
         topic = request.TopicProduceData(Name=name, PartitionData=[row])
         client.ask(request(Acks=-1, TimeoutMs=1000, TopicData=[topic]), 9)
     assert acquired(member.fetch()) == [(1, 1, 1)]
+
+
+def test_a_fetch_looks_behind_what_was_aborted(kafka, name, member):
+    configure(kafka, name, share_isolation_level="read_committed")
+    producer = Producer(kafka.client(transactional_id=name, batch_size=2000, linger_ms=0))
+    producer.init_transactions(SECONDS)
+    producer.begin_transaction()
+    for _ in range(300):
+        producer.produce(name, b"x" * 1000)
+    producer.flush(SECONDS)
+    producer.abort_transaction(SECONDS)
+    producer.begin_transaction()
+    producer.produce(name, b"committed")
+    producer.commit_transaction(SECONDS)
+    row = member.fetch(wait_ms=SECONDS * 1000, MaxRecords=10)
+    values = [value for _, _, _, value in decode(bytes(row.Records))]
+    assert values[-1] == b"committed"
+    assert acquired(row)[0][0] > 250
 
 
 def describe(client, group):

@@ -45,10 +45,11 @@ Outcome = KafkaFault | None  # of acknowledgements in one partition
 
 
 class Found(NamedTuple):
-    """What a partition has for a fetch."""
+    """What a partition has for a fetch, from an offset on."""
 
     place: Place
     live: Live
+    offset: int
     read: Read
 
 
@@ -244,6 +245,8 @@ async def _gather(
                 _acquire(found, session, request, rows)
                 if rows or is_over:
                     return
+                if any(each.live.next_offset() != each.offset for each in found):
+                    continue  # all of that was of aborted transactions: look behind it
         finally:
             for live in lives.values():
                 live.pass_on()
@@ -307,7 +310,7 @@ def _look(
                 rows[place].ErrorCode = fault.code
             continue
         if one is not None:
-            found.append(Found(place, live, one))
+            found.append(Found(place, live, offset, one))
             size += len(one.records)
             count += one.batches[-1].stop - offset
     return found
@@ -316,7 +319,7 @@ def _look(
 def _acquire(found: Sequence[Found], session: Session, request: FetchRequest, rows: dict[Place, Row]) -> None:
     """Give the member what was found, no more than it asks for."""
     left = request.MaxRecords
-    for place, live, one in found:
+    for place, live, _, one in found:
         if left <= 0:
             return
         is_exact = request.ShareAcquireMode == RECORD_LIMIT
