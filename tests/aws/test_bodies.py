@@ -13,12 +13,18 @@ import msgspec
 import pytest
 from tests.cloud import running
 
-from cloudlet.aws.bodies import Intake, Slice, Slices
+from cloudlet.aws.bodies import Bodies, Intake, Slice, Slices
 from cloudlet.aws.record import Record
 from cloudlet.aws.service import Answer, Service, Several
+from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock, SystemClock
 from cloudlet.kernel.collect import UNREFERENCED_MS
 from cloudlet.kernel.fault import Fault
+from cloudlet.kernel.ids import Ids
+from cloudlet.kernel.keys import Durability
+from cloudlet.wire.aws_chunked import PlainBody
+from cloudlet.wire.checksums import digest_of
+from cloudlet.wire.http1 import Head
 
 BYTES_MAX = 20 << 20
 LARGE = bytes(range(256)) * (3 << 12)  # 3 MiB: comes in pieces, and is admitted before it is read
@@ -147,6 +153,34 @@ def test_a_refused_body_leaves_nothing(cloud, body):
 
 def send_another_body(request, **_):
     request.body = b"?" * int(request.headers["Content-Length"])
+
+
+@pytest.mark.parametrize("sizes", [(300_000, 10, 300_000, 5), (70_000,), (9, 600_000, 600_000), (524_288, 1)])
+def test_pieces_of_any_size_are_summed_and_kept_in_their_order(sizes):
+    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
+    whole = b"".join(pieces)
+    sums = ("MD5", "CRC32", "CRC32C", "SHA1", "CRC64NVME")
+
+    async def come():
+        for piece in pieces:
+            yield piece
+
+    async def main(bytes_max):
+        blobs = MemoryBlobs(ManualClock(), Ids())
+        bodies = Bodies(blobs, Durability.RELAXED)
+        head = Head("PUT", b"/", b"/", b"", {}, True, len(whole), False, False)
+        reader = PlainBody(hashlib.sha256(whole).hexdigest().encode(), len(whole))
+        body = await bodies.receive(head, come(), reader, Intake(bytes_max, TooLarge, sums))
+        reader = await blobs.open(body.blob)
+        kept = b"".join([chunk async for chunk in reader.chunks(0, body.size_bytes)])
+        reader.close()
+        return kept, body.digests
+
+    kept, digests = asyncio.run(main(len(whole)))
+    assert kept == whole
+    assert digests == {name: digest_of(name, whole) for name in sums}
+    with pytest.raises(Fault, match="exceeds the maximum"):
+        asyncio.run(main(len(whole) - 1))
 
 
 def test_too_large_a_body_is_refused_before_it_is_sent(cloud):

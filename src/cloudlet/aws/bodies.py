@@ -19,7 +19,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 
 import msgspec
 
@@ -39,6 +38,8 @@ from cloudlet.wire.http1 import FileBody, Head
 
 SUMMED_MAX = 64
 INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
+SPREAD_BYTES = 512 << 10  # of a large body taken in at a time: each way to a thread and back costs some 50 us
+QUICK_SUMS = frozenset({"CRC32", "CRC32C"})  # summing a piece takes less than half of that
 
 Piece = bytes | memoryview
 
@@ -202,6 +203,11 @@ async def _read_one(reader: BlobReader, start: int, stop: int) -> AsyncIterator[
         reader.close()
 
 
+def _update_with(update: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:
+    for piece in pieces:
+        update(piece)
+
+
 class _Incoming:
     """One body on its way in."""
 
@@ -216,27 +222,41 @@ class _Incoming:
         wanted = intake.digests if promise is None else {*intake.digests, promise.algorithm}
         self._sums = {name: checksum(name) for name in wanted}
         self._updates = [each.update for each in self._sums.values()]
+        self._quick = [each.update for name, each in self._sums.items() if name in QUICK_SUMS]
+        self._slow = [each.update for name, each in self._sums.items() if name not in QUICK_SUMS]
+        self._large: list[bytes] = []  # pieces that wait until there is enough for a way to the threads
+        self._large_bytes = 0
         self._writer: BlobWriter | None = None  # made with the first byte: an empty body is no blob
 
     async def take(self, piece: bytes) -> None:
-        if len(piece) <= INLINE_BYTES:
+        if isinstance(self._reader, PlainBody) and (self._large or len(piece) > INLINE_BYTES):
+            self._large.append(piece)
+            self._large_bytes += len(piece)
+            if self._large_bytes >= SPREAD_BYTES:
+                await self._take_large(self._reader)
+        elif len(piece) <= INLINE_BYTES:
             for data in self._reader.feed(piece):
                 for update in self._updates:
                     update(data)
                 await self._write(data)
-        elif isinstance(self._reader, PlainBody):  # its bytes are the piece's: all sums at a time
-            await self._spread(piece, [partial(self._reader.feed, piece)])
         else:
             views = await asyncio.get_running_loop().run_in_executor(None, self._reader.feed, piece)
-            await self._spread(views[0] if len(views) == 1 else b"".join(views), [])
+            await self._spread([views[0] if len(views) == 1 else b"".join(views)], self._slow)
 
-    async def _spread(self, data: Piece, jobs: Sequence[Callable[[], object]]) -> None:
-        """Sum and write a large piece, each in a thread of its own: all of them release the GIL."""
+    async def _take_large(self, reader: PlainBody) -> None:
+        """Take in the pieces that wait; a plain body's bytes are theirs, so its hash is one of the sums."""
+        pieces, self._large, self._large_bytes = self._large, [], 0
+        await self._spread(pieces, [reader.feed, *self._slow])
+
+    async def _spread(self, pieces: Sequence[Piece], slow: Sequence[Callable[[Piece], object]]) -> None:
+        """Sum and write large pieces, each slow sum in a thread of its own: all of them release the GIL."""
         loop = asyncio.get_running_loop()
-        every: list[Callable[[], object]] = [*jobs, *(partial(update, data) for update in self._updates)]
-        running = [loop.run_in_executor(None, job) for job in every]
+        running = [loop.run_in_executor(None, _update_with, update, pieces) for update in slow]
         try:
-            await self._write(data)
+            for piece in pieces:
+                for update in self._quick:
+                    update(piece)
+                await self._write(piece)
         finally:
             # Nothing may touch the sums once this has returned, whatever was wrong with the disk.
             outcomes = await asyncio.gather(*running, return_exceptions=True)
@@ -254,6 +274,8 @@ class _Incoming:
             await self._writer.write(data)
 
     async def finish(self, durability: Durability) -> Body:
+        if self._large and isinstance(self._reader, PlainBody):
+            await self._take_large(self._reader)
         self._reader.finish()
         digests = {name: each.digest() for name, each in self._sums.items()}
         promised = None
