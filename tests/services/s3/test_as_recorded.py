@@ -169,6 +169,14 @@ def test_locations(cloud, s3, bucket):
     assert refused(s3.create_bucket, **none)[1] == "InvalidLocationConstraint"
 
 
+def test_only_the_first_region_makes_a_bucket_twice(s3, bucket):
+    west = {"Bucket": f"{bucket}-w", "CreateBucketConfiguration": {"LocationConstraint": "us-west-1"}}
+    s3.create_bucket(**west)
+    assert refused(s3.create_bucket, **west)[1] == "BucketAlreadyOwnedByYou"
+    listed = s3.list_objects_v2(Bucket=f"{bucket}-w")["ResponseMetadata"]["HTTPHeaders"]
+    assert listed["x-amz-bucket-region"] == "us-west-1"
+
+
 def test_versioning_needs_a_status(s3, bucket):
     answer = refused(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={})
     assert answer[1] == "IllegalVersioningConfigurationException"
@@ -235,6 +243,17 @@ def test_a_time_in_the_future_is_no_condition(s3, bucket):
     assert s3.copy_object(Bucket=bucket, Key="b", **source)["CopyObjectResult"]
 
 
+def test_a_plus_in_the_source_of_a_copy_is_a_space(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a b", Body=b"x")
+
+    def spell(request, **_):
+        del request.headers["x-amz-copy-source"]
+        request.headers["x-amz-copy-source"] = f"{bucket}/a+b"
+
+    s3.meta.events.register("before-sign.s3.CopyObject", spell)
+    assert s3.copy_object(Bucket=bucket, Key="c", CopySource="x/y")["CopyObjectResult"]
+
+
 # --- versions
 
 
@@ -287,6 +306,12 @@ def test_a_token_hides_where_a_listing_was_to_start(s3, bucket):
 
 
 # --- uploads
+
+
+def test_the_digest_of_a_part_is_repeated_as_it_came(s3, upload):
+    wrong = "1B2M2Y8AsgTpgAmY7PhCfg=="
+    answer = refused(s3.upload_part, **upload, PartNumber=1, Body=b"x", ContentMD5=wrong)
+    assert answer[3]["ExpectedDigest"] == wrong
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def create_bucket(rq: Request, p: shapes.CreateBucketRequest) -> shapes.CreateBu
     if old is not None:
         if old.account != rq.account:
             raise BucketAlreadyExists(BucketAlreadyExists.message, BucketName=p.Bucket)
-        if rq.region != FIRST_REGION or old.region != region:
+        if not rq.region == old.region == region == FIRST_REGION:
             raise BucketAlreadyOwnedByYou(BucketAlreadyOwnedByYou.message, BucketName=p.Bucket)
         return {"Location": f"/{p.Bucket}", "BucketArn": arn_of(p.Bucket)}
     asked = p.CreateBucketConfiguration.LocationConstraint if p.CreateBucketConfiguration else None
@@ -213,8 +213,8 @@ def list_buckets(rq: Request, p: shapes.ListBucketsRequest) -> shapes.ListBucket
         and p.BucketRegion in (None, bucket.region)
     ]
     result: shapes.ListBucketsOutput = {
-        "Buckets": [shown(bucket, with_region=is_paged) for bucket in found[:limit]],
         "Owner": {"ID": canonical_id(rq.account)},
+        "Buckets": [shown(bucket, with_region=is_paged) for bucket in found[:limit]],
     }
     if p.Prefix is not None:
         result["Prefix"] = p.Prefix

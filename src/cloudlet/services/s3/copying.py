@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, NamedTuple, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
@@ -58,11 +58,11 @@ class Source(NamedTuple):
 
 
 def source_of(header: str) -> Source:
-    """bucket/key, percent-encoded, with or without a slash in front and a version behind."""
+    """bucket/key, encoded as in a form, with or without a slash in front and a version behind."""
     path, mark, version_id = header.partition(VERSION_MARK)
     if unquote(header).startswith("arn:"):
         raise not_implemented("CopyObject", "access points as a source")
-    bucket, slash, key = unquote(path).removeprefix("/").partition("/")
+    bucket, slash, key = unquote_plus(path).removeprefix("/").partition("/")
     if not (bucket and slash and key):
         raise invalid_argument("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     return Source(bucket, key, unquote(version_id) if mark else None)

@@ -84,10 +84,11 @@ def md5_of(header: bytes | str) -> bytes:
     return found
 
 
-def bad_digest(header: bytes | str, computed: bytes) -> Fault:
-    """The body is not what its Content-MD5 says."""
+def bad_digest(header: bytes | str, computed: bytes, *, is_part: bool = False) -> Fault:
+    """The body is not what its Content-MD5 says; S3 repeats that, in hexadecimal but for a part's."""
+    expected = md5_of(header)
     return BadDigest(
         BadDigest.message,
-        ExpectedDigest=md5_of(header).hex(),
+        ExpectedDigest=base64.b64encode(expected).decode() if is_part else expected.hex(),
         CalculatedDigest=base64.b64encode(computed).decode(),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloudlet.aws.pages import BadToken, seal, unseal
 from cloudlet.aws.record import decoder
+from cloudlet.aws.service import Answer, Result
 from cloudlet.kernel.tuples import pack, prefix_range, successor
 from cloudlet.services.s3.buckets import find_bucket
 from cloudlet.services.s3.faults import InvalidArgument, invalid_argument, s3
@@ -48,7 +49,7 @@ OBJECT, GROUP = b"k", b"g"  # what a continuation token goes on behind
 
 
 @s3.op(resource="arn:aws:s3:::{Bucket}", action="s3:ListBucket", harmless=["RequestPayer"])
-def list_objects(rq: Request, p: shapes.ListObjectsRequest) -> shapes.ListObjectsOutput:
+def list_objects(rq: Request, p: shapes.ListObjectsRequest) -> Answer:
     """A page of a bucket's objects, behind a marker that is a key or a common prefix."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     owner: shapes.OwnerDict = {"ID": canonical_id(bucket.account)}
@@ -73,11 +74,11 @@ def list_objects(rq: Request, p: shapes.ListObjectsRequest) -> shapes.ListObject
             result["NextMarker"] = spell(page.last)
     if p.EncodingType is not None:
         result["EncodingType"] = p.EncodingType
-    return result
+    return told(bucket, result)
 
 
 @s3.op(resource="arn:aws:s3:::{Bucket}", action="s3:ListBucket", harmless=["RequestPayer"])
-def list_objects_v2(rq: Request, p: shapes.ListObjectsV2Request) -> shapes.ListObjectsV2Output:
+def list_objects_v2(rq: Request, p: shapes.ListObjectsV2Request) -> Answer:
     """A page of a bucket's objects, behind a key or where the token of the page before says."""
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     owner: shapes.OwnerDict = {"ID": canonical_id(bucket.account)}
@@ -110,7 +111,12 @@ def list_objects_v2(rq: Request, p: shapes.ListObjectsV2Request) -> shapes.ListO
         result["Delimiter"] = spell(delimiter)
     if p.EncodingType is not None:
         result["EncodingType"] = p.EncodingType
-    return result
+    return told(bucket, result)
+
+
+def told(bucket: Bucket, result: Result) -> Answer:
+    """A page of objects, with the bucket's region beside it."""
+    return Answer(result, headers=[("x-amz-bucket-region", bucket.region)])
 
 
 def token_of(space: Key, page: Page) -> str:

@@ -225,10 +225,6 @@ def get_object_attributes(
         result["VersionId"] = found.version_id
     if "ETag" in asked:
         result["ETag"] = found.etag
-    if "ObjectSize" in asked:
-        result["ObjectSize"] = found.size_bytes
-    if "StorageClass" in asked:
-        result["StorageClass"] = found.storage_class
     if "Checksum" in asked and found.checksum_algorithm:
         shown = checksum_shown(found)
         member = CHECKSUM_MEMBERS[found.checksum_algorithm]
@@ -236,6 +232,10 @@ def get_object_attributes(
         result["Checksum"] = cast("shapes.Checksum", {**shown, member: found.checksum.partition("-")[0]})
     if "ObjectParts" in asked and parts_of(found):
         result["ObjectParts"] = parts_shown(found, p.PartNumberMarker or 0, p.MaxParts)
+    if "StorageClass" in asked:
+        result["StorageClass"] = found.storage_class
+    if "ObjectSize" in asked:
+        result["ObjectSize"] = found.size_bytes
     return result
 
 

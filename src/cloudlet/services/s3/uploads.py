@@ -133,7 +133,7 @@ def upload_part(rq: Request, p: shapes.UploadPartRequest, body: Body) -> shapes.
     """Keep a part, in the place of one with the same number."""
     md5 = body.digests["MD5"]
     if p.ContentMD5 is not None and md5_of(p.ContentMD5) != md5:
-        raise bad_digest(p.ContentMD5, md5)
+        raise bad_digest(p.ContentMD5, md5, is_part=True)
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     check_algorithm(find_upload(rq, p.Bucket, p.Key, p.UploadId), body.promised)
     sums = {algorithm: sum_ for algorithm, sum_ in body.digests.items() if algorithm != "MD5"}
