@@ -3,7 +3,7 @@
 State   none
 Source  Apache Kafka 4.3, "Broker Configs"
 Absent  Java classes of one's own (policies, principal builders, reporters, callbacks, config providers),
-        listeners and folders by Kafka's names, key stores of one's own: refused when a broker is started
+        folders by Kafka's names, key stores of one's own: refused when a broker is started
 
 A property of speed (threads, buffers, intervals of replication) changes nothing that a client could be told:
 it is taken. One of these would be a promise that is not kept: a policy that nobody asks keeps nobody out.
@@ -19,7 +19,6 @@ from cloudlet.kafka.configs import InvalidConfig, broker_definitions
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 
 CLASSES = "classes of Java's are not loaded"
-PLACES = "where the broker listens is said by --host, --ports kafka=PORT and --advertise"
 FOLDERS = "what the broker keeps lies in the data folder, --data"
 KEYS = "the certificates are those of the cloud's authority, --kafka-security"
 MECHANISMS = "the mechanisms are those of --kafka-security"
@@ -33,12 +32,7 @@ UNSERVED: tuple[tuple[re.Pattern[str], str, frozenset[str]], ...] = tuple(
         (r"(replica\.selector|principal\.builder|client\.quota\.callback)\.class", CLASSES, ()),
         (r"metric\.reporters|config\.providers|security\.providers", CLASSES, ()),
         (r"sasl\..*(callback\.handler\.class|login\.class)", CLASSES, ()),
-        (r"listeners|advertised\.listeners|listener\.security\.protocol\.map", PLACES, ()),
-        (
-            r"inter\.broker\.listener\.name|security\.inter\.broker\.protocol|early\.start\.listeners",
-            PLACES,
-            (),
-        ),
+        (r"security\.inter\.broker\.protocol|early\.start\.listeners", ONE, ()),
         (r"log\.dirs?|metadata\.log\.dir", FOLDERS, ()),
         (r"ssl\.(key|trust)(store|\.).*|ssl\.client\.auth", KEYS, ()),
         (r"sasl\.enabled\.mechanisms|sasl\.jaas\.config|sasl\.kerberos\..*", MECHANISMS, ()),
@@ -47,7 +41,6 @@ UNSERVED: tuple[tuple[re.Pattern[str], str, frozenset[str]], ...] = tuple(
         (r"controller\.quorum\.(voters|bootstrap\.servers)", ONE, ()),
         (r"remote\.log\.storage\.system\.enable", "there is no tiered storage", ()),
         (r"delegation\.token\.secret\.key", "there are no delegation tokens", ()),
-        (r"log\.cleaner\.enable", "the cleaner always runs", ()),
     )
 )
 """Names, why they are not served, and the values that say what is so anyway, beside Kafka's default."""
