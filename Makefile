@@ -70,6 +70,7 @@ bench: $(VENV)/.installed-dev  ## compare with other local clouds, Apache Kafka,
 	$(BIN)/python -m bench.kafka
 	$(BIN)/python -m bench.etcd
 	$(BIN)/python -m bench.zookeeper
+	$(BIN)/python -m bench.coord_scale
 
 interop: $(VENV)/.installed-dev  ## clients of other languages; says what is missing
 	$(BIN)/python -m pytest -m interop tests/interop tests/contract
