@@ -173,8 +173,9 @@ public class ShareConsumers {
         fill(topic, 0, 1000);
         Map<Integer, Integer> times = new HashMap<>();
         Set<Integer> readers = new TreeSet<>();
-        try (KafkaShareConsumer<String, String> one = consumer(group, topic, "max.poll.records", "50");
-                KafkaShareConsumer<String, String> two = consumer(group, topic, "max.poll.records", "50")) {
+        String[] few = {"max.poll.records", "20", "share.acquire.mode", "record_limit"};
+        try (KafkaShareConsumer<String, String> one = consumer(group, topic, few);
+                KafkaShareConsumer<String, String> two = consumer(group, topic, few)) {
             for (int turn = 0; turn < 80 && times.size() < 1000; turn++) {
                 for (KafkaShareConsumer<String, String> consumer : List.of(one, two)) {
                     for (ConsumerRecord<String, String> record : poll(consumer)) {
