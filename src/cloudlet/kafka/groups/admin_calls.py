@@ -2,7 +2,7 @@
 
 State   none
 Source  Apache Kafka 4.3: the requests' versions as their schemas tell them; KIP-518, KIP-699, KIP-848
-Absent  coordinators of share groups: INVALID_REQUEST
+Absent  coordinators of share-partitions, for whom only brokers ask (key type 2): INVALID_REQUEST
 """
 
 from __future__ import annotations
