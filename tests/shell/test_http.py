@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from tests.shell.http_face import Client, Face
 
+from cloudlet.shell import http_line
 from cloudlet.shell.http import Limits, Server, http_date, serve
 from cloudlet.shell.http_line import TURN_BYTES
 from cloudlet.wire.http1_receiver import ReceiveLimits
@@ -714,6 +715,20 @@ def test_connections_are_bounded(run) -> None:
             four = await w.client()
             four.send(get("/a"))
             assert (await four.reply())[0] == 200
+
+    run(main)
+
+
+def test_a_connection_that_takes_a_file_from_the_stores_is_closed_at_once(run, monkeypatch) -> None:
+    async def main() -> None:
+        async with world() as w:
+            monkeypatch.setattr(http_line, "leaves_room", lambda transport: False)
+            await w.client()
+            await until(lambda: w.server.connections == 0)
+            monkeypatch.undo()
+            again = await w.client()
+            again.send(get("/a"))
+            assert (await again.reply())[0] == 200
 
     run(main)
 

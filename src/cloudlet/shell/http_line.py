@@ -88,10 +88,12 @@ class Line(Outlet):
         # Below the transport of a plain connection: the transport closes it, but not before it has told so.
         self._fileno = -1 if self._secure else transport.get_extra_info("socket").fileno()
         self._receiver = Receiver(shared.receive_limits, self._peer, secure=self._secure)
-        full = len(shared.connections) >= shared.limits.connections_max or not leaves_room(transport)
+        full = len(shared.connections) >= shared.limits.connections_max
         shared.connections.add(self)
         transport.set_write_buffer_limits(CHUNK_BYTES_MAX)
-        if full:
+        if not leaves_room(transport):
+            transport.abort()  # at once: an error that is read slowly would keep the file
+        elif full:
             self._send_error(503, "too many connections")
         elif shared.closing:
             self.drain()
