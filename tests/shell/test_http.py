@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import http.client
 import itertools
@@ -723,8 +724,10 @@ def test_a_connection_that_takes_a_file_from_the_stores_is_closed_at_once(run, m
     async def main() -> None:
         async with world() as w:
             monkeypatch.setattr(http_line, "leaves_room", lambda transport: False)
-            await w.client()
-            await until(lambda: w.server.connections == 0)
+            refused = await w.client()
+            async with asyncio.timeout(20):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await refused.reader.read() == b""
             monkeypatch.undo()
             again = await w.client()
             again.send(get("/a"))
