@@ -90,7 +90,7 @@ def test_lists_of_parts_that_are_wrong(s3, bucket):
     )
     assert (small["PartNumber"], small["ETag"]) == ("1", one["ETag"].strip('"'))
     assert refused(complete, s3, bucket, upload, [two, one])["Code"] == "InvalidPartOrder"
-    assert refused(complete, s3, bucket, upload, [])["Code"] == "InvalidRequest"
+    assert refused(complete, s3, bucket, upload, [])["Code"] == "MalformedXML"
     bare = {"Bucket": bucket, "Key": "k", "UploadId": upload}
     assert refused(s3.complete_multipart_upload, **bare)["Code"] == "MalformedXML"
     absent = refused(complete, s3, bucket, upload, [{"PartNumber": 3, "ETag": one["ETag"]}])

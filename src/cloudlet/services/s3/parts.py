@@ -179,7 +179,7 @@ def assembled(
 def in_order(listed: Sequence[shapes.CompletedPart], upload_id: str) -> Sequence[shapes.CompletedPart]:
     """The list, checked to name parts in ascending order."""
     if not listed:
-        raise InvalidRequest("You must specify at least one part")
+        raise MalformedXML
     before = 0
     for each in listed:
         if each.PartNumber is None or each.ETag is None:

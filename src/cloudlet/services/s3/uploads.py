@@ -27,7 +27,6 @@ from cloudlet.services.s3.faults import (
     ConditionalConflict,
     EntityTooLarge,
     InvalidRequest,
-    MalformedXML,
     NoSuchUpload,
     s3,
 )
@@ -160,8 +159,6 @@ def complete_multipart_upload(
     upload = rq.get(upload_key(p.Bucket, p.Key, p.UploadId), Upload)
     if upload is None:
         return completed(rq, bucket, p.Key, completed_before(p.UploadId, given, newest))
-    if p.MultipartUpload is None:
-        raise MalformedXML
     listed = in_order(given, p.UploadId)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
         check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)

@@ -169,8 +169,9 @@ def _redrive(rq: Request, queue: Queue, value: str) -> dict[str, object]:
         raise refusal("Dead letter target does not exist.")
     if target.record.is_fifo != queue.is_fifo:
         raise refusal("Dead-letter queue must be same type of queue as the source.")
-    text = msgspec.json.encode(RedrivePolicy(target.arn, int(count))).decode()
-    return {"redrive": text, "dead_letters_arn": target.arn, "receives_max": int(count)}
+    if isinstance(policy.maxReceiveCount, str):  # comes back as a number
+        value = msgspec.json.encode(RedrivePolicy(target.arn, int(count))).decode()
+    return {"redrive": value, "dead_letters_arn": target.arn, "receives_max": int(count)}
 
 
 def _redrive_allow(rq: Request, queue: Queue, value: str) -> dict[str, object]:

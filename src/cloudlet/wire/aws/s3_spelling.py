@@ -45,6 +45,7 @@ def host_id_of(request_id: str) -> str:
 
 
 def identify(headers: Headers, request_id: str) -> None:
-    """Append the two ids of a reply of S3's."""
+    """Append the two ids of a reply of S3's, not under the name that other services use: with that, an SDK
+    takes no notice of the second."""
     headers.append((b"x-amz-request-id", request_id.encode()))
     headers.append((b"x-amz-id-2", host_id_of(request_id).encode()))
