@@ -17,12 +17,11 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tools.suites import ROOT, Suite, judge, read, run, unpacked
+from tools.suites import ROOT, Suite, parser_of, read, run, run_chosen, unpacked
 
 # What kafka-python's release leaves out of its tests, and what they need of it: its repository starts and
 # stops brokers there, which is not wanted where one runs already.
@@ -149,34 +148,17 @@ def outcome(
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", help=", ".join(suite.name for suite in SUITES))
-    parser.add_argument("--from", dest="checkout", type=pathlib.Path, help="a checkout that has the tests")
+    def run_one(suite: KafkaSuite, folder: pathlib.Path, chosen: argparse.Namespace) -> Mapping[str, str]:
+        if chosen.checkout:
+            source = folder / "source"
+            shutil.copytree(chosen.checkout / "tests", source / "tests")
+        else:
+            source = unpacked(suite, folder)
+        return outcome(suite, source, folder, chosen.address)
+
+    parser = parser_of(__doc__, SUITES)
     parser.add_argument("--address", help="HOST:PORT of a broker that runs already")
-    chosen = parser.parse_args(arguments)
-    known = {suite.name: suite for suite in SUITES}
-    names = chosen.names or [suite.name for suite in SUITES if suite.is_released]
-    if chosen.checkout and len(names) != 1:
-        parser.error("--from goes with one suite")
-    status = 0
-    for name in names:
-        suite = known.get(name) or parser.error(f"{name}: there is no such suite")
-        if not suite.is_released and not chosen.checkout:
-            parser.error(f"{name}: its releases bring no tests: --from CHECKOUT")
-        with tempfile.TemporaryDirectory(prefix="kafka-suite-") as folder:
-            path = pathlib.Path(folder)
-            if chosen.checkout:
-                source = path / "source"
-                shutil.copytree(chosen.checkout / "tests", source / "tests")
-            else:
-                source = unpacked(suite, path)
-            outcomes = outcome(suite, source, path, chosen.address)
-        counts = {what: list(outcomes.values()).count(what) for what in ("passed", "failed", "skipped")}
-        wrong = judge(suite, outcomes)
-        print(f"{name} {suite.version}:", ", ".join(f"{count} {what}" for what, count in counts.items()))
-        print("".join(f"    {line}\n" for line in wrong), end="")
-        status |= bool(wrong)
-    return status
+    return run_chosen(parser, arguments, SUITES, run_one)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ import tarfile
 import tempfile
 import venv
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -46,6 +47,8 @@ class Suite:
     before: str = ""  # of the command: variables
     explained: Mapping[str, str] = field(default_factory=dict)  # end of a test's name -> why it fails
 
+
+AnySuite = TypeVar("AnySuite", bound=Suite)
 
 SUITES = (
     Suite(
@@ -204,12 +207,31 @@ def of(test: str):  # type: ignore[no-untyped-def]
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", help=", ".join(suite.name for suite in SUITES))
+    def run_one(suite: Suite, folder: pathlib.Path, chosen: argparse.Namespace) -> Mapping[str, str]:
+        source = chosen.checkout.resolve() if chosen.checkout else unpacked(suite, folder)
+        return outcome(suite, source, folder)
+
+    return run_chosen(parser_of(__doc__, SUITES), arguments, SUITES, run_one)
+
+
+def parser_of(told: str | None, suites: Sequence[Suite]) -> argparse.ArgumentParser:
+    """The arguments that every program that runs suites takes."""
+    parser = argparse.ArgumentParser(description=(told or "").split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", help=", ".join(suite.name for suite in suites))
     parser.add_argument("--from", dest="checkout", type=pathlib.Path, help="a checkout that has the tests")
+    return parser
+
+
+def run_chosen(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str],
+    suites: Sequence[AnySuite],
+    run_one: Callable[[AnySuite, pathlib.Path, argparse.Namespace], Mapping[str, str]],
+) -> int:
+    """Run the suites that the arguments name, tell of each, and return the exit status."""
     chosen = parser.parse_args(arguments)
-    known = {suite.name: suite for suite in SUITES}
-    names = chosen.names or [suite.name for suite in SUITES if suite.is_released]
+    known = {suite.name: suite for suite in suites}
+    names = chosen.names or [suite.name for suite in suites if suite.is_released]
     if chosen.checkout and len(names) != 1:
         parser.error("--from goes with one suite")
     status = 0
@@ -218,13 +240,11 @@ def main(arguments: Sequence[str]) -> int:
         if not suite.is_released and not chosen.checkout:
             parser.error(f"{name}: its releases bring no tests: --from CHECKOUT")
         with tempfile.TemporaryDirectory(prefix="suite-") as folder:
-            path = pathlib.Path(folder)
-            source = chosen.checkout.resolve() if chosen.checkout else unpacked(suite, path)
-            outcomes = outcome(suite, source, path)
+            outcomes = run_one(suite, pathlib.Path(folder), chosen)
         counts = {what: list(outcomes.values()).count(what) for what in ("passed", "failed", "skipped")}
         wrong = judge(suite, outcomes)
         print(f"{name} {suite.version}:", ", ".join(f"{count} {what}" for what, count in counts.items()))
-        print("".join(f"    {line}\n" for line in wrong), end="")
+        print("".join(f"    {line}\n" for line in wrong), end="", flush=True)
         status |= bool(wrong)
     return status
 
