@@ -68,6 +68,28 @@ def test_a_body_is_read_back(opened, durability):
     run(scenario)
 
 
+@pytest.mark.parametrize("size", [0, 1, 64 << 10, (64 << 10) + 1])
+def test_a_body_is_put_in_this_turn_or_not_at_all(opened, size):
+    async def scenario():
+        blobs = opened()
+        whole = os.urandom(size)
+        blob = blobs.put_now(whole)
+        found = await blobs.ids()
+        if blob is None:
+            assert not found
+        else:
+            assert await body(blobs, blob) == whole
+            assert [(each.id, each.size_bytes) for each in found] == [(blob, size)]
+            assert is_blob_id(blob)
+        await blobs.close()
+        if blob is not None and opened.survives:
+            again = opened()
+            assert await body(again, blob) == whole
+            await again.close()
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("durability", list(Durability))
 @pytest.mark.parametrize("size", [0, 1, 64 << 10, (64 << 10) + 1, CHUNK_BYTES + 1])
 def test_a_whole_body_is_put_at_once(opened, durability, size):

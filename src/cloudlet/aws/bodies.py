@@ -121,18 +121,20 @@ class Bodies:
 
     async def keep(self, head: Head, body: bytes, intake: Intake) -> Body:
         """The same for a body that is here, small and without framing."""
-        promise = promise_of(head.headers)
-        if len(body) > intake.bytes_max:
-            raise intake.too_large
-        check_whole(head, body)
-        digests = {name: digest_of(name, body) for name in intake.digests}
-        promised = None
-        if promise is not None:
-            promised = promise.algorithm
-            if promised not in digests:
-                digests[promised] = digest_of(promised, body)
-            promise.compare(digests[promised], {})
+        digests, promised = _summed(head, body, intake)
         blob = await self.blobs.put(body, self._durability) if body else None
+        return Body(blob, len(body), digests, promised)
+
+    def keep_now(self, head: Head, body: bytes, intake: Intake) -> Body | None:
+        """`keep` in this turn; None, with nothing done, where it would have to wait."""
+        if self._durability:
+            return None
+        digests, promised = _summed(head, body, intake)
+        blob = None
+        if body:
+            blob = self.blobs.put_now(body)
+            if blob is None:
+                return None
         return Body(blob, len(body), digests, promised)
 
     def sums(self, slices: Sequence[Slice], algorithms: Sequence[str]) -> Mapping[str, bytes]:
@@ -201,6 +203,22 @@ async def _read_one(reader: BlobReader, start: int, stop: int) -> AsyncIterator[
             yield chunk
     finally:
         reader.close()
+
+
+def _summed(head: Head, body: bytes, intake: Intake) -> tuple[Mapping[str, bytes], str | None]:
+    """The sums over a whole body, and which of them was promised; a Fault unless it is as promised."""
+    promise = promise_of(head.headers)
+    if len(body) > intake.bytes_max:
+        raise intake.too_large
+    check_whole(head, body)
+    digests = {name: digest_of(name, body) for name in intake.digests}
+    if promise is None:
+        return digests, None
+    promised = promise.algorithm
+    if promised not in digests:
+        digests[promised] = digest_of(promised, body)
+    promise.compare(digests[promised], {})
+    return digests, promised
 
 
 def _update_with(update: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:

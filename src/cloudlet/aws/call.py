@@ -33,7 +33,7 @@ from cloudlet.kernel.blobs import Blobs
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Conflict, Fault, OutcomeUnknown, OutOfRange
 from cloudlet.kernel.ids import Ids
-from cloudlet.kernel.keys import Author, Durability, Keys, Revision
+from cloudlet.kernel.keys import Author, Commit, Durability, Keys, Revision
 from cloudlet.kernel.logs import LogName
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Desk:
         self.has_cooldowns = has_cooldowns
         self.bodies = Bodies(blobs, durability)
         self.keys = keys
+        self._commit_now: Callable[[Commit], Revision] | None = getattr(keys, "commit_now", None)
         self.traffic = traffic
         self.clock = clock
         self.ids = ids
@@ -149,7 +150,10 @@ class Desk:
         if pending is None:
             if request.is_idle and keys.settled >= keys.head:
                 return cast(T, decided)  # it only read, and what it may have read is settled
-            acting = begin(self._act(request))
+            seen = self._committed(request)
+            if seen is not None and seen <= keys.settled:
+                return cast(T, decided)
+            acting = begin(self._act(request) if seen is None else self._settle(seen))
             if acting is True and decided is not ANEW:
                 return cast(T, decided)
         attempt = Attempt(request, decided, pending, acting)
@@ -210,6 +214,28 @@ class Desk:
             except Contended:
                 outcomes.append(throttling)
         return several.join(outcomes)
+
+    def _committed(self, request: Request) -> Revision | None:
+        """The revision of a commit that can be made in this turn, to be settled; None, with nothing done,
+        where it takes `_act`, which does the same and all else in a coroutine."""
+        if self._commit_now is None or request.appends or request.dropped_logs:
+            return None
+        commit = request.decided(self._durability)
+        if commit is None:
+            return None
+        try:
+            return self._commit_now(commit)
+        except Conflict:
+            return None  # `_act` meets it again, and waits
+
+    async def _settle(self, seen: Revision) -> bool:
+        """Wait inside of the gate for what was committed."""
+        self.gate.enter()
+        try:
+            await self.keys.settle(seen)
+        finally:
+            self.gate.leave()
+        return True
 
     async def _act(self, request: Request) -> bool:
         """Make what was decided happen, as durable as promised, inside of the gate; False, with nothing done,

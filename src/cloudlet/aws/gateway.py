@@ -110,22 +110,34 @@ class Gateway:
         """The reply to a request that is here whole. One without a stream in either direction, that nothing
         has to be waited for, needs no coroutine."""
         decided: Decided | CoroutineType[object, None, Decided] | None = None
+        body: Body | None = None
         try:
             self._begin(exchange, exchange.http.body)
-            operation, call = exchange.operation, exchange.call
+            call, intake = exchange.call, exchange.intake
             assert call is not None
-            if exchange.intake is None:
-                decided = self._desk.begin_run(call, partial(self._decide, exchange, None))
-                if operation.payload is None and not isinstance(decided, Unfinished):
+            if intake is not None and is_small(exchange.http):
+                body = self._desk.bodies.keep_now(exchange.http.head, exchange.http.body, intake)
+            if intake is None or body is not None:
+                decided = self._desk.begin_run(call, partial(self._decide, exchange, body), exchange.look)
+                if exchange.operation.payload is None and not isinstance(decided, Unfinished):
                     reply = self._reply(exchange, decided)
                     self._done(exchange, None, decided)
                     return reply
-        except Fault as fault:
-            return self._refuse(exchange, fault.spent())
+        except Fault as raised:
+            fault = raised.spent()
         except NoSpace:
-            return self._refuse(exchange, Unavailable)
-        answer = begin(self._serve(exchange, None, decided))
-        return finish(answer) if isinstance(answer, Rest) else answer
+            fault = Unavailable
+        else:
+            answer = begin(self._serve(exchange, None, body, decided))
+            return finish(answer) if isinstance(answer, Rest) else answer
+        if body is not None:
+            return self._forget(exchange, body, fault)
+        return self._refuse(exchange, fault)
+
+    async def _forget(self, exchange: Exchange, body: Body, fault: Fault) -> Response:
+        """Refuse a request whose body was taken in already."""
+        await self._desk.bodies.drop(body)
+        return self._refuse(exchange, fault)
 
     def _open(self, request: HttpRequest) -> Exchange | Response:
         """Find the operation that a request means, or refuse it."""
@@ -156,16 +168,16 @@ class Gateway:
         self,
         exchange: Exchange,
         stream: BodyStream | None,
+        body: Body | None = None,
         decided: Decided | CoroutineType[object, None, Decided] | None = None,
     ) -> Response:
         """The reply to a request that is known who makes it; `stream` is its body where that is still to
-        come, `decided` what was decided already, or is to be awaited."""
+        come, `body` what was taken in already, `decided` what was decided, or is to be awaited."""
         desk = self._desk
-        body: Body | None = None
         try:
             call = exchange.call
             assert call is not None
-            if exchange.intake is not None:
+            if exchange.intake is not None and body is None:
                 body = await self._receive(exchange, exchange.intake, stream)
             if decided is None:
                 look = exchange.look if stream is None else None  # one from before a long body is out of date
@@ -188,7 +200,7 @@ class Gateway:
             self._done(exchange, None, decided)
             return reply
         if body is not None:
-            await desk.bodies.drop(body)
+            return await self._forget(exchange, body, fault)
         return self._refuse(exchange, fault)
 
     def _begin(self, exchange: Exchange, body: bytes | None) -> None:
@@ -236,7 +248,7 @@ class Gateway:
     async def _receive(self, exchange: Exchange, intake: Intake, stream: BodyStream | None) -> Body:
         """The streamed body of a request, aside in a blob of its own."""
         http, bodies = exchange.http, self._desk.bodies
-        if stream is None and len(http.body) <= INLINE_BYTES and not is_framed(http.head):
+        if stream is None and is_small(http):
             return await bodies.keep(http.head, http.body, intake)
         pieces = at_once(http.body) if stream is None else stream
         return await bodies.receive(
@@ -324,6 +336,11 @@ class Exchange(msgspec.Struct):
 def base_url_of(host: bytes, is_secure: bool) -> str:  # noqa: FBT001
     """How a caller reached us, by its Host header."""
     return f"{'https' if is_secure else 'http'}://{host.decode('latin-1')}"
+
+
+def is_small(http: HttpRequest) -> bool:
+    """Whether a body that is whole is taken in at one go."""
+    return len(http.body) <= INLINE_BYTES and not is_framed(http.head)
 
 
 def may_stream(head: Head) -> bool:

@@ -74,6 +74,14 @@ class DiskBlobs:
             raise _refusal(error) from error
         return blob
 
+    def put_now(self, body: bytes) -> BlobId | None:
+        if len(body) > BODY_BYTES_MAX:
+            return None
+        try:
+            return self.packs.put(body)
+        except OSError as error:
+            raise _refusal(error) from error
+
     def create(self) -> DiskBlobWriter:
         return DiskBlobWriter(self)
 

@@ -23,7 +23,6 @@ SPELLING = frozenset(DIGITS)
 CHARACTERS = 26
 COUNTER_BITS, TAIL_BITS = 16, 66
 PAIRS = tuple(first + second for first in DIGITS for second in DIGITS)
-SHIFTS = tuple(range(10 * (CHARACTERS // 2 - 1), -1, -10))
 
 
 class BlobIds:
@@ -40,7 +39,13 @@ class BlobIds:
         if tail is None:
             tail = int.from_bytes(self._ids.token(9), "big") >> (73 - TAIL_BITS)
         number = self._last << TAIL_BITS | tail
-        return BlobId("".join([PAIRS[number >> shift & 1023] for shift in SHIFTS]))
+        high, low = number >> 70, number & (1 << 70) - 1  # numbers of a machine's word are quick to shift
+        return BlobId(
+            f"{PAIRS[high >> 50]}{PAIRS[high >> 40 & 1023]}{PAIRS[high >> 30 & 1023]}"
+            f"{PAIRS[high >> 20 & 1023]}{PAIRS[high >> 10 & 1023]}{PAIRS[high & 1023]}"
+            f"{PAIRS[low >> 60]}{PAIRS[low >> 50 & 1023]}{PAIRS[low >> 40 & 1023]}"
+            f"{PAIRS[low >> 30 & 1023]}{PAIRS[low >> 20 & 1023]}{PAIRS[low >> 10 & 1023]}{PAIRS[low & 1023]}"
+        )
 
 
 def made_ms_of(blob: BlobId) -> int:

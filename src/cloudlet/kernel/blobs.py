@@ -70,6 +70,9 @@ class Blobs(Protocol):
     async def put(self, body: bytes, durability: Durability = Durability.RELAXED) -> BlobId:
         """Keep a body that is whole; readable and as durable as asked when it returns. NoSpace."""
 
+    def put_now(self, body: bytes) -> BlobId | None:
+        """`put` in this turn, relaxed; None, with nothing done, where it would have to wait. NoSpace."""
+
     def create(self) -> BlobWriter:
         """Begin a body."""
 

@@ -26,6 +26,9 @@ class MemoryBlobs:
         self._bodies: dict[BlobId, bytes] = {}
 
     async def put(self, body: bytes, durability: Durability = Durability.RELAXED) -> BlobId:
+        return self.put_now(body)
+
+    def put_now(self, body: bytes) -> BlobId:
         blob = self._ids.fresh()
         self._bodies[blob] = body
         return blob

@@ -1,7 +1,10 @@
 """Bodies go an hour after the last object that names them, and not before."""
 
 import asyncio
+import base64
+import hashlib
 
+import botocore.exceptions
 import pytest
 from tests.cloud import running
 
@@ -41,6 +44,18 @@ def test_bodies_are_collected_when_nothing_names_them(tmp_path):
         assert s3.get_object(Bucket="plain", Key="copy")["Body"].read() == b"second"
         s3.delete_object(Bucket="plain", Key="copy")
         assert collected(cloud, clock) == 1
+
+
+def test_a_refused_body_goes_at_once(tmp_path):
+    other = base64.b64encode(hashlib.md5(b"other").digest()).decode()
+    with running(engine="disk", folder=tmp_path) as cloud:
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="plain")
+        s3.put_object(Bucket="plain", Key="k", Body=b"first")
+        before = blobs_kept(cloud)
+        with pytest.raises(botocore.exceptions.ClientError, match="BadDigest"):
+            s3.put_object(Bucket="plain", Key="k", Body=b"second", ContentMD5=other)
+        assert blobs_kept(cloud) == before
 
 
 def test_versions_hold_their_bodies(tmp_path):
