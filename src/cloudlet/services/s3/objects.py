@@ -85,16 +85,13 @@ def admit_put(rq: Request, p: shapes.PutObjectRequest) -> Intake:
 
 def is_summed(p: shapes.PutObjectRequest) -> bool:
     """Whether the client sends a checksum, in a header or (then it names its algorithm) in a trailer."""
-    given = (
-        p.ChecksumAlgorithm, p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1,
-        p.ChecksumSHA256,
-    )  # fmt: skip
-    sums = [each for each in given[1:] if each is not None]
-    if len(sums) > 1:
+    sums = (p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256)
+    absent = sums.count(None)
+    if absent < len(sums) - 1:
         raise InvalidRequest(
             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
-    return bool(sums) or p.ChecksumAlgorithm is not None
+    return absent < len(sums) or p.ChecksumAlgorithm is not None
 
 
 @s3.op(resource=ARN, admit=admit_put, harmless=HARMLESS, is_data=True)
@@ -104,9 +101,12 @@ def put_object(rq: Request, p: shapes.PutObjectRequest, body: Body) -> shapes.Pu
     if p.ContentMD5 is not None and md5_of(p.ContentMD5) != md5:
         raise bad_digest(p.ContentMD5, md5)
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
-    newest = newest_of(rq, bucket, p.Key)
-    if p.IfMatch is not None or p.IfNoneMatch is not None:
-        check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
+    newest = None  # of a bucket without versions the last writer wins, whatever was there
+    is_conditional = p.IfMatch is not None or p.IfNoneMatch is not None
+    if bucket.versioning or is_conditional:
+        newest = newest_of(rq, bucket, p.Key)
+        if is_conditional:
+            check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
     algorithm = body.promised or (DEFAULT_CHECKSUM if DEFAULT_CHECKSUM in body.digests else "")
     new = Object(
         ordinal=1,

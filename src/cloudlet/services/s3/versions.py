@@ -8,7 +8,8 @@ Absent  none
 Theory of operation
     Whoever changes a key first asks for its newest version, and thereby guards it. Where that is a delete
     marker, or there is none, the place of the version that would come next is guarded too: it is where a
-    racing writer puts its marker, while a racing writer of an object changes the object's own place.
+    racing writer puts its marker, while a racing writer of an object changes the object's own place. Only an
+    object that is put without a condition into a bucket that never had versions need not ask.
 
         versioning    a new object or marker                                  the one before it
         never on      takes the object's place, as the null version            is gone

@@ -236,11 +236,12 @@ class Compiler:
         write_body = self._rest_reply_body(shape, protocol) if shape else None
         tells_length = "ContentLength" in known  # of a body that is not here: the reply to a HEAD
         is_s3 = self._is_s3
+        success = operation.status
 
         def reply(result: Mapping[str, Any], request_id: str) -> Response:
             assert known.issuperset(result), f"{operation.name} answers {set(result) - known}"
             headers: list[tuple[bytes, bytes]] = []
-            status = bindings.write(result, headers) or operation.status
+            status = bindings.write(result, headers) or success
             kind, body = write_body(result) if write_body else (b"", b"")
             if kind and not any(name == b"content-type" for name, _ in headers):
                 headers.append((b"content-type", kind))

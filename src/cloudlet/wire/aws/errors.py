@@ -121,7 +121,7 @@ class Refuser:
         inside = f"<Code>{escape(code)}</Code><Message>{escape(fault.message)}</Message>"
         inside += self._elements(fault, model)
         if self._is_bare:
-            host_id = s3_spelling.host_id_of(request_id)
+            host_id = s3_spelling.host_id_of(request_id.encode()).decode()
             body = f"<Error>{inside}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
         else:
             body = (

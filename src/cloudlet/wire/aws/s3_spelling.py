@@ -8,7 +8,7 @@ Absent  outputs of operations that are not implemented
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Mapping
 
 from cloudlet.wire.aws.values import ISO8601_MILLISECONDS
@@ -39,13 +39,14 @@ UNWRAPPED = frozenset({"GetBucketLocationOutput"})
 """Outputs whose one member is the root element."""
 
 
-def host_id_of(request_id: str) -> str:
+def host_id_of(request_id: bytes) -> bytes:
     """The second id of a reply, which only S3 has: as long as its own, and told by the first."""
-    return base64.b64encode(request_id.encode() + b"/" + request_id.encode()[:19]).decode()
+    return b2a_base64(b"%b/%b" % (request_id, request_id[:19]), newline=False)
 
 
 def identify(headers: Headers, request_id: str) -> None:
     """Append the two ids of a reply of S3's, not under the name that other services use: with that, an SDK
     takes no notice of the second."""
-    headers.append((b"x-amz-request-id", request_id.encode()))
-    headers.append((b"x-amz-id-2", host_id_of(request_id).encode()))
+    raw = request_id.encode()
+    headers.append((b"x-amz-request-id", raw))
+    headers.append((b"x-amz-id-2", host_id_of(raw)))
