@@ -80,6 +80,8 @@ Decoded = dict[bytes, tuple[Revision, Record]]
 
 DECODED_MAX = 50_000
 
+MOD, EQUAL = Target.MOD, Compare.EQUAL  # a member of an enumeration takes a while to be looked up
+
 V = TypeVar("V")
 Views = dict[bytes, tuple[Entry, object, object]]
 """Key -> what was derived from the record in this entry, and by which function."""
@@ -134,8 +136,7 @@ class Request(msgspec.Struct):
         raw = packed(key)
         entry = self._keys.get(raw)
         if raw not in self._guards:
-            revision = 0 if entry is None else entry.mod_revision
-            self._guards[raw] = Guard(raw, Target.MOD, Compare.EQUAL, revision)
+            self._guards[raw] = Guard(raw, MOD, EQUAL, 0 if entry is None else entry.mod_revision)
         return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
 
     def peek(self, key: Key, kind: type[R]) -> R | None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from cloudlet.kernel.fault import StoreError
@@ -78,10 +78,14 @@ class Feed:
             self.advance(settled)
         else:
             self.settled = settled
+        taps = self.taps
+        if not taps and not self._lengths:
+            return
+        keys = step_keys(step)
         if self._lengths:
-            self._deliver(step)
-        for tap in self.taps:
-            if not tap.is_paused and any(tap.start <= key < tap.stop for key in step_keys(step)):
+            self._deliver(step, keys)
+        for tap in taps:
+            if not tap.is_paused and touches(keys, tap.start, tap.stop):
                 tap.applied(change_of(step))
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
@@ -167,15 +171,22 @@ class Feed:
         else:
             self._due.append((revision, watch))
 
-    def _deliver(self, step: Step) -> None:
-        touched: set[FeedWatch] = set()
-        for key in step_keys(step):
-            for length in self._lengths:
-                for watch in self._watches.get(key[:length], ()):
+    def _deliver(self, step: Step, keys: Sequence[bytes]) -> None:
+        find, lengths = self._watches.get, self._lengths
+        touched: set[FeedWatch] | None = None  # most steps touch nobody's range
+        for key in keys:
+            for length in lengths:
+                group = find(key[:length])
+                if group is None:
+                    continue
+                for watch in group:
                     if watch.start <= key < watch.stop:
+                        if touched is None:
+                            touched = set()
                         touched.add(watch)
-        for watch in touched:
-            watch.push(step)
+        if touched is not None:
+            for watch in touched:
+                watch.push(step)
 
 
 class FeedTap:
@@ -195,7 +206,15 @@ class FeedTap:
             self._feed.taps.remove(self)
 
 
-def step_keys(step: Step) -> Iterable[bytes]:
+def touches(keys: Sequence[bytes], start: bytes, stop: bytes) -> bool:
+    """Whether one of the keys is in [start, stop)."""
+    for key in keys:  # noqa: SIM110 - a generator costs more than the usual one key
+        if start <= key < stop:
+            return True
+    return False
+
+
+def step_keys(step: Step) -> Sequence[bytes]:
     """The keys that a step touches."""
     if not step.dropped:
         return [entry.key for entry in step.entries]
