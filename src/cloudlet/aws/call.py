@@ -150,7 +150,7 @@ class Desk:
         if pending is None:
             if request.is_idle and keys.settled >= keys.head:
                 return cast(T, decided)  # it only read, and what it may have read is settled
-            seen = self._committed(request)
+            seen = None if request.appends else self._committed(request)
             if seen is not None and seen <= keys.settled:
                 return cast(T, decided)
             acting = begin(self._act(request) if seen is None else self._settle(seen))
@@ -217,8 +217,8 @@ class Desk:
 
     def _committed(self, request: Request) -> Revision | None:
         """The revision of a commit that can be made in this turn, to be settled; None, with nothing done,
-        where it takes `_act`, which does the same and all else in a coroutine."""
-        if self._commit_now is None or request.appends or request.dropped_logs:
+        where it takes `_act`, which does the same and all else in a coroutine. Nothing is to be appended."""
+        if self._commit_now is None or request.dropped_logs:
             return None
         commit = request.decided(self._durability)
         if commit is None:
