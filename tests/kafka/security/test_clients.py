@@ -215,6 +215,24 @@ def test_a_consumer_protocols_member_names_only_topics_that_it_may_describe(secu
     consumer.close()
 
 
+def test_an_expression_stands_for_no_topic_that_its_member_may_not_describe(secured, name):
+    admin = make_user(secured, "rex")
+    for topic in (name, f"{name}-hidden"):
+        admin.create_topics([NewTopic(topic, 1)])[topic].result(SECONDS)
+        assert produce(secured, topic) is None
+    allow(admin, rule(ResourceType.TOPIC, name, "rex", AclOperation.READ))
+    allow(admin, rule(ResourceType.GROUP, name, "rex", AclOperation.READ))
+    who = {"mechanism": "SCRAM-SHA-256", "user": "rex", "password": "wonder", "group.protocol": "consumer"}
+    consumer = consumer_of(secured, name, who)
+    consumer.subscribe([f"^{name}.*"])
+    message = consumer.poll(SECONDS)
+    assert (message.error(), message.topic()) == (None, name)
+    described = admin.describe_consumer_groups([name])[name].result(SECONDS)
+    assigned = [each.topic for member in described.members for each in member.assignment.topic_partitions]
+    assert assigned == [name]
+    consumer.close()
+
+
 def test_rules_are_described_and_deleted_by_filters_and_outlast_the_broker(secured, name):
     admin = AdminClient(settings(secured))
     mine = [

@@ -17,7 +17,7 @@ from cloudlet.kafka.groups import mixed
 from cloudlet.kafka.groups.classic import ClassicGroup
 from cloudlet.kafka.groups.classic_values import Join, Joined, Leaver, Synced
 from cloudlet.kafka.groups.consumer import ConsumerGroup
-from cloudlet.kafka.groups.coordinator import Groups
+from cloudlet.kafka.groups.coordinator import DescribedTopics, Groups
 from cloudlet.kafka.groups.records import ConsumerEntry, Entry
 from cloudlet.kafka.groups.roster import UNKNOWN_MEMBER, Protocol
 from cloudlet.kafka.groups.runner import Runner
@@ -83,7 +83,8 @@ async def _join(call: Call, request: messages.JoinGroupRequest) -> Joined:
     new_id = f"{prefix}-{call.broker.ids.uuid()}"
     known = (await runner.ready()).groups.get(request.GroupId)
     if isinstance(known, ConsumerGroup) and known.members:
-        return await _join_consumer_group(groups, runner, request.GroupId, join, new_id)
+        topics = DescribedTopics(call)
+        return await _join_consumer_group(groups, runner, request.GroupId, join, new_id, topics)
     await _prepare(runner, request)
     waiter: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
     now_ms = call.broker.clock.monotonic_ms()
@@ -92,13 +93,13 @@ async def _join(call: Call, request: messages.JoinGroupRequest) -> Joined:
 
 
 async def _join_consumer_group(
-    groups: Groups, runner: Runner, group_id: str, join: Join, new_id: str
+    groups: Groups, runner: Runner, group_id: str, join: Join, new_id: str, topics: DescribedTopics
 ) -> Joined:
     settings = groups.consumer_settings(group_id)
 
     def decide(shard: Shard) -> tuple[Joined, list[Entry]]:
         group, _ = shard.consumer_group(group_id, groups.topics, may_make=False)
-        joined, facts = mixed.join(group, join, new_id, groups.topics, settings, shard.clock.cloud_ms())
+        joined, facts = mixed.join(group, join, new_id, topics, settings, shard.clock.cloud_ms())
         return joined, [ConsumerEntry(group_id, fact) for fact in facts]
 
     joined = await runner.change(decide)

@@ -22,7 +22,7 @@ from cloudlet.kafka.groups.consumer_values import (
     BeatAnswer,
     ConsumerMember,
 )
-from cloudlet.kafka.groups.coordinator import Groups
+from cloudlet.kafka.groups.coordinator import DescribedTopics, Groups
 from cloudlet.kafka.groups.records import ConsumerEntry, Entry, assignment_of
 from cloudlet.kafka.groups.runner import Runner
 from cloudlet.kafka.groups.shard import Shard
@@ -65,12 +65,13 @@ async def _beat(call: Call, request: Request) -> Response:
         answer = await _leave(groups, runner, request.GroupId, beat)
         return Response(MemberId=answer.member_id, MemberEpoch=answer.epoch)
     settings = groups.consumer_settings(request.GroupId)
+    topics = DescribedTopics(call)
 
     def decide(shard: Shard) -> tuple[BeatAnswer, list[Entry]]:
         group, before = shard.consumer_group(
             request.GroupId, groups.topics, may_make=beat.epoch == JOIN_EPOCH
         )
-        answer, facts = group.heartbeat(beat, groups.topics, settings, shard.clock.cloud_ms())
+        answer, facts = group.heartbeat(beat, topics, settings, shard.clock.cloud_ms())
         return answer, [*before, *(ConsumerEntry(group.id, fact) for fact in facts)]
 
     answer = await runner.change(decide)

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Coroutine, Iterable, Sequence
 
 from cloudlet.kafka.broker import Broker
+from cloudlet.kafka.call import Call
 from cloudlet.kafka.config_records import ConfigType, stored_configs
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.groups.classic_values import Limits
@@ -23,6 +24,7 @@ from cloudlet.kafka.groups.consumer import DEFAULT_ASSIGNOR, ConsumerSettings
 from cloudlet.kafka.groups.runner import Runner
 from cloudlet.kafka.groups.shard import Group, Settings
 from cloudlet.kafka.hashes import java_hash
+from cloudlet.kafka.security.acls import may_describe
 from cloudlet.kafka.share.group_values import ShareSettings
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -53,6 +55,17 @@ class KnownTopics:
 
     def names(self) -> Iterable[str]:
         return self._broker.topics.by_name
+
+
+class DescribedTopics(KnownTopics):
+    """The same for a client, whose expression stands for no topic that it may not describe."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call.broker)
+        self._call = call
+
+    def names(self) -> Iterable[str]:
+        return (name for name in super().names() if may_describe(self._call, name))
 
 
 class Groups:
