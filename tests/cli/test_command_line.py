@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -198,8 +199,10 @@ def test_run_passes_the_exit_status_on():
     assert cloudlet_command("run", "--", "no-such-command-here").returncode == 127
 
 
-def test_in_the_foreground_a_signal_stops_it(data):
-    command = [sys.executable, "-m", "cloudlet", "up", "--ports", "auto", "--data", str(data)]
+@pytest.mark.parametrize("start", ["", "trap '' INT;"])  # as a script's `&` does
+def test_in_the_foreground_a_signal_stops_it(data, start):
+    words = [sys.executable, "-m", "cloudlet", "up", "--ports", "auto", "--data", str(data)]
+    command = ["sh", "-c", f"{start} exec {shlex.join(words)}"]
     environment = variables(PYTHONUNBUFFERED="1")
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

@@ -340,9 +340,14 @@ def let_start_up_stay() -> None:
 async def _serve_until_stopped(settings: Settings, on_ready: Callable[[Cloud], None]) -> None:
     cloud = Cloud(settings)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            loop.add_signal_handler(number, cloud.stop)
+    numbers = [
+        signal.SIGINT,
+        signal.SIGTERM,
+    ]  # a script's `cloudlet up &` has INT ignored, and is sent it all the same
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, cloud.stop)
     await cloud.start()
     try:
         on_ready(cloud)
