@@ -26,7 +26,9 @@ SECONDS = 60
 KILLS_DIVISOR = 2  # a round kills a whole cloud and starts it again: half the rounds of an engine's loop
 PARTITIONS = 3
 BACKLOG_MAX = 2000  # records that wait in a producer: what a slow machine delivers well within their time
-QUIET = {"log_level": 0}  # librdkafka says on stderr whenever the broker is gone
+# librdkafka says on stderr whenever the broker is gone; and it would forget who leads the partitions, and
+# ask only a second later, when the broker may be gone again.
+STEADY = {"log_level": 0, "metadata.recovery.strategy": "none"}
 
 
 class Victim:
@@ -57,7 +59,7 @@ class Victim:
 
     def client(self, **settings):
         named = {key.replace("_", "."): value for key, value in settings.items()}
-        return {"bootstrap.servers": self.address, **QUIET, **named}
+        return {"bootstrap.servers": self.address, **STEADY, **named}
 
 
 class Writer(threading.Thread):

@@ -21,7 +21,10 @@ TOPIC = "load"
 PARTITIONS = 3
 SECONDS = 60
 QUEUED_MAX = 5_000
-QUICK = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "retry.backoff.ms": 10, "log_level": 0}
+QUICK = {
+    "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "retry.backoff.ms": 10, "log_level": 0,
+    "metadata.recovery.strategy": "none",  # it would forget the leaders, and ask only a second later
+}  # fmt: skip
 
 
 class Broker:
