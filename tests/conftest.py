@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 
 import pytest
@@ -33,6 +34,11 @@ def kills(request):
 
 
 def pytest_configure(config):
+    # Whatever started this run may have these ignored (nohup, a script's &), and every process that the tests
+    # start would inherit it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if config.getoption("--ledger") and not hasattr(config, "workerinput"):
         config.ledger_notes = tempfile.TemporaryDirectory(prefix="cloudlet-ledger-")
         os.environ[ledger.NOTES_VARIABLE] = config.ledger_notes.name  # the workers inherit it

@@ -176,6 +176,8 @@ def test_a_consumer_is_throttled_by_what_it_gets(kafka, name):
             assert response.ThrottleTimeMs > 0
             assert response.Responses == [], "the records come when he asks again"
             again = fetch(client, topic.wanted({0: 0}))
+            if again.ThrottleTimeMs == 1:  # what is told is rounded
+                again = fetch(client, topic.wanted({0: 0}))
             assert again.ThrottleTimeMs == 0
             assert rows(again)[0].Records
         finally:
