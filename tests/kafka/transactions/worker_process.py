@@ -27,7 +27,8 @@ QUICK = {"reconnect_backoff_ms": 10, "reconnect_backoff_max_ms": 100, "retry_bac
 def settings(address, **more):
     """Of librdkafka."""
     named = {name.replace("_", "."): value for name, value in {**QUICK, **more}.items()}
-    return {"bootstrap.servers": address, "log_level": 0, **named}
+    # without the last it would forget who leads, and ask only a second later
+    return {"bootstrap.servers": address, "log_level": 0, "metadata.recovery.strategy": "none", **named}
 
 
 def progress(address):
