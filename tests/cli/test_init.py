@@ -1,6 +1,7 @@
 """--init: what the file asks for is there when the cloud is ready, once, and made by the real operations."""
 
 import json
+import sys
 
 import boto3
 import pytest
@@ -112,7 +113,7 @@ def test_what_an_operation_refuses_ends_the_start(data, file):
 
 def test_run_gives_its_command_what_the_file_asks_for(file):
     script = "import boto3; print(len(boto3.client('sqs').list_queues()['QueueUrls']))"
-    done = cloudlet_command("run", "--init", file, "--", "python3", "-c", script)
+    done = cloudlet_command("run", "--init", file, "--", sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("2")
 
@@ -131,7 +132,7 @@ def init(text):
 text = open({str(file)!r}).read()
 print(init(text), init(text), init(text.replace("= 60", "= 61")), init("[[topics]]"))
 """
-    done = cloudlet_command("run", "--", "python3", "-c", script)
+    done = cloudlet_command("run", "--", sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr
     assert "{'made': 4} {'made': 0} (409, 'shop.toml: [[queues]] 1 (orders): QueueNameExists" in done.stdout
     assert "(400, 'shop.toml: [[topics]] 1: name is missing" in done.stdout
@@ -141,7 +142,7 @@ def test_a_port_can_be_named(tmp_path):
     script = "import os; print(os.environ['AWS_ENDPOINT_URL'])"
     free = python("import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])")
     port = free.stdout.strip()
-    done = cloudlet_command("run", "--ports", f"aws={port}", "--", "python3", "-c", script)
+    done = cloudlet_command("run", "--ports", f"aws={port}", "--", sys.executable, "-c", script)
     assert done.stdout.strip() == f"http://127.0.0.1:{port}"
     assert cloudlet_command("run", "--ports", "consul=1", "--", "true").returncode == 2
 

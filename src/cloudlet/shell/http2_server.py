@@ -212,6 +212,11 @@ class Greeting(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data = data = self._data + data
+        if self._shared.is_held:
+            # Python 3.11.2 begins to read right after connection_made, paused or not
+            self._transport.resume_reading()
+            self._transport.pause_reading()
+            return
         if data.startswith(PREFACE[: len(data)]) and len(data) < len(PREFACE):
             return
         if data.startswith(PREFACE):
@@ -242,6 +247,8 @@ class Greeting(asyncio.Protocol):
         """The server serves again."""
         self._deadline = self._shared.tick + self._shared.handshake_ticks
         self._transport.resume_reading()
+        if self._data:
+            self.data_received(b"")
 
     def drain(self) -> None:
         self._transport.abort()
