@@ -220,17 +220,19 @@ def accepts(address: str) -> bool:
 
 
 def down(data: Path, timeout: float) -> int:
-    """Ask the cloud to stop and wait until its folder is free."""
-    from cloudlet.shell.folder import is_held
+    """Ask the cloud to stop and wait until its folder is free, or gone with an ephemeral one."""
+    from cloudlet.shell.folder import is_held, running
 
     deadline = time.monotonic() + timeout
+    said = running(data)
+    goes = said is not None and said.ephemeral
     while ask(data, "POST", "/stop") is None:
         if not is_held(data):
             raise NotRunning(f"no cloud runs on {data}")
         if time.monotonic() > deadline:
             raise NotRunning(f"the cloud on {data} does not answer yet after {timeout:g} s")
         time.sleep(0.01)  # it is starting
-    while is_held(data):
+    while is_held(data) or (goes and data.exists()):
         if time.monotonic() > deadline:
             raise NotRunning(f"the cloud on {data} is still stopping after {timeout:g} s")
         time.sleep(0.01)
