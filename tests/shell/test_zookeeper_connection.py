@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 
@@ -90,6 +91,26 @@ def test_others_have_their_turn(monkeypatch):
             little.writer.write(request(2, OpCode.getData, PathWatchRequest("/a", False)))
             assert await little.reply() == (2, 0)
             assert keys.head < begun + COUNT, "it waited for all of them"
+            assert [await much.reply() for _ in range(COUNT)] == [(xid, 0) for xid in range(COUNT)]
+
+    asyncio.run(body())
+
+
+def test_a_client_has_one_turn_in_each_of_the_loops(monkeypatch):
+    """Reads are sent at once, and to have sent them is a second reason to read on."""
+    monkeypatch.setattr(zookeeper_connection, "TURN_MS", -1.0)
+
+    async def body():
+        async with asyncio.timeout(30), served(wants_face=True) as (face, much, _):
+            statistics = face.keeper.statistics
+            begun = statistics.received
+            exists = [request(xid, OpCode.exists, PathWatchRequest("/", False)) for xid in range(COUNT)]
+            much.writer.write(b"".join(exists))
+            seen = [begun]
+            while seen[-1] < begun + COUNT:
+                await asyncio.sleep(0)
+                seen.append(statistics.received)
+            assert max(then - before for before, then in itertools.pairwise(seen)) == 1
             assert [await much.reply() for _ in range(COUNT)] == [(xid, 0) for xid in range(COUNT)]
 
     asyncio.run(body())

@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         "_is_begun",
         "_is_congested",
         "_is_held",
+        "_is_waking",
         "_loop",
         "_rest",
         "_transport",
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._is_begun = False  # the first four bytes have been looked at
         self._is_held = False  # nothing is read: too much is owed
         self._is_congested = False  # the client does not take what was written
+        self._is_waking = False  # `release` is due in the next turn
         self._asked_s = 0.0  # when what is being answered came; 0: nothing is
         self._loop = asyncio.get_running_loop()
         self._delayed = 0  # writes that a fault keeps back
@@ -135,7 +137,7 @@ class Connection(asyncio.Protocol):
                     break
                 if at < size and now_ms() > until_ms:
                     self.hold()
-                    self._loop.call_soon(self.release)
+                    self._release_soon()
                     break
         except Broken as error:
             log.info("%s breaks the protocol: %s", client.address, error)
@@ -160,7 +162,17 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_congested = False
-        self._loop.call_soon(self.release)  # not within the transport's write
+        self._release_soon()  # not within the transport's write
+
+    def _release_soon(self) -> None:
+        """Once in the next turn, however many ask for it: each time that it reads on is a turn of its own."""
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._is_waking = False
+        self.release()
 
     def release(self) -> None:
         """Read on."""
@@ -200,7 +212,7 @@ class Connection(asyncio.Protocol):
         if client.is_closing and not self._delayed:
             self._transport.close()
         elif self._is_held and not self._delayed:
-            self._loop.call_soon(self.release)
+            self._release_soon()
         return True
 
     def _write_delayed(self, data: bytes) -> None:
