@@ -9,7 +9,7 @@ from tests.coord.etcd.running import run
 
 from cloudlet.coord.etcd import long_range as module
 from cloudlet.coord.etcd.kv import Kv
-from cloudlet.coord.etcd.long_range import is_long, long_range
+from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.engines import disk_keys, disk_keys_past
 from cloudlet.engines.disk_keys import DiskKeys
@@ -71,7 +71,7 @@ def test_it_is_what_one_turn_answers(tmp_path, seed):
             if not is_long(keys, pb.RangeRequest(**fields)):
                 continue
             wanted, revision = kv.range(pb.RangeRequest(**fields))
-            asked = asyncio.create_task(long_range(keys, replies, pb.RangeRequest(**fields)))
+            asked = asyncio.create_task(long_range(keys, replies, Turns(), pb.RangeRequest(**fields)))
             await asyncio.sleep(0)
             while not asked.done():
                 change(keys, pick)
@@ -95,17 +95,19 @@ def test_a_past_revision_is_read_while_the_present_moves(tmp_path):
         wanted, _ = Kv(keys).range(pb.RangeRequest(**ALL))
         for _ in range(10):
             change(keys, pick)
-        asked = asyncio.create_task(long_range(keys, replies, pb.RangeRequest(**ALL, revision=revision)))
+        asked = asyncio.create_task(
+            long_range(keys, replies, Turns(), pb.RangeRequest(**ALL, revision=revision))
+        )
         while not asked.done():
             change(keys, pick)
             await asyncio.sleep(0)
         found = decode(pb.RangeResponse, asked.result())
         assert (found.kvs, found.count) == (wanted.kvs, wanted.count)
         with pytest.raises(GrpcStatus, match="future revision"):
-            await long_range(keys, replies, pb.RangeRequest(**ALL, revision=keys.head + 1))
+            await long_range(keys, replies, Turns(), pb.RangeRequest(**ALL, revision=keys.head + 1))
         await keys.compact(keys.head)
         with pytest.raises(GrpcStatus, match="compacted"):
-            await long_range(keys, replies, pb.RangeRequest(**ALL, revision=revision))
+            await long_range(keys, replies, Turns(), pb.RangeRequest(**ALL, revision=revision))
         await replies.close()
         await keys.close()
 
@@ -116,7 +118,7 @@ def test_a_compaction_in_between_harms_no_read_at_head(tmp_path):
     async def main():
         keys = await filled(tmp_path, random.Random(6))
         replies = Replies(keys)
-        asked = asyncio.create_task(long_range(keys, replies, pb.RangeRequest(**ALL)))
+        asked = asyncio.create_task(long_range(keys, replies, Turns(), pb.RangeRequest(**ALL)))
         await asyncio.sleep(0)
         keys.commit_now(Commit(ANNA, put=[Put(ETCD + b"k00", b"new")]))
         keys.commit_now(Commit(ANNA, put=[Put(ETCD + b"k59", b"new")]))
@@ -124,6 +126,56 @@ def test_a_compaction_in_between_harms_no_read_at_head(tmp_path):
         wanted, revision = Kv(keys).range(pb.RangeRequest(**ALL))
         found = decode(pb.RangeResponse, await asked)
         assert (found.header.revision, found.kvs) == (revision, wanted.kvs)
+        await replies.close()
+        await keys.close()
+
+    run(main)
+
+
+def test_many_at_once_make_one_slice_in_a_turn(tmp_path, monkeypatch):
+    made = []
+    encode = module.encode
+    monkeypatch.setattr(module, "encode", lambda message: made.append(message) or encode(message))
+
+    async def main():
+        keys = await filled(tmp_path, random.Random(8))
+        replies, turns = Replies(keys), Turns()
+        await keys.settle(keys.head)
+        asked = [
+            asyncio.create_task(long_range(keys, replies, turns, pb.RangeRequest(**ALL))) for _ in range(9)
+        ]
+        asked[4].cancel()
+        most = 0
+        while not all(each.done() for each in asked):
+            made.clear()
+            await asyncio.sleep(0)
+            most = max(most, sum(bool(message.kvs) for message in made))
+        assert most == 1
+        wanted, _ = Kv(keys).range(pb.RangeRequest(**ALL))
+        found = [decode(pb.RangeResponse, each.result()).kvs for each in asked if not each.cancelled()]
+        assert found == [wanted.kvs] * 8
+        await replies.close()
+        await keys.close()
+
+    run(main)
+
+
+def test_of_a_limited_one_no_more_is_read(tmp_path, monkeypatch):
+    async def main():
+        keys = await filled(tmp_path, random.Random(9))
+        limits = []
+        scan_at = keys.scan_at
+
+        async def noting(revision, start, stop, *, limit=None):
+            limits.append(limit)
+            return await scan_at(revision, start, stop, limit=limit)
+
+        monkeypatch.setattr(keys, "scan_at", noting)
+        replies, request = Replies(keys), pb.RangeRequest(**ALL, limit=9)
+        wanted, _ = Kv(keys).range(request)
+        found = decode(pb.RangeResponse, await long_range(keys, replies, Turns(), request))
+        assert (found.kvs, found.count, found.more) == (wanted.kvs, wanted.count, True)
+        assert limits == [10]
         await replies.close()
         await keys.close()
 

@@ -1,12 +1,14 @@
 """A range of many keys: read, chosen, sorted and encoded over several turns of the loop.
 
-State   none
+State   in memory: whose turn it is
 Source  etcd 3.6, rpc.proto, RangeRequest; what is chosen is told in kv.py
 Absent  the same for a range within a transaction: one turn
 
 A hundred thousand keys take a tenth of a second to encode, and nobody else is to wait for that. The entries
 are those of one revision, however long it takes to look at them: if the store forgets it meanwhile, the head
 is read anew, unless the client has named the revision.
+
+However many such ranges are asked for at once, a turn of the loop holds one slice of one of them.
 """
 
 from __future__ import annotations
@@ -37,52 +39,77 @@ def is_long(keys: LocalKeys, request: pb.RangeRequest) -> bool:
     return keys.count(*range_of(request.key, request.range_end)) > KEYS_MAX
 
 
-async def long_range(keys: LocalKeys, replies: Replies, request: pb.RangeRequest) -> bytes:
+class Turns:
+    """Who makes a slice: each once, then the next, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def next(self) -> None:
+        """Wait for a turn of the loop in which nobody else makes one."""
+        async with self._lock:
+            await asyncio.sleep(0)
+
+
+async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: pb.RangeRequest) -> bytes:
     """The whole reply; FutureRev, Compacted."""
-    revision, entries = await _read(keys, request)
-    count = len(entries)
+    revision, entries, count = await _read(keys, request)
     if is_filtered(request):
         passed: list[Entry] = []
         for some in _slices(entries):
+            await turns.next()
             passed += [entry for entry in some if passes(request, entry)]
-            await asyncio.sleep(0)
         entries = passed
     limit = request.limit if request.limit > 0 else None
-    if limit is not None and request.sort_order == NONE and not is_filtered(request):
-        entries = entries[: limit + 1]  # a target alone sorts what was fetched
+    entries = entries[: _fetched(request)]
     has_more = limit is not None and len(entries) > limit
     ordered: Iterator[Entry] = iter(entries)
     if is_sorted(request):
         runs: list[list[Entry]] = []
         for some in _slices(entries):
+            await turns.next()
             runs.append(in_order(request, some))
-            await asyncio.sleep(0)
         ordered = merge(*runs, key=sort_field(request), reverse=request.sort_order == DESCEND)
     # What is concatenated is one message: each piece adds to its list.
     shown = revision if not request.revision else keys.head
     pieces = [encode(pb.RangeResponse(header=replies.header(shown)))]
     ordered = islice(ordered, limit)
     with_value = not request.keys_only
+    await turns.next()
     while some := list(islice(ordered, KEYS_MAX)):
         kvs = [key_value(entry, with_value=with_value) for entry in some]
         pieces.append(encode(pb.RangeResponse(kvs=kvs)))
-        await asyncio.sleep(0)
+        await turns.next()
     pieces.append(encode(pb.RangeResponse(more=has_more, count=count)))
     await keys.settle(shown)
     return b"".join(pieces)
 
 
-async def _read(keys: LocalKeys, request: pb.RangeRequest) -> tuple[Revision, Sequence[Entry]]:
+def _fetched(request: pb.RangeRequest) -> int | None:
+    """How many entries are looked at, in the order of their keys: one more than the limit, unless an order or
+    a filter decides which ones they are. A target alone sorts what was fetched."""
+    if request.limit <= 0 or request.sort_order != NONE or is_filtered(request):
+        return None
+    return request.limit + 1
+
+
+async def _read(keys: LocalKeys, request: pb.RangeRequest) -> tuple[Revision, Sequence[Entry], int]:
+    """The revision, the entries to look at, and how many there are: at head that needs no look at them."""
     start, stop = range_of(request.key, request.range_end)
     while True:
-        revision = Revision(request.revision) if request.revision > 0 else keys.head
-        if revision > keys.head:
+        head = keys.head
+        revision = Revision(request.revision) if request.revision > 0 else head
+        if revision > head:
             raise refused("FutureRev")
+        fetched = _fetched(request) if revision == head else None
+        count = keys.count(start, stop) if fetched is not None else None
         try:
-            return revision, await keys.scan_at(revision, start, stop)
+            entries = await keys.scan_at(revision, start, stop, limit=fetched)
         except Compacted as error:
             if request.revision > 0:
                 raise of_store(error) from None
+        else:
+            return revision, entries, len(entries) if count is None else count
 
 
 def _slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -23,7 +23,7 @@ from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, is_readonly
 from cloudlet.coord.etcd.lease import Leases
-from cloudlet.coord.etcd.long_range import is_long, long_range
+from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.settings import EtcdSettings
@@ -56,6 +56,7 @@ class EtcdServer:
         self._settings = settings
         self.replies = Replies(keys)
         self._shown = Shown()
+        self._turns = Turns()
         self.kv = Kv(keys, partial(meta_beside, clock), operations_max=settings.operations_max)
         self.access = Access(keys, clock)
         self.auth = Auth(self.access, ids)
@@ -184,7 +185,7 @@ class EtcdServer:
         try:
             if request.range_end and is_long(self._keys, request):
                 check_range(request)
-                return long_range(self._keys, self.replies, request)
+                return long_range(self._keys, self.replies, self._turns, request)
             reply, revision = self.kv.range(request)
         except NeedsPast as needed:
             return self._range_past(request, needed)
