@@ -1,5 +1,7 @@
 """Paths, and the keys they are kept under."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +85,16 @@ def test_what_is_no_path_has_no_place(path):
     assert place_of(path) is None
     with pytest.raises(KeeperFault):
         check_path(path)
+
+
+def test_long_paths_are_not_remembered():
+    """A frame may be a megabyte, and thousands of them are: what is kept of their paths stays small."""
+    paths = [f"/{number:03d}" + 100_000 * "n" for number in range(100)]
+    tracemalloc.start()
+    try:
+        for path in paths:
+            assert key_of(path) == place_of(path)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

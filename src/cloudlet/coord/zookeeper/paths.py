@@ -35,7 +35,8 @@ SPECIAL = frozenset((ROOT, ZOOKEEPER, CONFIG, QUOTA))
 LIMITS_NAME = "zookeeper_limits"
 STATS_NAME = "zookeeper_stats"
 
-PLACES_MAX = 4096  # of the paths written last: a few hundred kilobytes, and half a microsecond for each write
+PLACES_MAX = 4096  # of the paths asked for last: a megabyte or two, and half a microsecond for each request
+PLACE_CHARACTERS_MAX = 256  # of one that is kept: a client may ask for thousands of a megabyte each
 DEPTH_DIGITS_MAX = 6  # a path of a mebibyte has fewer slashes than seven digits can count
 _INVALID = re.compile("//|/[.]{1,2}(?=/|\\Z)|[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff]")
 
@@ -55,18 +56,28 @@ def check_path(path: str) -> None:
         raise KeeperFault(Code.BADARGUMENTS, path)
 
 
-@lru_cache(maxsize=PLACES_MAX)
 def key_of(path: str) -> bytes:
     """Where a znode is kept."""
+    return _known_key(path) if len(path) <= PLACE_CHARACTERS_MAX else _key(path)
+
+
+def _key(path: str) -> bytes:
     if path == ROOT:
         return ROOT_KEY
     return b"%b%d%b" % (ZNODES, path.count("/"), path.encode())
 
 
-@lru_cache(maxsize=PLACES_MAX)
 def place_of(path: str) -> bytes | None:
     """Where a znode is kept; None for what is no path of a znode."""
+    return _known_place(path) if len(path) <= PLACE_CHARACTERS_MAX else _place(path)
+
+
+def _place(path: str) -> bytes | None:
     return key_of(path) if is_valid(path) else None
+
+
+_known_key = lru_cache(maxsize=PLACES_MAX)(_key)
+_known_place = lru_cache(maxsize=PLACES_MAX)(_place)
 
 
 def path_of(key: bytes) -> str | None:
