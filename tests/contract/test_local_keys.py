@@ -70,7 +70,9 @@ def test_leases_begin_and_end_in_the_turn(engine, tmp_path):
             keys.lease_end(LeaseId(7))
         await keys.commit(Commit(ME, drop=[Drop(b"a")]))
         keys.lease_begin(LeaseId(8), 5_000)
+        assert keys.has_lease(LeaseId(7))
         keys.lease_end(LeaseId(7))
+        assert not keys.has_lease(LeaseId(7))
         with pytest.raises(NoSuchLease):
             keys.lease_end(LeaseId(7))
         await keys.commit(Commit(ME, put=[Put(b"a", b"1")], durability=Durability.SYNC))

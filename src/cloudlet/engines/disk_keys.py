@@ -277,7 +277,7 @@ class DiskKeys:
 
     def lease_end(self, lease: LeaseId) -> None:
         self._check_open()
-        assert not self._newest.lease_keys(lease), "its keys are dropped first"
+        assert not self._newest.held(lease).keys, "its keys are dropped first"
         self._revoke_bare(lease)
         self._sync.relaxed()
 
@@ -292,6 +292,9 @@ class DiskKeys:
 
     def leases(self) -> Sequence[Lease]:
         return self._newest.lease_rows()
+
+    def has_lease(self, lease: LeaseId) -> bool:
+        return lease in self._newest.leases
 
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         return self._newest.lease_keys(lease)

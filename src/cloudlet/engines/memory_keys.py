@@ -136,7 +136,7 @@ class MemoryKeys:
 
     def lease_end(self, lease: LeaseId) -> None:
         self._check_open()
-        assert not self._newest.lease_keys(lease), "its keys are dropped first"
+        assert not self._newest.held(lease).keys, "its keys are dropped first"
         self._newest.forget(lease)
 
     def lease_keepalive(self, lease: LeaseId) -> int:
@@ -144,6 +144,9 @@ class MemoryKeys:
 
     def leases(self) -> Sequence[Lease]:
         return self._newest.lease_rows()
+
+    def has_lease(self, lease: LeaseId) -> bool:
+        return lease in self._newest.leases
 
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         return self._newest.lease_keys(lease)

@@ -303,6 +303,9 @@ class LocalKeys(Keys, Protocol):
     def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
         """The keys of [start, stop) at head, in order: a tenth of what `scan` takes."""
 
+    def has_lease(self, lease: LeaseId) -> bool:
+        """Whether there is such a lease, without looking at its keys."""
+
     def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
         """`lease_grant` in this turn: as durable as the next sync commit. LeaseExists."""
 

@@ -204,3 +204,18 @@ def test_bytes_that_are_no_request():
             assert (await served.client.Put(key=b"k")).header.revision == 2
 
     run(body)
+
+
+def test_a_put_under_a_lease_does_not_look_at_the_keys_of_the_lease(monkeypatch):
+    async def body():
+        async with running() as served:
+            client = served.client
+            lease = (await client.LeaseGrant(TTL=60)).ID
+            looked = []
+            monkeypatch.setattr(served.keys, "lease_keys", looked.append)
+            await client.Put(key=b"a", lease=lease)
+            await client.Txn(success=[pb.RequestOp(request_put=pb.PutRequest(key=b"b", lease=lease))])
+            assert (await refusal(client.Put(key=b"a", lease=lease + 1)))[0] is Code.NOT_FOUND
+            assert looked == []
+
+    run(body)

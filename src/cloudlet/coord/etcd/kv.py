@@ -224,10 +224,8 @@ class Draft:
 
     def check_lease(self, lease: int) -> None:
         """LeaseNotFound."""
-        try:
-            self._keys.lease_keys(LeaseId(lease))
-        except NoSuchLease as error:
-            raise of_store(error) from None
+        if not self._keys.has_lease(LeaseId(lease)):
+            raise of_store(NoSuchLease(LeaseId(lease)))
 
     def drop(self, start: bytes, stop: bytes, entries: Iterable[Entry]) -> None:
         self.dropped.update(entry.key for entry in entries)

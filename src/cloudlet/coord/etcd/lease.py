@@ -59,11 +59,8 @@ class Leases:
         """A positive number of 63 bits that no lease has."""
         while True:
             found = LeaseId(int.from_bytes(self._ids.token(8)) >> 1)
-            try:
-                self._keys.lease_keys(found)
-            except NoSuchLease:
-                if found:
-                    return found
+            if found and not self._keys.has_lease(found):
+                return found
 
     async def revoke(self, request: pb.LeaseRevokeRequest, author: Author) -> bytes:
         try:

@@ -389,7 +389,5 @@ class Keeper:
                 break
         suspects, self._suspects = self._suspects, []
         for session in suspects:
-            try:
-                self.keys.lease_keys(session.id)
-            except NoSuchLease:
+            if not self.keys.has_lease(session.id):
                 self._try_to_end(session)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudlet.kernel.fault import NoSuchLease
 from cloudlet.kernel.keys import Author, LeaseId, LocalKeys, Put
 from cloudlet.kernel.tuples import pack, prefix_range, unpack
 from cloudlet.wire.zookeeper import PASSWORD_BYTES
@@ -123,9 +122,7 @@ class Sessions:
         while True:
             self._numbered += 1
             number = 1 << 56 | (wall_ms & (1 << 40) - 1) << 16 | self._numbered & 0xFFFF
-            try:
-                self._keys.lease_keys(LeaseId(number))
-            except NoSuchLease:
+            if not self._keys.has_lease(LeaseId(number)):
                 return LeaseId(number)
 
     @staticmethod
