@@ -47,6 +47,36 @@ def test_a_tap_sees_a_change_before_its_commit_returns(engine, tmp_path):
     asyncio.run(run())
 
 
+def test_whoever_waits_is_called_once_when_the_mark_gets_there(tmp_path):
+    async def run():
+        keys = await opened("disk", tmp_path)
+        called = []
+        for value in (b"1", b"2", b"3"):
+            revision = keys.commit_now(Commit(ME, put=[Put(b"a", value)], durability=Durability.SYNC))
+            keys.when_settled(revision, lambda at=revision: called.append((at, keys.settled)))
+        # Out of order, and for one that is not there yet.
+        keys.when_settled(revision - 1, lambda: called.append((revision - 1, "late")))
+        keys.when_settled(revision + 1, lambda: called.append((revision + 1, keys.settled)))
+        assert called == []
+        await keys.settle(revision)
+        assert called == [
+            (revision - 2, revision),
+            (revision - 1, revision),
+            (revision - 1, "late"),
+            (revision, revision),
+        ]
+        del called[:]
+        keys.commit_now(Commit(ME, put=[Put(b"a", b"4")]))
+        assert called == [(revision + 1, revision + 1)]
+        keys.when_settled(revision + 2, lambda: called.append("closed"))
+        await keys.close()
+        assert called[1:] == ["closed"]
+        keys.when_settled(revision + 2, lambda: called.append("never"))
+        assert called[1:] == ["closed"]
+
+    asyncio.run(run())
+
+
 def test_a_tap_is_given_the_whole_change(engine, tmp_path):
     async def run():
         keys = await opened(engine, tmp_path)

@@ -185,6 +185,9 @@ class DiskKeys:
     def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
         return self._newest.order.slice(start, stop)
 
+    def when_settled(self, revision: Revision, call: Callable[[], None]) -> None:
+        self._feed.when_settled(revision, call)
+
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 
@@ -213,7 +216,7 @@ class DiskKeys:
         if step.dropped or past.tombstones:
             past.note(step)
         if durability:
-            sync.owe(step.revision, place)
+            sync.owe(step.revision)
         else:
             sync.relaxed()
         self._feed.publish(step, sync.settled(step.revision))

@@ -5,18 +5,27 @@ Source  docs/architecture.md, "Keys"
 Absent  none
 
 Theory of operation
-    A relaxed commit is in the operating system when it returns; then only power loss can take it. One thread
-    calls fdatasync, one call at a time, and what is committed meanwhile is the next group. A sync commit asks
-    for a call at the end of the loop's turn, so all that the turn commits is one write and one group; a
-    relaxed one lets a few milliseconds pass.
+    A relaxed commit is in the operating system when it returns; then only power loss can take it. A sync
+    commit is written at the end of the loop's turn with all others of the turn, and one thread is asked for
+    an fdatasync; a relaxed one lets a few milliseconds pass before it is asked for.
+
+    The thread takes all that it was asked for so far, brings it to the disk with one call, tells the loop,
+    and looks again. So what is committed while a call is in flight is the next group, and that begins without
+    the loop: it may be in the middle of a long turn, and the disk would wait for it, then the thread for
+    being woken.
+
+        loop    turn 1: write, ask   turn 2: write, ask   turn 3: write, ask   told of 1: replies
+        thread  fdatasync (1) ....................... told, fdatasync (2, 3) .........
 
     The settled mark is the head, unless a sync commit is not durable yet: then it stands right below the
-    oldest such commit, and relaxed commits behind it wait too.
+    oldest such commit, and relaxed commits behind it wait too. What a turn has written becomes durable
+    together, so of each turn only its oldest sync commit is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import threading
 from collections import deque
@@ -24,8 +33,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
-from cloudlet.engines.disk_keys_log import Log, Segment, sync_data, sync_folder
+from cloudlet.engines.disk_keys_log import Log, sync_data, sync_folder
 from cloudlet.engines.disk_keys_record import MARK
 from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.fault import StoreError
@@ -36,6 +46,16 @@ IDLE_MARK_S = 0.1
 
 Fatal = Callable[[BaseException], None]
 """Told of a write error after which the process cannot go on; the default never returns."""
+
+
+class Round(NamedTuple):
+    """What the thread is asked for."""
+
+    place: int  # how far the log will be durable
+    descriptors: tuple[int, ...] = ()  # of the segments that have it
+    folder: Path | None = None  # whose names are new
+    retired: tuple[tuple[Path, int], ...] = ()  # files to close and delete behind it
+    is_last: bool = False
 
 
 class GroupSync:
@@ -54,20 +74,23 @@ class GroupSync:
         self._loop = loop
         self._fatal = fatal
         self._on_durable = on_durable
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._rounds: SimpleQueue[Round] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="keys-sync", daemon=True)
         self._thread.start()
-        self._is_running = False  # an fdatasync is in flight
-        self._is_asked = False  # one will start at the end of this turn, or right after the one in flight
+        self._is_asked = False  # this turn will end with a round
+        self._asked = log.durable  # the place up to which the thread has been asked
         self._is_timed = False
         self._is_marked = False
         self._is_closed = False
-        self._owed: deque[tuple[Revision, int]] = deque()  # sync commits: revision, the place behind
+        self._oldest: Revision | None = None  # the first sync commit of this turn
+        self._owed: deque[tuple[Revision, int]] = deque()  # of each turn before: the same, the place behind
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def settled(self, head: Revision) -> Revision:
         """The newest revision that may be shown."""
-        return self._owed[0][0] - 1 if self._owed else head  # type: ignore[return-value]
+        if self._owed:
+            return self._owed[0][0] - 1  # type: ignore[return-value]
+        return head if self._oldest is None else self._oldest - 1  # type: ignore[return-value]
 
     def relaxed(self) -> None:
         """Something was written that can wait."""
@@ -75,10 +98,10 @@ class GroupSync:
             self._is_timed = True
             self._loop.call_later(self._relaxed_sync_s, self._time)
 
-    def owe(self, revision: Revision, place: int) -> None:
-        """A sync commit was written, up to `place`."""
-        self._owed.append((revision, place))
-        if not self._is_asked:
+    def owe(self, revision: Revision) -> None:
+        """A sync commit was taken into the log."""
+        if self._oldest is None:
+            self._oldest = revision
             self._ask()
 
     async def wait(self, place: int) -> None:
@@ -95,7 +118,7 @@ class GroupSync:
     def close(self) -> None:
         """Stop the thread, and whoever waits."""
         self._is_closed = True
-        self._jobs.put(None)
+        self._rounds.put(Round(0, is_last=True))
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(StoreError("the store is closed"))
@@ -113,56 +136,62 @@ class GroupSync:
     def _ask(self) -> None:
         if not self._is_asked:
             self._is_asked = True
-            if not self._is_running:
-                self._loop.call_soon(self._start)
+            self._loop.call_soon(self._end_turn)
 
-    def _start(self) -> None:
-        if self._is_running or self._is_closed:
-            return
+    def _end_turn(self) -> None:
+        """Write what the turn has gathered, and have it brought to the disk."""
         self._is_asked = False
         log = self._log
-        if log.durable == log.stop:
+        place = log.stop
+        if self._is_closed or place == self._asked:
             return
         try:
             log.write()
         except OSError as error:
             self._fatal(error)
             return
-        self._is_running = True
+        if self._oldest is not None:
+            self._owed.append((self._oldest, place))
+            self._oldest = None
+        self._asked = place
         segments, log.unsynced = log.unsynced, log.unsynced[-1:]
         folder = None if log.is_folder_synced else log.folder
-        self._jobs.put(partial(self._sync, segments, folder, log.stop))
+        self._rounds.put(Round(place, tuple(segment.descriptor for segment in segments), folder))
         log.is_folder_synced = True
 
     def retire(self, files: list[tuple[Path, int]]) -> None:
-        """Close and delete files, behind the sync in flight that may still use them."""
+        """Close and delete files, behind the rounds that may still use them."""
         if files:
-            self._jobs.put(partial(self._retire, files))
+            self._rounds.put(Round(0, retired=tuple(files)))
 
     # --- on the thread
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        rounds, is_last = self._rounds, False
+        while not is_last:
+            taken = [rounds.get()]
+            while not rounds.empty():
+                taken.append(rounds.get())
+            is_last = not self._serve(taken) or any(each.is_last for each in taken)
 
-    def _sync(self, segments: list[Segment], folder: Path | None, place: int) -> None:
-        error: OSError | None = None
+    def _serve(self, rounds: list[Round]) -> bool:
+        """Serve rounds together, and tell; False after an error, behind which nothing may be believed."""
+        place = max(each.place for each in rounds)
         try:
-            for segment in segments:
-                sync_data(segment.descriptor)
-            if folder is not None:
-                patiently(partial(sync_folder, folder))
-        except OSError as raised:
-            error = raised
-        self._tell(self._done, place, error)
-
-    def _retire(self, files: list[tuple[Path, int]]) -> None:
-        try:
-            for path, descriptor in files:
-                os.close(descriptor)
-                path.unlink()
+            if place:
+                for descriptor in dict.fromkeys(itertools.chain(*(each.descriptors for each in rounds))):
+                    sync_data(descriptor)
+                for folder in dict.fromkeys(each.folder for each in rounds if each.folder is not None):
+                    patiently(partial(sync_folder, folder))
+                self._tell(self._done, place)
+            for each in rounds:
+                for path, descriptor in each.retired:
+                    os.close(descriptor)
+                    path.unlink()
         except OSError as error:
-            self._tell(self._fatal, error)
+            self._tell(self._failed, error)
+            return False
+        return True
 
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
         try:
@@ -172,28 +201,27 @@ class GroupSync:
 
     # --- on the loop
 
-    def _done(self, place: int, error: OSError | None) -> None:
-        self._is_running = False
+    def _failed(self, error: OSError) -> None:
+        if not self._is_closed:
+            self._fatal(error)
+
+    def _done(self, place: int) -> None:
         if self._is_closed:
             return
-        if error is not None:
-            self._fatal(error)
-            return
         self._log.durable = place
-        while self._owed and self._owed[0][1] <= place:
-            self._owed.popleft()
+        owed = self._owed
+        while owed and owed[0][1] <= place:
+            owed.popleft()
         if self._waiting:
             waiting = self._waiting
             self._waiting = [row for row in waiting if row[0] > place]
             for wanted, future in waiting:
                 if wanted <= place and not future.done():
                     future.set_result(None)
-        self._on_durable()
-        if self._is_asked or self._owed or self._waiting:
-            self._start()
-        elif not self._is_marked:
+        if not self._is_marked:
             self._is_marked = True
             self._loop.call_later(IDLE_MARK_S, self._mark)
+        self._on_durable()
 
     def _mark(self) -> None:
         self._is_marked = False

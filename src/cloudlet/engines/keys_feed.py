@@ -25,14 +25,18 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right, insort_right
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Protocol
 
 from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import FIRST_REVISION, Change, Revision
 from cloudlet.kernel.keys_newest import Step, change_of, change_within
 
+revision_of = attrgetter("revision")
 PENDING_MAX = 1024  # steps queued for one watch; beyond, it reads them from the past
 
 
@@ -60,9 +64,8 @@ class Feed:
         self.head = head
         self.settled = head
         self.is_closed = False
-        self.unsettled: deque[Step] = deque()
-        self._settling: list[tuple[Revision, asyncio.Future[None]]] = []
-        self._due: deque[tuple[Revision, FeedWatch]] = deque()  # watches to wake when a revision settles
+        self.unsettled: list[Step] = []
+        self._due: deque[tuple[Revision, Callable[[], None]]] = deque()  # to be called, by revision
         self._watches: dict[bytes, set[FeedWatch]] = {}
         self._lengths: Counter[int] = Counter()  # of the prefixes in `_watches`
         self.taps: list[FeedTap] = []
@@ -74,18 +77,14 @@ class Feed:
         self.head = step.revision
         if settled != step.revision:
             self.unsettled.append(step)
-        elif self._settling:
+        elif self._due:
             self.advance(settled)
         else:
             self.settled = settled
-        taps = self.taps
-        if not taps and not self._lengths:
-            return
-        keys = step_keys(step)
         if self._lengths:
-            self._deliver(step, keys)
-        for tap in taps:
-            if not tap.is_paused and touches(keys, tap.start, tap.stop):
+            self._deliver(step)
+        for tap in self.taps:
+            if not tap.is_paused and touches(step_keys(step), tap.start, tap.stop):
                 tap.applied(change_of(step))
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
@@ -98,16 +97,9 @@ class Feed:
         """The mark moved up."""
         self.settled = settled
         unsettled, due = self.unsettled, self._due
-        while unsettled and unsettled[0].revision <= settled:
-            unsettled.popleft()
+        del unsettled[: bisect_right(unsettled, settled, key=revision_of)]
         while due and due[0][0] <= settled:
-            due.popleft()[1].wake()
-        if self._settling:
-            waiting = self._settling
-            self._settling = [row for row in waiting if row[0] > settled]
-            for revision, future in waiting:
-                if revision <= settled and not future.done():
-                    future.set_result(None)
+            due.popleft()[1]()
 
     def lose(self, revision: Revision) -> None:
         """The steps up to `revision` come to nobody: whoever waits for them has to read the past."""
@@ -121,10 +113,9 @@ class Feed:
     def close(self) -> None:
         """No more steps will come."""
         self.is_closed = True
-        for _, future in self._settling:
-            if not future.done():
-                future.set_exception(StoreError("the store is closed"))
-        self._settling.clear()
+        due, self._due = self._due, deque()
+        for _, call in due:
+            call()
         for watch in [watch for group in self._watches.values() for watch in group]:
             watch.wake()
 
@@ -137,8 +128,21 @@ class Feed:
         if self.is_closed:
             raise StoreError("the store is closed")
         future = asyncio.get_running_loop().create_future()
-        self._settling.append((revision, future))
+        self.when_settled(revision, partial(_release, future))
         await future
+        if self.settled < revision:
+            raise StoreError("the store is closed")
+
+    def when_settled(self, revision: Revision, call: Callable[[], None]) -> None:
+        """See kernel/keys.py, LocalKeys."""
+        if self.is_closed:
+            return
+        due = self._due
+        if due and revision < due[-1][0]:
+            # For an older step than another waits for: rare, and kept in order.
+            insort_right(due, (revision, call), key=itemgetter(0))
+        else:
+            due.append((revision, call))
 
     # --- watches
 
@@ -163,18 +167,10 @@ class Feed:
             if not self._lengths[length]:
                 del self._lengths[length]
 
-    def wake_when_settled(self, revision: Revision, watch: FeedWatch) -> None:
-        """Wake the watch when `revision` settles."""
-        if self._due and revision < self._due[-1][0]:
-            # A watch began to wait for an old step after others for newer ones: rare, and kept in order.
-            self._due = deque(sorted([*self._due, (revision, watch)], key=lambda row: row[0]))
-        else:
-            self._due.append((revision, watch))
-
-    def _deliver(self, step: Step, keys: Sequence[bytes]) -> None:
+    def _deliver(self, step: Step) -> None:
         find, lengths = self._watches.get, self._lengths
         touched: set[FeedWatch] | None = None  # most steps touch nobody's range
-        for key in keys:
+        for key in step_keys(step):
             for length in lengths:
                 group = find(key[:length])
                 if group is None:
@@ -187,6 +183,11 @@ class Feed:
         if touched is not None:
             for watch in touched:
                 watch.push(step)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class FeedTap:
@@ -313,7 +314,7 @@ class FeedWatch:
 
     async def _wait(self) -> None:
         if self._pending:
-            self._feed.wake_when_settled(self._pending[0].revision, self)
+            self._feed.when_settled(self._pending[0].revision, self.wake)
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         try:
@@ -337,7 +338,7 @@ class FeedWatch:
             if step.revision <= self._feed.settled:
                 self.wake()
             else:
-                self._feed.wake_when_settled(step.revision, self)
+                self._feed.when_settled(step.revision, self.wake)
 
     def fall_behind(self, missed: Revision) -> None:
         """Steps from `missed` on were not pushed."""

@@ -113,6 +113,9 @@ class MemoryKeys:
     def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
         return self._newest.order.slice(start, stop)
 
+    def when_settled(self, revision: Revision, call: Callable[[], None]) -> None:
+        self._feed.when_settled(revision, call)
+
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         return self._feed.tap(start, stop, applied)
 

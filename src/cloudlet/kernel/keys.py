@@ -289,6 +289,10 @@ class LocalKeys(Keys, Protocol):
         head: before `commit` returns, and before it is settled, so it may not be shown yet. It must not
         commit, nor raise."""
 
+    def when_settled(self, revision: Revision, call: Callable[[], None]) -> None:
+        """Call once `revision`, which has not settled yet, has, in the turn in which it does; or when the
+        store closes before that. A closed store calls nobody. `call` must not commit, nor raise."""
+
     @property
     def compacted(self) -> Revision:
         """The oldest revision that can be read; 0 while nothing was ever forgotten."""

@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
                 self._begin_text(data)
                 return
         self._frames(data)
-        self._face.flush()
+        self._face.flush_new()
 
     def _begin_text(self, data: bytes) -> None:
         if data[:4] in WORDS:

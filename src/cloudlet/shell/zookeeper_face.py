@@ -20,7 +20,7 @@ from ssl import SSLContext
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.origin import OriginGuard
 from cloudlet.coord.faults import Faults
-from cloudlet.coord.zookeeper.client import NEVER, Client
+from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.figures import nodes_count
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.recall import catch_up
@@ -71,7 +71,7 @@ class ZooKeeperFace:
         self._host_names = host_names
         self._connections: dict[Client, Connection] = {}
         self._listeners: list[asyncio.Server | EitherListener] = []
-        self._settling: asyncio.Task[None] | None = None
+        self._is_waiting = False  # `_settled` will be called
         self._timer: asyncio.TimerHandle | None = None
         self._is_repaying = False
         self._http: Server | None = None
@@ -156,38 +156,27 @@ class ZooKeeperFace:
     # --- sending
 
     def flush(self) -> None:
-        """Send what is settled; what is not follows once it is.
-
-        The clients stand in the order in which they were first given something to wait for, so those behind
-        the first that must wait on are left to `_settle`.
-        """
+        """Send what is settled; what is not follows once it is."""
         unsent = self.keeper.unsent
         settled = self._keys.settled
-        while unsent:
-            client = next(iter(unsent))
+        for client in list(unsent):
             if client.outbox and client.outbox[0][0] > settled:
-                break
+                continue
             connection = self._connections.get(client)
             if connection is None or connection.flush(settled):
                 unsent.pop(client, None)
-            else:
-                break
-        if unsent and self._settling is None:
-            self._settling = asyncio.get_running_loop().create_task(self._settle())
+        if unsent and not self._is_waiting:
+            self._is_waiting = True
+            self._keys.when_settled(Revision(settled + 1), self._settled)
 
-    async def _settle(self) -> None:
-        try:
-            while unsent := self.keeper.unsent:
-                front = min((client.outbox[0][0] for client in unsent if client.outbox), default=NEVER)
-                if front != NEVER:
-                    await self._keys.settle(Revision(front))
-                self._flush_settled()
-                if front == NEVER:
-                    break  # what is still unsent is being made
-        except StoreError:
-            pass  # the store is closed, and with it everybody's connection
-        finally:
-            self._settling = None
+    def flush_new(self) -> None:
+        """The same after a client was served: while others wait, what it was told has to wait with them."""
+        if not (self._is_waiting and self._keys.settled < self._keys.head):
+            self.flush()
+
+    def _settled(self) -> None:
+        self._is_waiting = False
+        self.flush()
 
     def _begin_long(self) -> None:
         asyncio.get_running_loop().call_soon(self._make_long)
@@ -197,16 +186,6 @@ class ZooKeeperFace:
         if self.keeper.long_replies.step():
             asyncio.get_running_loop().call_soon(self._make_long)
         self.flush()
-
-    def _flush_settled(self) -> None:
-        settled = self._keys.settled
-        unsent = self.keeper.unsent
-        for client in list(unsent):
-            if client.outbox and client.outbox[0][0] > settled:
-                continue
-            connection = self._connections.get(client)
-            if connection is None or connection.flush(settled):
-                unsent.pop(client, None)
 
     def _outside(self) -> None:
         """Another face has changed znodes: tell who watches, and write what that owes, in the next turn."""
@@ -239,8 +218,6 @@ class ZooKeeperFace:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._settling is not None:
-            self._settling.cancel()
 
     def go_on(self) -> None:
         self.is_silent = False
@@ -299,7 +276,7 @@ class ZooKeeperFace:
         connections = list(self._connections.values())
         if connections and self.keeper.unsent:
             await self._keys.settle(self._keys.head)
-            self._flush_settled()
+            self.flush()
         self.keeper.forget()
         for connection in connections:
             connection.close()

@@ -80,7 +80,7 @@ def test_it_is_what_one_turn_answers(tmp_path, seed):
             assert found.header.revision == revision
             found.header = wanted.header
             assert found == wanted, fields
-        await replies.close()
+        replies.close()
         await keys.close()
 
     run(main)
@@ -108,7 +108,7 @@ def test_a_past_revision_is_read_while_the_present_moves(tmp_path):
         await keys.compact(keys.head)
         with pytest.raises(GrpcStatus, match="compacted"):
             await long_range(keys, replies, Turns(), pb.RangeRequest(**ALL, revision=revision))
-        await replies.close()
+        replies.close()
         await keys.close()
 
     run(main)
@@ -126,7 +126,7 @@ def test_a_compaction_in_between_harms_no_read_at_head(tmp_path):
         wanted, revision = Kv(keys).range(pb.RangeRequest(**ALL))
         found = decode(pb.RangeResponse, await asked)
         assert (found.header.revision, found.kvs) == (revision, wanted.kvs)
-        await replies.close()
+        replies.close()
         await keys.close()
 
     run(main)
@@ -154,7 +154,7 @@ def test_many_at_once_make_one_slice_in_a_turn(tmp_path, monkeypatch):
         wanted, _ = Kv(keys).range(pb.RangeRequest(**ALL))
         found = [decode(pb.RangeResponse, each.result()).kvs for each in asked if not each.cancelled()]
         assert found == [wanted.kvs] * 8
-        await replies.close()
+        replies.close()
         await keys.close()
 
     run(main)
@@ -176,7 +176,7 @@ def test_of_a_limited_one_no_more_is_read(tmp_path, monkeypatch):
         found = decode(pb.RangeResponse, await long_range(keys, replies, Turns(), request))
         assert (found.kvs, found.count, found.more) == (wanted.kvs, wanted.count, True)
         assert limits == [10]
-        await replies.close()
+        replies.close()
         await keys.close()
 
     run(main)

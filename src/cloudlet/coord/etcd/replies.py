@@ -10,12 +10,10 @@ revision. All that settles together leaves in one turn, so the connections write
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Any, Protocol, runtime_checkable
 
 from cloudlet.coord.etcd.faults import refused
-from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import LocalKeys, Revision
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import DEFERRED, Answer, Call
@@ -48,7 +46,6 @@ class Replies:
     def __init__(self, keys: LocalKeys) -> None:
         self._keys = keys
         self._waiting: deque[tuple[Revision, Call, bytes]] = deque()
-        self._task: asyncio.Task[None] | None = None
         self._header_revision = -1
         self._header: Any = None
 
@@ -66,9 +63,9 @@ class Replies:
         keys = self._keys
         if keys.settled >= revision and not self._waiting:
             return message
+        if not self._waiting:
+            keys.when_settled(revision, self._release)
         self._waiting.append((revision, call, message))
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._release())
         return DEFERRED
 
     async def settled(self, reply: Any, revision: Revision) -> bytes:
@@ -77,26 +74,20 @@ class Replies:
         reply.header = self.header(revision)
         return encode(reply)
 
-    async def _release(self) -> None:
+    def _release(self) -> None:
+        """The first that waits may go, or the store has closed."""
         waiting, keys = self._waiting, self._keys
-        try:
-            while waiting:
-                await keys.settle(waiting[0][0])
-                settled = keys.settled
-                # Revisions rise from reply to reply but for reads between writes, which share theirs.
-                while waiting and waiting[0][0] <= settled:
-                    _, call, message = waiting.popleft()
-                    call.finish(message)
-        except StoreError:
-            while waiting:
-                waiting.popleft()[1].fail(refused("Stopped"))
-        finally:
-            self._task = None
+        settled = keys.settled
+        if waiting and waiting[0][0] > settled:
+            self.close()
+        # Revisions rise from reply to reply but for reads between writes, which share theirs.
+        while waiting and waiting[0][0] <= settled:
+            _, call, message = waiting.popleft()
+            call.finish(message)
+        if waiting:
+            keys.when_settled(waiting[0][0], self._release)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Refuse what still waits."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
         while self._waiting:
             self._waiting.popleft()[1].fail(refused("Stopped"))

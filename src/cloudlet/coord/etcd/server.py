@@ -70,7 +70,7 @@ class EtcdServer:
         self._txn_request = decoder(pb.TxnRequest)
 
     async def close(self) -> None:
-        await self.replies.close()
+        self.replies.close()
 
     def methods(self) -> Mapping[str, Method]:
         """The table that the transport serves."""
