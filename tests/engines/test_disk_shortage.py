@@ -89,6 +89,36 @@ def test_who_waits_too_long_is_told_and_the_log_goes_on(
     asyncio.run(scenario())
 
 
+def test_a_sealed_segment_that_could_not_be_synced_is_synced_before_what_follows_it(
+    tmp_path: Path, shortage: Shortage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = disk_segment.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
+        real(fd)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(disk_segment, "patiently", partial(patiently, patience_s=0.0))
+        monkeypatch.setattr(disk_segment, "fdatasync", fdatasync)
+        world = World(tmp_path)
+        partition = world.partition(LogSettings(segment_bytes=200, flush_messages=2))
+        await partition.append(batch("x" * 100))
+        shortage.is_on_thread = True
+        with pytest.raises(StoreError, match="not synced yet"):
+            await partition.append(batch("y" * 100))  # in a segment of its own
+        assert (synced, partition.high_watermark) == ([], 1)
+        shortage.is_on_thread = False
+        await partition.append(batch("z"))
+        logs = [name for name in synced if name.endswith(".log")]
+        assert logs[:2] == [f"{0:020}.log", f"{1:020}.log"]
+        assert partition.high_watermark == 3
+        await world.logs.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_segment_that_is_needed_takes_the_file_of_another(tmp_path: Path, shortage: Shortage) -> None:
     async def scenario() -> None:
         world = World(tmp_path)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from tests.kafka.partition_world import NOW_MS, TOPIC_ID, World, batch, contents
 
+from cloudlet.engines import disk_segment
 from cloudlet.engines.disk_pins import DiskPins
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Isolation
 from cloudlet.kafka.replicas import Replicas
 from cloudlet.kernel.batches import header
+from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, decode
 
@@ -153,6 +157,60 @@ def test_what_is_not_synced_is_not_shown_where_a_sync_was_promised(play: Play) -
         partition.configure(LogSettings(flush_messages=3))
         await partition.append(batch("3"))
         assert partition.high_watermark == 4
+
+    play(scenario)
+
+
+class Syncs:
+    """Stands for the disk's syncs: each may be told to fail."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.error = 0
+        self._sync = disk_segment.sync_file
+        patch.setattr(disk_segment, "sync_file", self.sync)
+
+    def sync(self, path: str) -> None:
+        if self.error:
+            raise OSError(self.error, os.strerror(self.error), path)
+        self._sync(path)
+
+
+def test_what_could_not_be_synced_is_neither_shown_nor_claimed_by_its_retry(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        syncs = Syncs(monkeypatch)
+        partition = world.partition(LogSettings(flush_messages=1))
+        await partition.append(batch("a", producer=Producer(7, 0, 0)))
+        syncs.error = errno.EMFILE
+        with pytest.raises(StoreError, match="not synced yet"):
+            await partition.append(batch("b", producer=Producer(7, 0, 1)))
+        with pytest.raises(StoreError, match="not synced yet"):
+            await partition.append(batch("b", producer=Producer(7, 0, 1)))
+        partition.trim(1)  # after which the high watermark is looked at
+        assert (partition.high_watermark, partition.stop_offset) == (1, 2)
+        syncs.error = 0
+        again = await partition.append(batch("b", producer=Producer(7, 0, 1)), acks=-1)
+        assert (again.base_offset, again.is_retry) == (1, True)
+        assert partition.high_watermark == 2
+
+    play(scenario)
+
+
+def test_after_a_sync_that_failed_for_good_no_retry_is_answered_as_if_it_were_there(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        syncs = Syncs(monkeypatch)
+        partition = world.partition()
+        await partition.append(batch("a", producer=Producer(7, 0, 0)))
+        syncs.error = errno.EIO
+        with pytest.raises(StoreError, match="a sync failed"):
+            await partition.log.settle()
+        syncs.error = 0
+        for sent in (batch("a", producer=Producer(7, 0, 0)), batch("b", producer=Producer(7, 0, 1))):
+            with pytest.raises(StoreError, match="reopen the logs"):
+                await partition.append(sent)
 
     play(scenario)
 

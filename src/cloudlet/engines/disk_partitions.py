@@ -172,7 +172,7 @@ class DiskPartition:
     def append(self, data: Bytes, marks: Sequence[Mark], cloud_ms: Callable[[], int]) -> None:
         log = self._log
         if self._flusher.failure is not None:
-            raise StoreError(f"a sync failed ({self._flusher.failure}); reopen the logs")
+            self.check()
         length, last = len(data), marks[-1]
         stop = last[1] + 1
         segment = log.active
@@ -376,6 +376,10 @@ class DiskPartition:
             return (yield from self._log.rewrite([span.base for span in spans], batches, aborted))
         except OSError as error:
             refuse_write(error)
+
+    def check(self) -> None:
+        if self._flusher.failure is not None:
+            refuse_sync(self._flusher, self._flusher.failure)
 
     async def settle(self) -> None:
         try:

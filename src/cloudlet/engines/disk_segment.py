@@ -260,9 +260,10 @@ class Segment:
         if folders is not None:
             try:
                 sync_file(self.path)
-            except FileNotFoundError:
-                if self.gone:
+            except OSError as error:
+                if self.gone and isinstance(error, FileNotFoundError):
                     return
+                self.dirty = True  # a segment behind this one may have asked, and asks again
                 raise
             if self.fresh:
                 self.fresh = False

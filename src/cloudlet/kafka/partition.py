@@ -15,7 +15,7 @@ Theory of operation
     place, and written by one call; nothing suspends so far, but for a topic with a codec of its own: its
     batches are brought into it before producers are asked about (recompression.py). With `flush.messages` the
     log is synced then, and the high watermark stays below what is not synced yet: no reader sees what its
-    writer was not promised.
+    writer was not promised. A sync that fails does not move it; a later one does, which covers all before it.
     A write of acks=all waits for the high watermark; all others return at once.
 """
 
@@ -233,7 +233,12 @@ class Partition(PartitionReading):
         return appended
 
     async def _retried(self, kept: Kept, acks: int, timeout_ms: float) -> Appended:
-        """What the first try got."""
+        """What the first try got. It may have been refused because it could not be synced: that has to be
+        made up for, or is refused again."""
+        self._log.check()
+        if self._syncing and self._syncing[0] <= kept.last_offset:
+            await self._sync()
+            self._advance()
         append_ms = kept.timestamp_ms if self.settings.is_log_append_time else -1
         start, stop = kept.first_offset, kept.last_offset + 1
         retry = Appended(start, stop, append_ms, self._log.start, is_retry=True)
@@ -296,10 +301,17 @@ class Partition(PartitionReading):
             return
         self._unsynced = 0
         self._syncing.append(appended.base_offset)
+        await self._sync()
+
+    async def _sync(self) -> None:
+        """Sync all that was appended. Where that fails it stays unseen, and whoever comes next tries again."""
+        stop = self._log.stop
         try:
             await self._log.settle()
-        finally:
-            self._syncing.remove(appended.base_offset)
+        except StoreError:
+            self._unsynced = max(self._unsynced, self.settings.flush_messages)
+            raise
+        self._syncing = [base for base in self._syncing if base >= stop]
 
     def _flush_soon(self) -> None:
         self._flush_timer = None
@@ -342,6 +354,7 @@ class Partition(PartitionReading):
     def truncate_fully(self, start: int) -> None:
         """Delete everything, and go on at `start`."""
         self._log.truncate_fully(start)
+        self._syncing.clear()
         replay(self._log, self.producers)
         self._high_watermark = start
         self._advance()
@@ -352,6 +365,7 @@ class Partition(PartitionReading):
             self._log.truncate(stop)
         except OutOfRange:
             self._log.truncate_fully(stop)
+        self._syncing = [base for base in self._syncing if base < self._log.stop]
         replay(self._log, self.producers)
         self.cleaned_to = min(self.cleaned_to, self._log.stop)
         self._high_watermark = min(self._high_watermark, self._log.stop)

@@ -88,7 +88,7 @@ class PartitionReading:
         self._log: PartitionLog
         self._high_watermark = 0
         self._stable = 0
-        self._syncing: list[int] = []  # where the appends begin whose sync is under way
+        self._syncing: list[int] = []  # where the appends begin that are to be synced yet, in order
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._callback_ids = 0
 
@@ -137,7 +137,7 @@ class PartitionReading:
 
     def _advance(self) -> None:
         """Move the high watermark up to what is committed by now, and tell."""
-        committed = self._log.stop if not self._syncing else min(self._syncing)
+        committed = self._log.stop if not self._syncing else self._syncing[0]
         if not self.replicas.is_alone:
             committed = self.replicas.committed(committed, self.settings.min_insync_replicas)
         producers = self.producers

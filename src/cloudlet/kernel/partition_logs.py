@@ -189,6 +189,9 @@ class PartitionLog(Protocol):
         them abort records. A step at a time, for whoever must not hold the loop; all or nothing: False where
         the segments were trimmed or cut meanwhile."""
 
+    def check(self) -> None:
+        """StoreError where what was appended may be lost already: a sync has failed for good."""
+
     async def settle(self) -> None:
         """Make what was appended survive power loss."""
 

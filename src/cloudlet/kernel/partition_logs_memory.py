@@ -336,5 +336,8 @@ class MemoryPartition:
         self._segments[number : number + len(old)] = [new]
         return True
 
+    def check(self) -> None:
+        """There is nothing to lose."""
+
     async def settle(self) -> None:
         """There is nothing to sync."""
