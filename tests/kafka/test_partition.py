@@ -215,6 +215,31 @@ def test_after_a_sync_that_failed_for_good_no_retry_is_answered_as_if_it_were_th
     play(scenario)
 
 
+def test_a_record_that_was_verified_before_the_marker_does_not_come_behind_it(play: Play) -> None:
+    """It would be of no transaction that ever ends, and nobody would read beyond it."""
+
+    async def scenario(world: World) -> None:
+        partition = world.partition()
+        first = batch("a", producer=Producer(7, 0, 0), attributes=TRANSACTIONAL)
+        await refused(ErrorCode.INVALID_TXN_STATE, partition.append(first, is_verified=False))
+        assert partition.verify(7, 0, 0, is_v2=False)
+        await partition.append_marker(7, 0, is_commit=False, coordinator_epoch=0)
+        await refused(ErrorCode.INVALID_TXN_STATE, partition.append(first, is_verified=True))
+        assert partition.verify(7, 0, 0, is_v2=False)
+        await partition.append(first, is_verified=True)
+        assert not partition.verify(7, 0, 1, is_v2=False)
+        second = batch("b", producer=Producer(7, 0, 1), attributes=TRANSACTIONAL)
+        await partition.append(second, is_verified=False)  # it is open here
+        await partition.append_marker(7, 0, is_commit=True, coordinator_epoch=0)
+        again = await partition.append(second, is_verified=False)
+        assert (again.base_offset, again.is_retry) == (2, True)
+        third = batch("c", producer=Producer(7, 0, 2), attributes=TRANSACTIONAL)
+        await refused(ErrorCode.INVALID_TXN_STATE, partition.append(third, is_verified=False))
+        assert partition.last_stable_offset == partition.high_watermark == 4
+
+    play(scenario)
+
+
 def test_a_flush_interval_syncs_by_itself(play: Play) -> None:
     async def scenario(world: World) -> None:
         partition = world.partition(LogSettings(flush_ms=1))

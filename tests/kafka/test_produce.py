@@ -7,7 +7,7 @@ from tests.kafka.test_create_topics import creatable, create
 
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
-from cloudlet.wire.kafka.records import Producer, Record, encode
+from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, encode
 
 NOW_MS = 1_795_000_000_000
 Request = messages.ProduceRequest
@@ -156,3 +156,13 @@ def test_records_are_synced_before_the_answer_where_the_topic_says_so(tmp_path):
         create(client, creatable("t", 20))
         rows = produce(client, "t", {index: batch(b"a") for index in range(20)})
         assert {row.ErrorCode for row in rows.values()} == {0}
+
+
+def test_a_transactional_batch_without_a_transactional_id_is_refused(client, name):
+    """It would belong to no transaction that anybody ends, and read_committed would stop at it."""
+    create(client, creatable(name))
+    sent = batch(b"a", producer=Producer(7, 0, 0), attributes=TRANSACTIONAL)
+    (row,) = produce(client, name, {0: sent}).values()
+    assert row.ErrorCode == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    (row,) = produce(client, name, {0: batch(b"b")}).values()
+    assert (row.ErrorCode, row.BaseOffset) == (0, 0)

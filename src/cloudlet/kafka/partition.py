@@ -145,9 +145,11 @@ class Partition(PartitionReading):
         origin: Origin = Origin.CLIENT,
         timeout_ms: float = 30_000,
         produce_version: int = 9,
+        is_verified: bool | None = None,
     ) -> Appended:
         """Append batches as they came; they are patched where they lie, if they may be written. KafkaFault
-        for what Kafka refuses, StoreError where the disk does."""
+        for what Kafka refuses, StoreError where the disk does. `is_verified`: whether the coordinator was
+        asked just now about the transaction of a transactional batch; None where it need not be."""
         if acks == ACKS_ALL:
             self._check_in_sync(ErrorCode.NOT_ENOUGH_REPLICAS)
         now_ms = self._clock.wall_ms()
@@ -164,7 +166,7 @@ class Partition(PartitionReading):
             batches, found = await in_codec(batches, found, settings, self._clock, self.name)
         if found[0].producer_id >= 0 or len(found) > 1:
             is_client = origin is Origin.CLIENT
-            kept = _check_producers(self.producers, found, is_client=is_client)
+            kept = _check_producers(self.producers, found, is_client=is_client, is_verified=is_verified)
             if kept is not None:
                 return await self._retried(kept, acks, timeout_ms)
         appended = self._write(batches, found, now_ms)
@@ -304,7 +306,7 @@ class Partition(PartitionReading):
         await self._sync()
 
     async def _sync(self) -> None:
-        """Sync all that was appended. Where that fails it stays unseen, and whoever comes next tries again."""
+        """Sync all that was appended. Where that fails it stays unseen, and who comes next tries again."""
         stop = self._log.stop
         try:
             await self._log.settle()
@@ -373,7 +375,9 @@ class Partition(PartitionReading):
         self._advance()
 
 
-def _check_producers(producers: Producers, found: Sequence[Batch], *, is_client: bool) -> Kept | None:
+def _check_producers(
+    producers: Producers, found: Sequence[Batch], *, is_client: bool, is_verified: bool | None
+) -> Kept | None:
     """Whether batches may be appended by what is known of their producers; the first try, if this is a
     retry."""
     for batch in found:
@@ -389,6 +393,7 @@ def _check_producers(producers: Producers, found: Sequence[Batch], *, is_client:
             batch.base_sequence,
             batch.records_count,
             is_transactional=batch.is_transactional,
+            is_verified=is_verified,
         )
         if kept is not None:
             return kept

@@ -18,11 +18,13 @@ from cloudlet.aws.drive import Rest, begin
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.topics import TopicImage
-from cloudlet.kafka.transactions.writes import refusals
+from cloudlet.kafka.transactions.writes import ask
 from cloudlet.kafka.turns import Turn
+from cloudlet.kernel.batches import HEADER_BYTES
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.wire.kafka.records import TRANSACTIONAL
 
 if TYPE_CHECKING:
     from cloudlet.kafka.partition import Appended
@@ -31,6 +33,7 @@ ACKS_NONE = 0
 ACKS = (-1, 0, 1)
 ADMIN_CLIENT_ID = "__admin_client"  # the one client whose records Kafka takes into internal topics
 BY_ID_SINCE = 13
+ATTRIBUTES_AT = 22  # the lower byte of a batch's
 LEADER_HINT_SINCE = 10
 LEADER_CODES = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 
@@ -45,7 +48,7 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
     answered, and an error closes the connection: the client has no other way to learn of it."""
     waiting: list[Waiting] = []
     topics: list[TopicResponse] = []
-    refused = await refusals(call, request)
+    verdicts = await ask(call, request)
     turn = Turn(call.broker.clock)
     for topic in request.TopicData:
         image = _image(call, topic)
@@ -53,12 +56,14 @@ async def produce(call: Call, request: messages.ProduceRequest) -> Response | No
         for data in topic.PartitionData:
             row = PartitionResponse(Index=data.Index)
             rows.append(row)
-            fault = _refusal(call, request, image, data) or refused.get((topic.Name, data.Index))
+            place = topic.Name, data.Index
+            fault = _refusal(call, request, image, data) or verdicts.refused.get(place)
             if fault is not None:
                 _refuse(row, fault)
             else:
                 assert image is not None
-                _begin(call, request, image, data, row, waiting)
+                is_verified = None if verdicts.verified is None else place in verdicts.verified
+                _begin(call, request, image, data, row, waiting, is_verified=is_verified)
             if turn.is_over():
                 await turn.end()
         topics.append(TopicResponse(Name=topic.Name, TopicId=topic.TopicId, PartitionResponses=rows))
@@ -106,6 +111,9 @@ def _refusal(
         return KafkaFault(
             ErrorCode.INVALID_RECORD, f"Record batch for partition {image.name}-{data.Index} is empty"
         )
+    is_whole = len(data.Records) >= HEADER_BYTES
+    if request.TransactionalId is None and is_whole and data.Records[ATTRIBUTES_AT] & TRANSACTIONAL:
+        return KafkaFault(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     return None
 
 
@@ -116,6 +124,8 @@ def _begin(
     data: messages.ProduceRequest.PartitionProduceData,
     row: PartitionResponse,
     waiting: list[Waiting],
+    *,
+    is_verified: bool | None,
 ) -> None:
     records = data.Records
     assert records is not None
@@ -126,6 +136,7 @@ def _begin(
             acks=request.Acks,
             timeout_ms=request.TimeoutMs,
             produce_version=call.api_version,
+            is_verified=is_verified,
         )
         result = begin(appending)
     except (KafkaFault, StoreError) as error:

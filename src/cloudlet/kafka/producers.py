@@ -135,15 +135,28 @@ class Producers:
     # Batches
 
     def check(
-        self, producer_id: int, epoch: int, first: int, count: int, *, is_transactional: bool
+        self,
+        producer_id: int,
+        epoch: int,
+        first: int,
+        count: int,
+        *,
+        is_transactional: bool,
+        is_verified: bool | None = None,
     ) -> Kept | None:
-        """Whether a client's batch may be appended; the earlier one if it is a retry. KafkaFault."""
+        """Whether a client's batch may be appended; the earlier one if it is a retry. KafkaFault. A
+        transactional one is to be of an open transaction, here or as was verified just now; what was may have
+        ended since, and a record behind its marker would be of no transaction that ever ends."""
         known = self._known.get(producer_id)
         last = after(first, count - 1)
         if known is not None and epoch == known.epoch:
             for kept in known.batches:
                 if kept.first_sequence == first and kept.last_sequence == last:
                     return kept
+        if is_transactional and is_verified is not None:
+            is_open = known is not None and known.epoch == epoch and known.transaction_start >= 0
+            if not is_open and not (is_verified and producer_id in self._verifying):
+                raise KafkaFault(ErrorCode.INVALID_TXN_STATE, "Record was not part of an ongoing transaction")
         if known is not None:
             self._check_epoch(known, epoch)
         self._check_verified(producer_id, first, is_empty=known is None or not known.batches)

@@ -11,6 +11,9 @@ asked: clients of transactions v2 have the partition added, older ones must have
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from cloudlet.kafka.call import Call
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.hashes import java_hash
@@ -39,14 +42,25 @@ _AGAIN = frozenset(
 )
 
 
-async def refusals(call: Call, request: messages.ProduceRequest) -> dict[Place, KafkaFault]:
-    """What the coordinator has against partitions of a transactional Produce."""
+class Verdicts(NamedTuple):
+    """What the coordinator says of a Produce: what it has against some partitions, and which others it was
+    asked about. None: it has not to be asked."""
+
+    refused: Mapping[Place, KafkaFault]
+    verified: frozenset[Place] | None
+
+
+UNASKED = Verdicts({}, None)
+
+
+async def ask(call: Call, request: messages.ProduceRequest) -> Verdicts:
+    """Ask the coordinator about the partitions of a transactional Produce that know no open transaction."""
     transactional_id = request.TransactionalId
     if transactional_id is None:
-        return {}
+        return UNASKED
     is_v2 = call.api_version >= PRODUCE_V2_SINCE
     if not is_v2 and not call.broker.configs.flag("transaction.partition.verification.enable"):
-        return {}
+        return UNASKED
     unsure: dict[Identity, list[Place]] = {}
     found: dict[Place, KafkaFault] = {}
     for topic in request.TopicData:
@@ -73,7 +87,7 @@ async def refusals(call: Call, request: messages.ProduceRequest) -> dict[Place, 
                 found |= dict.fromkeys(missing, refusal)
         except KafkaFault as fault:
             found |= dict.fromkeys(places, _as_told(fault, is_v2=is_v2))
-    return found
+    return Verdicts(found, frozenset(place for places in unsure.values() for place in places))
 
 
 def _image(call: Call, topic: messages.ProduceRequest.TopicProduceData) -> TopicImage | None:
