@@ -31,3 +31,19 @@ def test_the_rhythm_is_the_properties_also_when_they_change(tmp_path):
 def test_a_cleaner_that_is_not_enabled_cleans_nothing(tmp_path):
     with running_broker(tmp_path, log_cleaner_enable="false") as broker:
         assert rhythm(broker).cleaning_s == math.inf
+
+
+def test_a_topic_that_is_deleted_in_the_middle_of_a_round_is_left_alone(tmp_path):
+    """To open it would be refused, and end the upkeep of all others for good."""
+    with running_broker(tmp_path) as broker:
+
+        async def work():
+            inner = broker.broker
+            image = await inner.create_topic("gone", inner.spread(3), {})
+            await inner.create_topic("here", inner.spread(1), {})
+            round_of = inner.part(LogUpkeep)._held()
+            first = next(held for held in round_of if held.topic == "gone")
+            await inner.delete_topic(image)
+            return first.index, [held.topic for held in round_of if held.topic in ("gone", "here")]
+
+        assert broker.call(work) == (0, ["here"])

@@ -39,6 +39,8 @@ class LogUpkeep:
         for image in list(broker.topics.by_name.values()):
             settings = partial(broker.settings, image)
             for index, state in enumerate(image.states):
+                if broker.topics.by_id.get(image.id) is not image:
+                    break  # it was deleted since the round began
                 if state.leader == broker.node_id:
                     opened = image.opened[index]
                     open_it = partial(broker.open, image, index)

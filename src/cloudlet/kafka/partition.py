@@ -177,11 +177,6 @@ class Partition(PartitionReading):
             await self._wait_committed(appended.stop_offset, timeout_ms)
         return appended
 
-    def verify(self, producer_id: int, epoch: int, sequence: int, *, is_v2: bool) -> bool:
-        """Whether the coordinator must be asked about a transactional batch before it is appended: not while
-        the transaction is open here. `is_v2`: its producer speaks transactions v2. KafkaFault."""
-        return self.producers.verify(producer_id, epoch, sequence, self._clock.wall_ms(), is_v2=is_v2)
-
     async def append_records(
         self, records: Sequence[Record], *, producer: Writer = NO_PRODUCER, attributes: int = 0
     ) -> Appended:
@@ -324,11 +319,6 @@ class Partition(PartitionReading):
         """Write a snapshot of the producers: a restart replays what comes after it."""
         self._unsnapped_bytes = 0
         self._log.write_snapshot(self._log.stop, self.producers.encode())
-
-    def expire_producers(self) -> None:
-        """Forget the producers that have been silent for longer than producer.id.expiration.ms."""
-        now_ms, expiration_ms = self._clock.cloud_ms(), self.settings.producer_id_expiration_ms
-        self.producers.expire(lambda last_ms: now_ms - self._clock.cloud_at(last_ms) >= expiration_ms)
 
     # Deleting
 

@@ -289,3 +289,13 @@ class PartitionReading:
         """Whether a producer's transaction has batches here and no marker."""
         known = self.producers.find(producer_id)
         return known is not None and known.epoch == producer_epoch and known.transaction_start >= 0
+
+    def verify(self, producer_id: int, epoch: int, sequence: int, *, is_v2: bool) -> bool:
+        """Whether the coordinator must be asked about a transactional batch before it is appended: not while
+        the transaction is open here. `is_v2`: its producer speaks transactions v2. KafkaFault."""
+        return self.producers.verify(producer_id, epoch, sequence, self._clock.wall_ms(), is_v2=is_v2)
+
+    def expire_producers(self) -> None:
+        """Forget the producers that have been silent for longer than producer.id.expiration.ms."""
+        now_ms, expiration_ms = self._clock.cloud_ms(), self.settings.producer_id_expiration_ms
+        self.producers.expire(lambda last_ms: now_ms - self._clock.cloud_at(last_ms) >= expiration_ms)

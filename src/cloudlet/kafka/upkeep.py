@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 
 from cloudlet.kafka.cleaning import clean, extent, is_due
+from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.retention import first_kept
@@ -136,7 +137,7 @@ class Upkeep:
                     continue
                 try:
                     await job()
-                except (StoreError, OSError) as error:
+                except (KafkaFault, StoreError, OSError) as error:
                     logger.warning("upkeep of %s: %s", self._folder, error)
                 done_s[number] = self._clock.monotonic_ms() / 1000
 

@@ -168,7 +168,7 @@ def test_decisions_stand_in_line(tmp_path):
 
 def test_a_long_log_is_loaded_in_slices(tmp_path, monkeypatch):
     monkeypatch.setattr("cloudlet.kafka.groups.log_replay.SLICE_BYTES", 1)
-    monkeypatch.setattr("cloudlet.kafka.groups.runner.LOAD_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("cloudlet.kafka.log_loading.WAIT_SECONDS", 0.0)
 
     async def play(runner, again):
         await runner.loaded()

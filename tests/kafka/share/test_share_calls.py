@@ -1,5 +1,6 @@
 """The requests of share groups, frame by frame: what is answered, and what is refused."""
 
+import asyncio
 import time
 
 import pytest
@@ -8,6 +9,8 @@ from tests.kafka.groups.test_group_clients import make_topic
 from tests.kafka.raw_client import RawClient
 from tests.kafka.running_broker import running_broker
 
+from cloudlet.kafka.share.coordinator import Shares
+from cloudlet.kafka.share.state_records import ShareKey
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.apis import apis
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -32,6 +35,13 @@ def kafka(tmp_path_factory):
     }
     with running_broker(tmp_path_factory.mktemp("kafka"), **settings) as broker:
         yield broker
+
+
+def wait_until(is_so):
+    end = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 class Member:
@@ -66,8 +76,7 @@ class Member:
         assert answer.ErrorCode == 0
         return answer
 
-    def fetch(self, *said, wait_ms=0, version=2, **more):
-        """Fetch partition 0 once more; the row of it, None for no news."""
+    def request(self, *said, wait_ms=0, **more):
         wanted = Fetch.FetchPartition(
             PartitionIndex=0,
             AcknowledgementBatches=[
@@ -87,7 +96,11 @@ class Member:
             "Topics": [Fetch.FetchTopic(TopicId=self.topic_id, Partitions=[wanted])],
             **more,
         }
-        self.answer = self.client.ask(Fetch(**values), version)
+        return Fetch(**values)
+
+    def fetch(self, *said, version=2, **more):
+        """Fetch partition 0 once more; the row of it, None for no news."""
+        self.answer = self.client.ask(self.request(*said, **more), version)
         if self.answer.ErrorCode == 0:
             self.epoch += 1
         rows = [row for topic in self.answer.Responses for row in topic.Partitions]
@@ -309,6 +322,12 @@ def test_there_are_no_more_sessions_than_allowed(kafka, name, member):
         other.fetch()
     member.fetch(wait_ms=10)
     assert member.answer.ErrorCode == ErrorCode.SHARE_SESSION_LIMIT_REACHED
+    gone = Member(kafka, name, name, "gone")
+    gone.client.send(gone.request(wait_ms=(1 << 31) - 1), 2)
+    tasks = kafka.face._shared.tasks
+    wait_until(lambda: kafka.call(lambda: len(tasks)) == 1)
+    gone.client.socket.close()
+    wait_until(lambda: not kafka.call(lambda: len(tasks)))  # nobody waits for it to come again
     for other in others:
         other.epoch = -1
         other.fetch()
@@ -421,3 +440,16 @@ def test_groups_of_other_kinds_are_not_share_groups(kafka, name, member):
     assert {(each.GroupType, each.ProtocolType) for each in listed.Groups} == {("Share", "share")}
     deleted = client.ask(messages.DeleteGroupsRequest(GroupsNames=[name]), 2)
     assert deleted.Results[0].ErrorCode == ErrorCode.NON_EMPTY_GROUP
+
+
+def test_two_who_make_a_share_partition_at_once_make_one(kafka, name, member):
+    member.join()
+    shares = kafka.broker.part(Shares)
+    key = ShareKey(name, member.topic_id, 0)
+
+    async def make():
+        partition = kafka.broker.partition(name, 0)
+        one, other = await asyncio.gather(*(shares._make(key, partition) for _ in range(2)))
+        return one is other is shares.peek(key)
+
+    assert kafka.call(make)

@@ -27,6 +27,7 @@ from cloudlet.kafka.hashes import java_hash
 from cloudlet.kafka.security.acls import may_describe
 from cloudlet.kafka.share.group_values import ShareSettings
 from cloudlet.kafka.topics import OFFSETS_TOPIC, TopicImage
+from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -160,9 +161,12 @@ class Groups:
         if image is None:
             return
         for index in self._filled(image):
-            runner = self._runner(image, index)
-            await runner.loaded()
-            await runner.change(lambda shard: (None, shard.forgotten([name])))
+            try:
+                runner = self._runner(image, index)
+                await runner.loaded()
+                await runner.change(lambda shard: (None, shard.forgotten([name])))
+            except (KafkaFault, StoreError) as error:
+                log.warning("%s-%d: offsets in %s were not forgotten: %s", OFFSETS_TOPIC, index, name, error)
 
     # -- settings
 
@@ -204,7 +208,10 @@ class Groups:
         if image is None:
             return
         for index in self._filled(image):
-            await self._runner(image, index).loaded()
+            try:
+                await self._runner(image, index).loaded()
+            except (KafkaFault, StoreError) as error:  # whoever asks for a group of it tries again
+                log.warning("%s-%d is not loaded: %s", OFFSETS_TOPIC, index, error)
 
     async def _expire(self) -> None:
         """Look for expired offsets, every so often by cloud time."""
@@ -230,5 +237,5 @@ class Groups:
         for index in self._filled(image):
             try:
                 await self._runner(image, index).expire_offsets(retention_ms)
-            except KafkaFault as fault:
-                log.warning("%s-%d: offsets were not expired: %s", OFFSETS_TOPIC, index, fault)
+            except (KafkaFault, StoreError) as error:
+                log.warning("%s-%d: offsets were not expired: %s", OFFSETS_TOPIC, index, error)

@@ -39,6 +39,7 @@ from cloudlet.kafka.groups.records import (
     encode_entry,
 )
 from cloudlet.kafka.groups.shard import Group, Settings, Shard
+from cloudlet.kafka.log_loading import Loading
 from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.share.group import ShareGroup
 from cloudlet.kernel.clock import Clock
@@ -48,7 +49,6 @@ from cloudlet.wire.kafka.records import NO_PRODUCER, TRANSACTIONAL, Producer, Re
 
 log = logging.getLogger(__name__)
 
-LOAD_WAIT_SECONDS = 0.1  # what a request waits for a load before it is sent away
 ENTRIES_MAX = 1000  # of one append: a batch has to stay below the topic's max.message.bytes
 RETRY_MS = 100.0  # after a write that failed, before what is due is tried again
 
@@ -81,12 +81,13 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = inf
         self._tasks: set[asyncio.Task[None]] = set()
-        self._load = self._spawn(self._load_all())
+        self._loading = Loading(partition.name, self._replay.replay_slice, self._loaded)
 
     async def close(self) -> None:
         """Stop, and tell who waits to look for another coordinator."""
         if self._timer is not None:
             self._timer.cancel()
+        await self._loading.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -99,23 +100,16 @@ class Runner:
 
     async def ready(self) -> Shard:
         """The state, once loaded; COORDINATOR_LOAD_IN_PROGRESS if that takes longer."""
-        if not self._load.done():
-            await asyncio.wait([self._load], timeout=LOAD_WAIT_SECONDS)
-            if not self._load.done():
-                raise KafkaFault(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "The coordinator is loading.")
-        if self._load.cancelled() or self._load.exception() is not None:
-            raise KafkaFault(ErrorCode.NOT_COORDINATOR)
+        await self._loading.ready()
         if not self._lock.locked():
             self._catch_up()
         return self.shard
 
     async def loaded(self) -> None:
-        """Wait until the state is loaded, or cannot be."""
-        await asyncio.wait([self._load])
+        """Wait until the state is loaded; NOT_COORDINATOR where it cannot be."""
+        await self._loading.done()
 
-    async def _load_all(self) -> None:
-        while self._replay.replay_slice():
-            await asyncio.sleep(0)
+    def _loaded(self) -> None:
         self._replay.is_loading = False
         self.shard.loaded()
         for group_id in self.shard.groups:

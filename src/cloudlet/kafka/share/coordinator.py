@@ -30,6 +30,7 @@ from cloudlet.kafka.share.share_partition import Limits
 from cloudlet.kafka.share.state_log import StateLog, is_begun
 from cloudlet.kafka.share.state_records import ShareKey
 from cloudlet.kafka.topics import SHARE_STATE_TOPIC
+from cloudlet.kafka.turns import Turn
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -97,11 +98,14 @@ class Shares:
 
     async def forget(self, keys: Iterable[ShareKey]) -> None:
         """Share-partitions are gone, with all that was kept of them."""
+        turn = Turn(self.broker.clock)
         for key in keys:
             live = self._lives.pop(key, None)
             if live is not None:
                 await live.close()
             await (await self.state_log(key)).forget([key])
+            if turn.is_over():
+                await turn.end()
 
     async def _drop_deleted(self) -> None:
         """Forget the share-partitions of topics that are gone."""
@@ -149,6 +153,11 @@ class Shares:
         state_log = await self.state_log(key)
         if not is_begun(state_log.kept.get(key)):
             await state_log.begin(key, self._first_offset(key.group, partition), partition.leader_epoch)
+        found = self._lives.get(key)
+        if found is not None:
+            return found  # others were let through whose turn it was not: two would give a record twice
+        if key.topic_id not in self.broker.topics.by_id:
+            raise KafkaFault(ErrorCode.UNKNOWN_TOPIC_ID)
         live = Live(
             key,
             partition,
@@ -218,7 +227,10 @@ class Shares:
         if not self.sessions.drop(session):
             return
         group, member = session.key
+        turn = Turn(self.broker.clock)
         for topic_id, index in session.used:
+            if turn.is_over():
+                await turn.end()
             live = self._lives.get(ShareKey(group, topic_id, index))
             if live is not None:
                 try:

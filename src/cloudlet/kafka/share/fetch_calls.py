@@ -130,7 +130,7 @@ async def _session(
         try:
             session = await shares.open_session(key, call.peer)
         except KafkaFault:
-            await asyncio.sleep(max(request.MaxWaitMs, 0) / 1000)  # or its client would ask at once again
+            await _wait(call, {}, max(request.MaxWaitMs, 0))  # or its client would ask at once again
             raise
     else:
         session = shares.sessions.find(key, epoch)
@@ -171,7 +171,10 @@ async def _acknowledge(
 ) -> dict[Place, Outcome]:
     """Take in acknowledgements, each partition's by itself."""
     outcomes: dict[Place, Outcome] = {}
+    turn = Turn(call.broker.clock)
     for place, said in batches.items():
+        if turn.is_over():
+            await turn.end()
         try:
             _check_batches(said, may_renew=call.api_version >= RENEW_SINCE, is_renewal=is_renewal)
             _check_place(call, place)
@@ -232,8 +235,9 @@ async def _gather(
     bytes_max = min(request.MaxBytes, call.broker.configs.number("fetch.max.bytes"))
     bytes_min = min(request.MinBytes, bytes_max)
     places = session.rotated(request.ShareSessionEpoch)
+    turn = Turn(clock)
     while shares.sessions.peek(session.key) is session:
-        lives = await _lives(call, shares, session, places, rows)
+        lives = await _lives(call, shares, session, places, rows, turn)
         try:
             if call.peer.is_gone or shares.sessions.peek(session.key) is not session:
                 return  # nobody is to have anything any more
@@ -254,11 +258,15 @@ async def _gather(
 
 
 async def _lives(
-    call: Call, shares: Shares, session: Session, places: Sequence[Place], rows: dict[Place, Row]
+    call: Call,
+    shares: Shares,
+    session: Session,
+    places: Sequence[Place],
+    rows: dict[Place, Row],
+    turn: Turn,
 ) -> dict[Place, Live]:
     """The share-partitions that may be read; the errors of others are added to the rows."""
     lives: dict[Place, Live] = {}
-    turn = Turn(call.broker.clock)
     for place in places:
         if turn.is_over():
             await turn.end()

@@ -12,12 +12,12 @@ time; whoever makes them sees to that.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.log_loading import Loading, slices
+from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.share.state_records import (
     NO_OFFSET,
     Kept,
@@ -29,7 +29,6 @@ from cloudlet.kafka.share.state_records import (
     decode_entry,
     encode_entry,
 )
-from cloudlet.kernel.batches import header
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -38,7 +37,6 @@ from cloudlet.wire.kafka.records import Record, decode
 log = logging.getLogger(__name__)
 
 SLICE_BYTES = 64 << 10
-LOAD_WAIT_SECONDS = 0.1
 
 
 class StateLog:
@@ -49,33 +47,18 @@ class StateLog:
         self.kept: dict[ShareKey, Kept] = {}
         self._clock = clock
         self._updates_max = updates_max  # before another snapshot
-        self._loading = asyncio.get_running_loop().create_task(self._load())
+        self._loading = Loading(partition.name, slices(partition, SLICE_BYTES, self._replay))
 
     async def close(self) -> None:
-        self._loading.cancel()
-        await asyncio.gather(self._loading, return_exceptions=True)
+        await self._loading.close()
 
     async def ready(self) -> None:
         """Wait until the log is read; COORDINATOR_NOT_AVAILABLE if that takes longer than a moment, or cannot
         be."""
-        if not self._loading.done():
-            await asyncio.wait([self._loading], timeout=LOAD_WAIT_SECONDS)
-        if not self._loading.done() or self._loading.cancelled() or self._loading.exception() is not None:
-            raise KafkaFault(ErrorCode.COORDINATOR_NOT_AVAILABLE, "The share coordinator is loading.")
-
-    async def _load(self) -> None:
-        offset = self.partition.start_offset
-        while offset < self.partition.stop_offset:
-            batches = self.partition.read(offset, bytes_max=SLICE_BYTES, isolation=Isolation.LOG_END).records
-            position = 0
-            while position < len(batches):
-                found = header(batches, position)
-                self._replay(batches[position : position + found.size_bytes], found.base_offset)
-                offset = found.next_offset
-                position += found.size_bytes
-            if not position:
-                return
-            await asyncio.sleep(0)
+        try:
+            await self._loading.ready()
+        except KafkaFault as fault:
+            raise KafkaFault(ErrorCode.COORDINATOR_NOT_AVAILABLE, fault.message) from None
 
     def _replay(self, batch: bytes, base_offset: int) -> None:
         try:

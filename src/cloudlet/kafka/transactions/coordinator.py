@@ -134,7 +134,12 @@ class Transactions:
 
     async def _load_soon(self) -> None:
         await asyncio.sleep(START_DELAY_SECONDS)
-        for shard in self._filled():
+        try:
+            shards = self._filled()
+        except StoreError as error:  # whoever asks for one of them tries again
+            log.warning("%s is not loaded: %s", TRANSACTIONS_TOPIC, error)
+            return
+        for shard in shards:
             try:
                 await shard.loaded()
             except KafkaFault as fault:
@@ -143,7 +148,10 @@ class Transactions:
 
     async def _resume(self, shard: Shard) -> None:
         """Write the markers of what was decided before the last crash."""
-        await shard.loaded()
+        try:
+            await shard.loaded()
+        except KafkaFault:
+            return  # which was told
         for transaction in list(shard.transactions.values()):
             if transaction.state.is_prepared:
                 self._spawn(self._complete(shard, transaction.id))
@@ -298,8 +306,8 @@ class Transactions:
                     unused_ms = cloud_ms - clock.cloud_at(transaction.updated_ms)
                     if is_due or is_expired(transaction, unused_ms, expiration_ms):
                         await self._settle(shard, transaction)
-                except KafkaFault as fault:
-                    log.warning("transaction %s: %s", transaction.id, fault)
+                except (KafkaFault, StoreError) as error:
+                    log.warning("transaction %s: %s", transaction.id, error)
 
     async def _settle(self, shard: Shard, seen: Transaction) -> None:
         async with shard.line(seen.id):

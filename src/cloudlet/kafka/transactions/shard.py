@@ -17,11 +17,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.log_loading import Loading, slices
+from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.record_reader import read_records
 from cloudlet.kafka.transactions.records import decode_transaction, encode_transaction, tombstone
 from cloudlet.kafka.transactions.states import Transaction
-from cloudlet.kernel.batches import header
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import Record
@@ -29,7 +29,6 @@ from cloudlet.wire.kafka.records import Record
 log = logging.getLogger(__name__)
 
 SLICE_BYTES = 256 << 10
-LOAD_WAIT_SECONDS = 0.1
 
 
 class Shard:
@@ -40,43 +39,18 @@ class Shard:
         self.transactions: dict[str, Transaction] = {}
         self._lines: dict[str, asyncio.Lock] = {}
         self._standing: Counter[str] = Counter()  # in each line
-        self._loading = asyncio.get_running_loop().create_task(self._load())
+        self._loading = Loading(partition.name, slices(partition, SLICE_BYTES, self._replay))
 
     async def close(self) -> None:
-        self._loading.cancel()
-        await asyncio.gather(self._loading, return_exceptions=True)
+        await self._loading.close()
 
     async def loaded(self) -> None:
         """Wait until the log was read; NOT_COORDINATOR where it cannot be."""
-        await asyncio.wait([self._loading])
-        self._check()
+        await self._loading.done()
 
     async def ready(self) -> None:
         """The same for a request: COORDINATOR_LOAD_IN_PROGRESS if it takes longer than a moment."""
-        if not self._loading.done():
-            await asyncio.wait([self._loading], timeout=LOAD_WAIT_SECONDS)
-            if not self._loading.done():
-                raise KafkaFault(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "The coordinator is loading.")
-        self._check()
-
-    def _check(self) -> None:
-        if self._loading.cancelled() or self._loading.exception() is not None:
-            raise KafkaFault(ErrorCode.NOT_COORDINATOR)
-
-    async def _load(self) -> None:
-        """Read the log in slices, a turn of the loop each."""
-        offset = self.partition.start_offset
-        while offset < self.partition.stop_offset:
-            batches = self.partition.read(offset, bytes_max=SLICE_BYTES, isolation=Isolation.LOG_END).records
-            position = 0
-            while position < len(batches):
-                found = header(batches, position)
-                self._replay(batches[position : position + found.size_bytes], found.base_offset)
-                offset = found.next_offset
-                position += found.size_bytes
-            if not position:
-                return
-            await asyncio.sleep(0)
+        await self._loading.ready()
 
     def _replay(self, batch: bytes, offset: int) -> None:
         try:
