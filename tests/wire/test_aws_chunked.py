@@ -202,6 +202,17 @@ def test_a_promised_trailer_that_is_missing_or_double_is_refused() -> None:
     assert code(unsigned(5, name), b"5\r\nhello\r\n0\r\n" + long + b"\r\n\r\n") == "MalformedTrailerError"
 
 
+@given(st.lists(st.integers(0, 1 << 20), max_size=4))
+def test_unsigned_trailers_may_end_with_two_empty_lines(cuts: list[int]) -> None:
+    name = b"x-amz-checksum-crc32"
+    minio = b"5\r\nhello\r\n0\r\n" + name + b":NhCmhg==\n\r\n\r\n"  # as minio-go writes them
+    assert read(unsigned(5, name), minio, cuts) == b"hello"
+    for more in (b"\r", b"x", b"\r\n"):
+        assert code(unsigned(5, name), minio + more) == "MalformedTrailerError"
+    assert code(unsigned(5, name), minio[:-1]) == "MalformedTrailerError"
+    assert code(unsigned(5), b"5\r\nhello\r\n0\r\n\r\n\r\n") == "MalformedTrailerError"
+
+
 def test_a_small_chunk_must_be_the_last() -> None:
     with pytest.raises(Fault) as caught:
         read(unsigned(6), b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n")

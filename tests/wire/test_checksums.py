@@ -99,6 +99,8 @@ def test_two_sums_or_an_unknown_trailer_are_refused() -> None:
     assert sent(b"", {b"x-amz-trailer": b"x-amz-meta-a"}).startswith(
         "InvalidRequest: The value specified in the"
     )
+    absent = "NotImplemented: The checksum algorithm XXHASH64 is not implemented"
+    assert sent(b"", {b"x-amz-trailer": b"x-amz-checksum-xxhash64"}) == absent
 
 
 def sum_of(algorithm: str, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ Absent  the asymmetric forms (STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD) are refu
     0           [;chunk-signature=64 hex digits] CR LF
     name:value CR LF …                                                  the trailers that x-amz-trailer names
     [x-amz-trailer-signature:64 hex digits CR LF]
-    CR LF
+    CR LF [CR LF]
 
     Each signature covers the one before, beginning with the request's own (the seed), so no chunk can be
     moved, left out or repeated. The data of a chunk is handed out before its signature is known: whoever
@@ -107,6 +107,7 @@ class ChunkDecoder:
         "_left",
         "_length",
         "_line",
+        "_may_end_again",
         "_received",
         "_state",
         "_trailer_bytes",
@@ -132,6 +133,7 @@ class ChunkDecoder:
         self._left = 0
         self._received = 0
         self._chunks = 0
+        self._may_end_again = False
         self._bad_chunk: tuple[int, int] | None = None  # the number and size of one that must be the last
         self._chunk_hash = sha256()
         self._chunk_signature = b""
@@ -155,7 +157,7 @@ class ChunkDecoder:
                 out.append(part)
                 if not self._left:
                     self._state = DATA_END
-            elif self._state == DONE:
+            elif self._state == DONE and not self._may_end_again:
                 raise MalformedTrailer
             else:
                 position += self._read_line(view[position : position + LINE_BYTES_MAX + 1])
@@ -165,6 +167,8 @@ class ChunkDecoder:
         """The body has ended: a Fault unless it is whole and everything in it agreed."""
         if self._state != DONE or self._received != self._length:
             raise IncompleteBody
+        if self._line:
+            raise MalformedTrailer
         if self._trailer_names != self.trailers.keys():
             raise MalformedTrailer
 
@@ -194,6 +198,10 @@ class ChunkDecoder:
                 raise IncompleteBody
             self._end_chunk()
             self._state = LINE
+        elif self._state == DONE:
+            self._may_end_again = False
+            if line != b"\r\n":
+                raise MalformedTrailer
         else:
             self._take_trailer(line.rstrip(b"\r\n"))
 
@@ -235,6 +243,8 @@ class ChunkDecoder:
             # example has it.
             if not awaits_signature:
                 self._state = DONE
+                # It ends unsigned trailers with two empty lines.
+                self._may_end_again = bool(self.trailers) and not self._is_signed
             return
         found = TRAILER_LINE.fullmatch(line)
         if found is None or self._trailer_signature is not None:

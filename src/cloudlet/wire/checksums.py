@@ -24,6 +24,7 @@ from cloudlet.wire.http1 import Fields
 
 BadDigest = Fault("BadDigest")
 InvalidRequest = Fault("InvalidRequest")
+NotImplementedYet = Fault("NotImplemented", status=501)
 
 Piece = bytes | bytearray | memoryview
 
@@ -122,6 +123,8 @@ def combined(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes:
 DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 """The algorithms, and the size of their sums."""
 
+ALGORITHMS_ABSENT = frozenset({"MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128"})
+
 ALGORITHM_OF_HEADER = {f"x-amz-checksum-{name.lower()}".encode(): name for name in DIGEST_BYTES}
 
 
@@ -194,6 +197,9 @@ def promise_of(headers: Fields) -> Promise | None:
             name = part.strip().lower()
             promised = algorithm_of(name)
             if promised is None:
+                algorithm = name.decode("latin-1").removeprefix("x-amz-checksum-").upper()
+                if algorithm in ALGORITHMS_ABSENT:
+                    raise NotImplementedYet(f"The checksum algorithm {algorithm} is not implemented")
                 raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
             if found is not None:
                 raise _several()

@@ -54,6 +54,7 @@ def test_onto_itself(s3, bucket):
     found = s3.get_object(**SOURCE)
     assert (found["Metadata"], found["Body"].read()) == ({"m": "3"}, BODY)
     s3.copy_object(**SOURCE, CopySource=SOURCE, StorageClass="STANDARD")  # what it has; said is enough
+    s3.copy_object(**SOURCE, CopySource=SOURCE, ServerSideEncryption="AES256")
     s3.copy_object(**SOURCE, CopySource=SOURCE, StorageClass="STANDARD_IA")
     assert s3.head_object(**SOURCE)["StorageClass"] == "STANDARD_IA"
 

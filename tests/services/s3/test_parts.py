@@ -56,17 +56,17 @@ def test_a_composite_sum_is_the_sum_of_sums():
 def test_which_types_go_with_which_algorithms(algorithm, kind):
     fits = algorithm.startswith("CRC") if kind == "FULL_OBJECT" else algorithm != "CRC64NVME"
     if fits:
-        assert checksum_asked(algorithm, kind) == (algorithm, kind)
+        assert checksum_asked("Op", algorithm, kind) == (algorithm, kind)
     else:
         with pytest.raises(Fault, match="cannot be used with"):
-            checksum_asked(algorithm, kind)
+            checksum_asked("Op", algorithm, kind)
 
 
 def test_types_by_default():
-    assert checksum_asked(None, None) == ("", "")
-    assert checksum_asked("CRC64NVME", None) == ("CRC64NVME", "FULL_OBJECT")
-    assert checksum_asked("CRC32", None) == ("CRC32", "COMPOSITE")
+    assert checksum_asked("Op", None, None) == ("", "")
+    assert checksum_asked("Op", "CRC64NVME", None) == ("CRC64NVME", "FULL_OBJECT")
+    assert checksum_asked("Op", "CRC32", None) == ("CRC32", "COMPOSITE")
     with pytest.raises(Fault, match="can only be used with"):
-        checksum_asked(None, "COMPOSITE")
+        checksum_asked("Op", None, "COMPOSITE")
     with pytest.raises(Fault, match="unsupported"):
-        checksum_asked("MD4", None)
+        checksum_asked("Op", "MD4", None)

@@ -9,9 +9,12 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from cloudlet.kernel.tuples import pack, prefix_range
+from cloudlet.services.s3.completed import completed_key, completed_of
 from cloudlet.wire.checksums import checksum
 
 MIB = 1 << 20
+DAY_MS = 86_400_000
 LARGE = Random(7).randbytes(5 * MIB)
 
 
@@ -69,7 +72,10 @@ def test_parts_become_an_object(s3, bucket):
     assert refused(complete, s3, bucket, upload, parts[:1])["Code"] == "NoSuchUpload"
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"another")
-    assert refused(complete, s3, bucket, upload, parts)["Code"] == "NoSuchUpload"
+    again = complete(s3, bucket, upload, parts)
+    assert (again["ETag"], again["ChecksumCRC64NVME"]) == (made["ETag"], made["ChecksumCRC64NVME"])
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"another"
+    assert refused(complete, s3, bucket, upload, parts, key="other")["Code"] == "NoSuchUpload"
 
 
 def test_an_empty_part_makes_an_empty_object(s3, bucket):
@@ -183,6 +189,54 @@ def test_aborted_uploads_are_gone(s3, bucket):
     for function in (s3.abort_multipart_upload, s3.list_parts):
         assert refused(function, Bucket=bucket, Key="k", UploadId=upload)["Code"] == "NoSuchUpload"
     assert refused(s3.head_object, Bucket=bucket, Key="k")["Code"] == "404"
+
+
+def test_a_completed_upload_is_aborted_in_peace_for_a_day(cloud, s3, bucket):
+    first, second = begin(s3, bucket), begin(s3, bucket)
+    for upload in (first, second):
+        complete(s3, bucket, upload, [send(s3, bucket, upload, 1, b"x")])
+    s3.delete_object(Bucket=bucket, Key="k")
+    s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=first)
+    other = {"Bucket": bucket, "Key": "other", "UploadId": first}
+    assert refused(s3.abort_multipart_upload, **other)["Code"] == "NoSuchUpload"
+    cloud.move_clock("advance", DAY_MS)
+    for function in (s3.abort_multipart_upload, s3.list_parts):
+        assert refused(function, Bucket=bucket, Key="k", UploadId=first)["Code"] == "NoSuchUpload"
+    third = begin(s3, bucket)
+    complete(s3, bucket, third, [send(s3, bucket, third, 1, b"x")])
+    start, stop = prefix_range(completed_of(bucket))
+    kept = cloud.call(lambda: cloud.face.desk.keys.scan(start, stop))
+    assert [entry.key for entry in kept] == [pack(completed_key(bucket, third))]
+    s3.delete_object(Bucket=bucket, Key="k")
+    s3.delete_bucket(Bucket=bucket)
+    assert not cloud.call(lambda: cloud.face.desk.keys.scan(start, stop))
+
+
+def test_a_checksum_over_checksums_may_come_without_the_number_of_parts(s3, bucket):
+    upload = begin(s3, bucket, ChecksumAlgorithm="SHA256")
+    parts = [send(s3, bucket, upload, 1, b"x", ChecksumAlgorithm="SHA256")]
+    inner = sum_of("SHA256", b"x")
+    parts[0]["ChecksumSHA256"] = base64.b64encode(inner).decode()
+    outer = base64.b64encode(sum_of("SHA256", inner)).decode()
+    wrong = base64.b64encode(inner).decode()
+    assert refused(complete, s3, bucket, upload, parts, ChecksumSHA256=wrong)["Code"] == "BadDigest"
+    assert refused(complete, s3, bucket, upload, parts, ChecksumSHA256=f"{outer}-2")["Code"] == "BadDigest"
+    assert complete(s3, bucket, upload, parts, ChecksumSHA256=outer)["ChecksumSHA256"] == f"{outer}-1"
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128"])
+def test_checksums_that_are_not_there_are_refused_by_name(s3, bucket, algorithm):
+    refusal = refused(begin, s3, bucket, ChecksumAlgorithm=algorithm)
+    assert (refusal["Code"], algorithm in refusal["Message"]) == ("NotImplemented", True)
+    source = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**source, Body=b"x")
+    copying = {"Bucket": bucket, "Key": "to", "CopySource": source, "ChecksumAlgorithm": algorithm}
+    refusal = refused(s3.copy_object, **copying)
+    assert (refusal["Code"], algorithm in refusal["Message"]) == ("NotImplemented", True)
+    member = f"Checksum{algorithm}"
+    if member in s3.meta.service_model.operation_model("PutObject").input_shape.members:
+        refusal = refused(s3.put_object, **source, Body=b"x", **{member: "eA=="})
+        assert (refusal["Code"], member in refusal["Message"]) == ("NotImplemented", True)
 
 
 def test_parts_and_uploads_come_in_pages(s3, bucket):

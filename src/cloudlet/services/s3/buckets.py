@@ -165,6 +165,7 @@ def delete_bucket(rq: Request, p: shapes.DeleteBucketRequest) -> None:
         kept_tags.key(rq, arn_of(p.Bucket)),
         Prefix(("s3", "upload", p.Bucket)),
         Prefix(("s3", "part", p.Bucket)),
+        Prefix(("s3", "completed", p.Bucket)),
     ]
     rq.commit(drop=drop)
 

@@ -129,7 +129,6 @@ def as_whole(rq: Request, found: Object, algorithm: str) -> Object:
         checksum=found.checksum if is_kept else base64.b64encode(sums[algorithm]).decode(),
         checksum_type=FULL_OBJECT,
         part_checksums=(),
-        upload_id="",
     )
 
 
@@ -158,10 +157,11 @@ def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object, now
             f"{SOURCE_BYTES_MAX}"
         )
     is_itself = (source.bucket, source.key, source.version_id) == (p.Bucket, p.Key, None)
-    if is_itself and p.MetadataDirective != REPLACE and p.StorageClass is None:
+    changes = (p.StorageClass, p.ServerSideEncryption)  # named they count, even where they are what they were
+    if is_itself and p.MetadataDirective != REPLACE and changes == (None, None):
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."
         )
     if p.ChecksumAlgorithm is not None:
-        checksum_asked(p.ChecksumAlgorithm, None)
+        checksum_asked("CopyObject", p.ChecksumAlgorithm, None)

@@ -31,10 +31,11 @@ from cloudlet.services.s3.faults import (
     InvalidRequest,
     MalformedXML,
     invalid_argument,
+    not_implemented,
 )
 from cloudlet.services.s3.headers import CHECKSUM_MEMBERS
 from cloudlet.services.s3.state import STANDARD, Piece
-from cloudlet.wire.checksums import MODELS, checksum, combined
+from cloudlet.wire.checksums import ALGORITHMS_ABSENT, MODELS, checksum, combined
 
 if TYPE_CHECKING:
     from cloudlet.services.s3 import shapes
@@ -97,7 +98,7 @@ def check_number(number: int) -> None:
         )
 
 
-def checksum_asked(algorithm: str | None, kind: str | None) -> tuple[str, str]:
+def checksum_asked(operation: str, algorithm: str | None, kind: str | None) -> tuple[str, str]:
     """The algorithm and the type of an upload's checksum; each algorithm has a type of its own by default."""
     if algorithm is None:
         if kind is not None:
@@ -105,6 +106,8 @@ def checksum_asked(algorithm: str | None, kind: str | None) -> tuple[str, str]:
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
             )
         return "", ""
+    if algorithm in ALGORITHMS_ABSENT:
+        raise not_implemented(operation, f"the checksum algorithm {algorithm}")
     if algorithm not in CHECKSUM_MEMBERS:
         raise InvalidRequest(
             "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "

@@ -74,7 +74,7 @@ class Object(Record, array_like=True):
     tags: Mapping[str, str] = {}
     storage_class: str = STANDARD
     null_ordinal: int = 0  # of the newest version alone: where the null version stands, 0 for nowhere below
-    upload_id: str = ""  # of the upload in parts that made it, so that completing it again is known
+    unused: str = ""  # a record is an array, in which every field keeps its place
     part_checksums: tuple[bytes, ...] = ()  # of each piece, by `checksum_algorithm`; of an object in parts
 
 

@@ -3,11 +3,10 @@
 State   see parts.py
 Source  S3 API Reference 2006-03-01, CreateMultipartUpload, UploadPart, CompleteMultipartUpload,
         AbortMultipartUpload, ListParts, ListMultipartUploads; docs/sources/s3.md
-Absent  UploadPartCopy; a completed upload is remembered
-        as long as its object is the key's newest version
+Absent  UploadPartCopy
 
-    Completing again what is complete answers as the first time did. In the commit that makes the object, the
-    upload and all of its parts go: those that were not listed leave blobs that nobody names.
+    Completing again what is complete answers as the first time did (completed.py). In the commit that makes
+    the object, the upload and all of its parts go: those that were not listed leave blobs that nobody names.
 """
 
 from __future__ import annotations
@@ -22,6 +21,13 @@ from cloudlet.aws.request import Prefix
 from cloudlet.kernel.blobs import BlobId
 from cloudlet.kernel.tuples import pack, successor
 from cloudlet.services.s3.buckets import check_acl, find_bucket
+from cloudlet.services.s3.completed import (
+    Completed,
+    check_same,
+    completed_before,
+    completed_key,
+    too_old,
+)
 from cloudlet.services.s3.faults import (
     BadDigest,
     ConditionalConflict,
@@ -33,7 +39,6 @@ from cloudlet.services.s3.faults import (
 from cloudlet.services.s3.headers import (
     CHECKSUM_MEMBERS,
     check_described,
-    checksum_shown,
     content_of,
     metadata_of,
     tags_given,
@@ -50,20 +55,17 @@ from cloudlet.services.s3.parts import (
     check_algorithm,
     check_number,
     checksum_asked,
-    etag_of,
     in_order,
     parts_key,
     upload_key,
     uploads_of,
 )
 from cloudlet.services.s3.reading import check_write
-from cloudlet.services.s3.state import ENABLED, STANDARD, Bucket, Object, canonical_id
+from cloudlet.services.s3.state import ENABLED, STANDARD, Object, canonical_id
 from cloudlet.services.s3.versions import newest_of, placed, present
 from cloudlet.services.s3.walk import Span, behind, group_of, take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cloudlet.aws.bodies import Body
     from cloudlet.aws.request import Request
     from cloudlet.services.s3 import shapes
@@ -94,7 +96,7 @@ def create_multipart_upload(
     find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     check_acl("CreateMultipartUpload", p.ACL)
     check_described("CreateMultipartUpload", p)
-    algorithm, kind = checksum_asked(p.ChecksumAlgorithm, p.ChecksumType)
+    algorithm, kind = checksum_asked("CreateMultipartUpload", p.ChecksumAlgorithm, p.ChecksumType)
     upload_id = f"{rq.now_ms:012x}{rq.token(ID_TOKEN_BYTES).hex()}"
     upload = Upload(
         account=rq.account,
@@ -158,7 +160,11 @@ def complete_multipart_upload(
     newest = newest_of(rq, bucket, p.Key)
     upload = rq.get(upload_key(p.Bucket, p.Key, p.UploadId), Upload)
     if upload is None:
-        return completed(rq, bucket, p.Key, completed_before(p.UploadId, given, newest))
+        before = completed_before(rq, p.Bucket, p.Key, p.UploadId)
+        if before is None:
+            raise NoSuchUpload(NoSuchUpload.message, UploadId=p.UploadId)
+        check_same(before, p.UploadId, given)
+        return told(rq, p.Bucket, before)
     listed = in_order(given, p.UploadId)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
         check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
@@ -181,26 +187,29 @@ def complete_multipart_upload(
         metadata=upload.metadata,
         tags=upload.tags,
         storage_class=upload.storage_class,
-        upload_id=p.UploadId,
         part_checksums=whole.part_checksums,
     )
     new, change = placed(rq, bucket, p.Key, new, newest)
-    every_part = Prefix(parts_key(p.Bucket, p.UploadId))
-    rq.commit(put=change.put, drop=[*change.drop, upload_key(p.Bucket, p.Key, p.UploadId), every_part])
-    return completed(rq, bucket, p.Key, new)
-
-
-def completed_before(upload_id: str, listed: Sequence[shapes.CompletedPart], newest: Object | None) -> Object:
-    """The object that this upload has made of these parts already; NoSuchUpload."""
-    if newest is None or newest.is_marker or newest.upload_id != upload_id:
-        raise NoSuchUpload(NoSuchUpload.message, UploadId=upload_id)
-    try:
-        etag = etag_of([bytes.fromhex((part.ETag or "").strip('"')) for part in listed])
-    except ValueError:
-        etag = ""
-    if etag != newest.etag:
-        raise NoSuchUpload(NoSuchUpload.message, UploadId=upload_id)
-    return newest
+    made = Completed(
+        p.Key,
+        rq.now_ms,
+        new.etag,
+        new.version_id if bucket.versioning == ENABLED else "",
+        new.checksum_algorithm,
+        new.checksum,
+        new.checksum_type,
+    )
+    parts_gone = Prefix(parts_key(p.Bucket, p.UploadId))
+    rq.commit(
+        put={**change.put, completed_key(p.Bucket, p.UploadId): made},
+        drop=[
+            *change.drop,
+            upload_key(p.Bucket, p.Key, p.UploadId),
+            parts_gone,
+            *too_old(rq, p.Bucket),
+        ],
+    )
+    return told(rq, p.Bucket, made)
 
 
 def check_undisturbed(
@@ -229,22 +238,24 @@ def check_whole(p: shapes.CompleteMultipartUploadRequest, whole: Whole) -> None:
             f"The provided 'x-amz-mp-object-size' header value {p.MpuObjectSize} does not match what was "
             f"computed: {whole.size_bytes}"
         )
+    accepted = {whole.checksum, whole.checksum.partition("-")[0]}  # the number of parts may be left out
     for algorithm, member in CHECKSUM_MEMBERS.items():
         given = getattr(p, member)
-        if given is not None and (algorithm, given) != (whole.checksum_algorithm, whole.checksum):
+        if given is not None and (algorithm != whole.checksum_algorithm or given not in accepted):
             raise BadDigest(f"The {algorithm.lower()} you specified did not match the calculated checksum.")
 
 
-def completed(rq: Request, bucket: Bucket, key: str, made: Object) -> shapes.CompleteMultipartUploadOutput:
+def told(rq: Request, bucket: str, made: Completed) -> shapes.CompleteMultipartUploadOutput:
     """What is told of a completed upload."""
     result: dict[str, object] = {
-        "Location": f"{rq.call.base_url}/{bucket.name}/{quote(key, safe='/~')}",
-        "Bucket": bucket.name,
-        "Key": key,
+        "Location": f"{rq.call.base_url}/{bucket}/{quote(made.key, safe='/~')}",
+        "Bucket": bucket,
+        "Key": made.key,
         "ETag": f'"{made.etag}"',
-        **checksum_shown(made),
+        CHECKSUM_MEMBERS[made.checksum_algorithm]: made.checksum,
+        "ChecksumType": made.checksum_type,
     }
-    if bucket.versioning == ENABLED:
+    if made.version_id:
         result["VersionId"] = made.version_id
     return cast("shapes.CompleteMultipartUploadOutput", result)
 
@@ -252,10 +263,9 @@ def completed(rq: Request, bucket: Bucket, key: str, made: Object) -> shapes.Com
 @s3.op(resource=ARN, harmless=["RequestPayer"])
 def abort_multipart_upload(rq: Request, p: shapes.AbortMultipartUploadRequest) -> None:
     """Forget an upload and its parts; nothing is left to forget of one that was completed."""
-    bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
+    find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     if rq.get(upload_key(p.Bucket, p.Key, p.UploadId), Upload) is None:
-        newest = newest_of(rq, bucket, p.Key)
-        if newest is not None and newest.upload_id == p.UploadId:
+        if completed_before(rq, p.Bucket, p.Key, p.UploadId) is not None:
             return
         raise NoSuchUpload(NoSuchUpload.message, UploadId=p.UploadId)
     rq.commit(drop=[upload_key(p.Bucket, p.Key, p.UploadId), Prefix(parts_key(p.Bucket, p.UploadId))])
