@@ -42,6 +42,7 @@ from cloudlet.engines.disk_keys_record import (
     STEP,
     Frame,
     frame,
+    long_frame,
     parse_frame,
     parse_segment_header,
     segment_header,
@@ -159,14 +160,18 @@ class Log:
 
     # --- appending
 
-    def append(self, kind: int, revision: int, head: int, body: bytes) -> int:
+    def append(self, kind: int, revision: int, head: int, body: bytes | list[bytes]) -> int:
         """Take a frame in and return the place behind it; NoSpace with nothing done. It is the operating
         system's with the next `write`. Any other OSError leaves the log unusable."""
-        data = frame(kind, revision, self.durable, body)
-        size = len(data)
+        if isinstance(body, bytes):
+            pieces = [frame(kind, revision, self.durable, body)]
+            size = len(pieces[0])
+        else:
+            pieces = long_frame(kind, revision, self.durable, body)
+            size = sum(map(len, pieces))
         if self._offset + size > self._size:
             self._roll(size, head)
-        self._gathered.append(data)
+        self._gathered += pieces
         self._offset += size
         last = self._last
         last.stop += size
@@ -179,10 +184,14 @@ class Log:
         gathered = self._gathered
         if not gathered:
             return
-        data = gathered[0] if len(gathered) == 1 else b"".join(gathered)
-        if os.pwrite(self._last.descriptor, data, self._gathered_at) != len(data):
-            raise OSError(errno.EIO, "a write inside reserved space was cut short")
-        self._gathered_at += len(data)
+        if self._offset - self._gathered_at > 2 * GATHERED_BYTES_MAX:  # one frame is nearly all of it
+            parts = gathered
+        else:
+            parts = [gathered[0] if len(gathered) == 1 else b"".join(gathered)]
+        for data in parts:
+            if os.pwrite(self._last.descriptor, data, self._gathered_at) != len(data):
+                raise OSError(errno.EIO, "a write inside reserved space was cut short")
+            self._gathered_at += len(data)
         gathered.clear()
 
     def _roll(self, size_bytes: int, head: int) -> None:

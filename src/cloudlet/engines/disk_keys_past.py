@@ -72,16 +72,33 @@ class DiskPast:
     def note(self, step: Step) -> None:
         """Remember which keys a step deletes, and which come back."""
         tombstones = self.tombstones
-        if step.dropped:
-            keys = list(map(key_of, step.dropped))
-            if self.history_free:
-                keys = [key for key in keys if not key.startswith(self.history_free)]
-            tombstones.update(dict.fromkeys(keys, step.revision))
-            self.buried.add_all(keys)
+        dropped = step.dropped if step.long is None else step.long.others
+        if dropped:
+            self.bury(list(map(key_of, dropped)), step.revision)
         if tombstones:
             for entry, before in zip(step.entries, step.previous, strict=True):
                 if before is None and tombstones.pop(entry.key, None) is not None:
                     self.buried.remove(entry.key)
+
+    def bury(self, keys: list[bytes], revision: Revision) -> None:
+        """Keys have gone by a revision."""
+        if self.history_free:
+            keys = [key for key in keys if not key.startswith(self.history_free)]
+        if revision > self.mark:
+            self.tombstones.update(dict.fromkeys(keys, revision))
+            self.buried.add_all(keys)
+
+    def _buried(self, start: bytes, stop: bytes, *, reverse: bool) -> list[bytes]:
+        """Some of the keys of a range that have gone, from one end; those that are leaving too."""
+        leaving = self._newest.leaving
+        held = [self.buried] if leaving is None else [self.buried, leaving.keys]
+        cut = OrderedKeys.slice_reverse if reverse else OrderedKeys.slice
+        found = [key for keys in held for key in cut(keys, start, stop, SCAN_KEYS)]
+        return sorted(found, reverse=reverse)[:SCAN_KEYS] if len(held) > 1 else found
+
+    def _went(self, key: bytes) -> Revision:
+        leaving = self._newest.leaving
+        return leaving.revision if leaving is not None and key in leaving.keys else self.tombstones[key]
 
     async def forget_buried(self) -> None:
         """Let go of the tombstones that no readable revision needs, a few at a time."""
@@ -111,7 +128,7 @@ class DiskPast:
                 found += entries
             else:
                 suspects: list[Suspect] = [(entry.key, entry.mod_revision, entry) for entry in entries]
-                suspects += [(key, self.tombstones[key], None) for key in buried]
+                suspects += [(key, self._went(key), None) for key in buried]
                 suspects.sort(key=itemgetter(0), reverse=reverse)
                 for key, changed, newest in suspects:
                     entry = newest
@@ -141,11 +158,11 @@ class DiskPast:
         """
         if reverse:
             keys = self._newest.order.slice_reverse(start, stop, SCAN_KEYS)
-            buried = self.buried.slice_reverse(start, stop, SCAN_KEYS)
+            buried = self._buried(start, stop, reverse=True)
             low = max((some[-1] for some in (keys, buried) if len(some) == SCAN_KEYS), default=start)
             return [key for key in keys if key >= low], [key for key in buried if key >= low], start, low
         keys = self._newest.order.slice(start, stop, SCAN_KEYS)
-        buried = self.buried.slice(start, stop, SCAN_KEYS)
+        buried = self._buried(start, stop, reverse=False)
         last = min((some[-1] for some in (keys, buried) if len(some) == SCAN_KEYS), default=None)
         if last is None:
             return keys, buried, stop, stop

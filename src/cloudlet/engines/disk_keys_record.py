@@ -42,6 +42,7 @@ _segment = struct.Struct("<8sHIQQ")
 _frame = struct.Struct("<4sIIQQB")
 _tail = struct.Struct("<IQQB")
 _crc = struct.Struct("<I")
+_array = struct.Struct(">BI")
 FRAME_BYTES = _frame.size
 _TAIL_AT = 8
 
@@ -139,6 +140,15 @@ def frame(kind: int, revision: int, durable: int, body: bytes) -> bytes:
     return MARKER + _crc.pack(checksum(tail)) + tail
 
 
+def long_frame(kind: int, revision: int, durable: int, body: list[bytes]) -> list[bytes]:
+    """The same in pieces, none of which is copied."""
+    tail = _tail.pack(sum(map(len, body)), durable, revision, kind)
+    crc = checksum(tail)
+    for piece in body:
+        crc = google_crc32c.extend(crc, piece)
+    return [MARKER + _crc.pack(crc) + tail, *body]
+
+
 def parse_frame(data: bytes, at: int) -> Frame | None:
     """The frame that begins at `at`, or None unless it is whole and passes its checksum."""
     if len(data) - at < FRAME_BYTES:
@@ -158,8 +168,26 @@ def skim_frame(data: bytes, at: int) -> tuple[int, int, int] | None:
     return (kind, revision, at + FRAME_BYTES + length) if marker == MARKER else None
 
 
-def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free: tuple[bytes, ...]) -> bytes:
-    """A step's body. Keys that begin with one of `free` keep no entry before."""
+def drop_rows(entries: Sequence[Entry], free: tuple[bytes, ...]) -> bytes:
+    """The rows of entries that go, one behind the other."""
+    rows = [
+        (old.key, old.mod_revision, None if free and old.key.startswith(free) else image(old))
+        for old in entries
+    ]
+    count = len(rows)
+    return _encode(rows)[1 if count < 16 else 3 if count < 1 << 16 else 5 :]  # without the array's head
+
+
+def array_head(count: int) -> bytes:
+    """The head of an array, as MessagePack has it."""
+    return bytes((0x90 | count,)) if count < 16 else _array.pack(0xDD, count)
+
+
+def step_body(
+    step: Step, lease: int, tombstones: Mapping[bytes, Revision], free: tuple[bytes, ...]
+) -> bytes | list[bytes]:
+    """A step's body, in pieces where it was foreseen. Keys that begin with one of `free` keep no entry
+    before."""
     author = step.author
     puts: list[tuple[object, ...]] = []
     for e, old in zip(step.entries, step.previous, strict=True):
@@ -172,6 +200,10 @@ def step_body(step: Step, lease: int, tombstones: Mapping[bytes, Revision], free
         elif tombstones:
             before = tombstones.get(key, 0)
         puts.append((key, e.value, e.meta, e.create_revision, e.version, e.lease, before, was))
+    if step.long is not None:
+        who = map(_encode, (author.face, author.principal, author.address, author.request_id, lease))
+        pieces = [array_head(8 if step.after else 7), *who, array_head(len(step.dropped)), *step.long.rows]
+        return [*pieces, _encode(puts), *([_encode(step.after)] if step.after else [])]
     drops: list[DropRow] = []
     for old in step.dropped:
         is_free = free and old.key.startswith(free)

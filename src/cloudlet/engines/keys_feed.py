@@ -33,10 +33,11 @@ from operator import attrgetter, itemgetter
 from typing import Protocol
 
 from cloudlet.kernel.fault import StoreError
-from cloudlet.kernel.keys import FIRST_REVISION, Change, Revision
-from cloudlet.kernel.keys_newest import Step, change_of, change_within
+from cloudlet.kernel.keys import FIRST_REVISION, Change, Event, Revision
+from cloudlet.kernel.keys_newest import Step, change_of, change_within, in_order, tombstone
 
 revision_of = attrgetter("revision")
+EVENTS_MAX = 1000  # of a long step that are made in one turn
 PENDING_MAX = 1024  # steps queued for one watch; beyond, it reads them from the past
 
 
@@ -69,6 +70,7 @@ class Feed:
         self._watches: dict[bytes, set[FeedWatch]] = {}
         self._lengths: Counter[int] = Counter()  # of the prefixes in `_watches`
         self.taps: list[FeedTap] = []
+        self._assembling = asyncio.Lock()
 
     # --- what the engine tells
 
@@ -81,11 +83,36 @@ class Feed:
             self.advance(settled)
         else:
             self.settled = settled
+        if step.long is not None:
+            self._publish_long(step)
+            return
         if self._lengths:
             self._deliver(step)
         for tap in self.taps:
             if not tap.is_paused and touches(step_keys(step), tap.start, tap.stop):
                 tap.applied(change_of(step))
+
+    def _publish_long(self, step: Step) -> None:
+        """Look for the step's keys in the ranges: there are more keys than watches."""
+        for group in self._watches.values():
+            for watch in group:
+                if step_touches(step, watch.start, watch.stop):
+                    watch.push(step)
+        for tap in self.taps:
+            if not tap.is_paused and step_touches(step, tap.start, tap.stop):
+                tap.applied(change_of(step))
+
+    async def assemble(self, step: Step) -> None:
+        """Make the change of a long step, some events in a turn, once for all who watch it."""
+        async with self._assembling:
+            gone: list[Event] = []
+            while step.whole is None:
+                some = step.dropped[len(gone) : len(gone) + EVENTS_MAX]
+                gone += [Event(tombstone(old.key, step.revision), old) for old in some]
+                if len(gone) == len(step.dropped):
+                    come = list(map(Event, step.entries, step.previous))
+                    step.whole = Change(step.revision, step.author, tuple(in_order(gone, come, step.after)))
+                await asyncio.sleep(0)
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> FeedTap:
         """Call `applied` with each change of the range as it is published."""
@@ -222,6 +249,13 @@ def step_keys(step: Step) -> Sequence[bytes]:
     return [entry.key for entry in (*step.dropped, *step.entries)]
 
 
+def step_touches(step: Step, start: bytes, stop: bytes) -> bool:
+    """Whether a step changes a key of [start, stop)."""
+    if step.long is not None:
+        return step.long.touches(start, stop) or any(start <= each.key < stop for each in step.entries)
+    return touches(step_keys(step), start, stop)
+
+
 def common_prefix(start: bytes, stop: bytes) -> bytes:
     """The longest common prefix: every key between the two begins with it."""
     for at, (left, right) in enumerate(zip(start, stop, strict=False)):
@@ -279,7 +313,10 @@ class FeedWatch:
                 found = self._ready(changes_max)
                 if found:
                     return found
-                await self._wait()
+                if self._pending and self._pending[0].revision <= feed.settled:
+                    await feed.assemble(self._pending[0])
+                else:
+                    await self._wait()
                 continue
             since = self._position
             changes, position = await feed.past.changes(
@@ -295,9 +332,7 @@ class FeedWatch:
     def _go_live(self) -> None:
         self._is_live = True
         for step in self._feed.unsettled:
-            if step.revision >= self._position and any(
-                self.start <= key < self.stop for key in step_keys(step)
-            ):
+            if step.revision >= self._position and step_touches(step, self.start, self.stop):
                 self._pending.append(step)
 
     def _ready(self, changes_max: int) -> Sequence[Change]:
@@ -305,6 +340,8 @@ class FeedWatch:
         found: list[Change] = []
         for step in self._pending:
             if step.revision > settled or len(found) == changes_max:
+                break
+            if step.long is not None and step.whole is None:
                 break
             change = change_within(change_of(step), self.start, self.stop)
             assert change is not None

@@ -22,6 +22,7 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import IntEnum
 from typing import NewType, Protocol
 
@@ -283,6 +284,10 @@ class LocalKeys(Keys, Protocol):
 
     def commit_now(self, commit: Commit) -> Revision:
         """`commit`, in this turn."""
+
+    def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[None]:
+        """Get ready for a commit that drops ranges of very many keys, over several turns. What is committed
+        in the turn in which it is entered takes a small part of its time, and is otherwise the same."""
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Tap:
         """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at

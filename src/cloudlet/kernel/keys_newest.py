@@ -10,8 +10,10 @@ an engine writes the step to wherever it must not be lost, and may still refuse.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import TypeVar
 
@@ -37,6 +39,7 @@ from cloudlet.kernel.keys import (
     check_limits,
     guard_holds,
 )
+from cloudlet.kernel.keys_drop import Foreseen, Leaving, LongDrop, Part
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
 key_of, mod_revision = attrgetter("key"), attrgetter("mod_revision")
@@ -54,6 +57,7 @@ class Step(msgspec.Struct, gc=False):
     previous: list[Entry | None]  # what each of them replaces
     after: Sequence[int] = ()  # how many entries come before each that goes; none when it is empty
     whole: Change | None = None  # made once, shared by all who watch it
+    long: LongDrop | None = None  # where it was foreseen what is dropped
 
 
 def tombstone(key: bytes, revision: Revision) -> Entry:
@@ -80,11 +84,13 @@ def in_order(gone: Sequence[Gone], come: Sequence[Come], after: Sequence[int]) -
     if not after:
         return [*gone, *come]
     found: list[Gone | Come] = []
-    shown = 0
-    for each, number in zip(gone, after, strict=True):
+    at, shown = 0, 0
+    while at < len(gone):
+        number = after[at]
+        next_at = bisect_right(after, number, at)
         found += come[shown:number]
-        found.append(each)
-        shown = number
+        found += gone[at:next_at]
+        at, shown = next_at, number
     return [*found, *come[shown:]]
 
 
@@ -111,7 +117,7 @@ class HeldLease:
 class Newest:
     """The store at head."""
 
-    __slots__ = ("_monotonic_ms", "entries", "head", "leases", "order")
+    __slots__ = ("_monotonic_ms", "entries", "foreseen", "head", "leases", "leaving", "order")
 
     def __init__(self, monotonic_ms: MonotonicMs) -> None:
         self._monotonic_ms = monotonic_ms
@@ -119,6 +125,14 @@ class Newest:
         self.entries: dict[bytes, Entry] = {}
         self.order = OrderedKeys()
         self.leases: dict[LeaseId, HeldLease] = {}
+        self.foreseen: Foreseen | None = None
+        self.leaving: Leaving | None = None
+
+    def find(self, key: bytes) -> Entry | None:
+        """The entry of a key."""
+        leaving = self.leaving
+        found = self.entries.get(key)
+        return found if leaving is None or found is None or key not in leaving.keys else None
 
     def scan(self, start: bytes, stop: bytes, limit: int | None, *, reverse: bool) -> list[Entry]:
         """The entries of [start, stop)."""
@@ -129,7 +143,7 @@ class Newest:
         """What the commit would do, or None if nothing; InvalidCommit, Conflict, NoSuchLease."""
         puts = commit.put
         check_limits(commit)
-        find = self.entries.get
+        find = self.entries.get if self.leaving is None else self.find
         for guard in commit.expect:
             if guard.stop is None and guard.target is MOD and guard.compare is EQUAL:  # what every `get` adds
                 found = find(guard.start)
@@ -142,7 +156,15 @@ class Newest:
         if not puts and not commit.drop:
             return None
         revision: Revision = self.head + 1  # type: ignore[assignment]
-        dropped, after = self._dropped(commit.drop, commit.after) if commit.drop else ([], ())
+        dropped: list[Entry] = []
+        after: Sequence[int] = ()
+        long: LongDrop | None = None
+        if not commit.drop:
+            pass
+        elif self.foreseen is not None and (found_long := self._foreseen(commit.drop, commit.after)):
+            dropped, after, long = found_long
+        else:
+            dropped, after = self._dropped(commit.drop, commit.after)
         entries: list[Entry] = []
         previous: list[Entry | None] = []
         for put in puts:
@@ -161,12 +183,12 @@ class Newest:
                 )
         if not entries and not dropped:
             return None
-        return Step(revision, commit.author, dropped, entries, previous, after)
+        return Step(revision, commit.author, dropped, entries, previous, after, long=long)
 
     def _holds(self, guard: Guard) -> bool:
         stop = guard.stop
         if stop is None:
-            return guard_holds(guard, self.entries.get(guard.start))
+            return guard_holds(guard, self.find(guard.start))
         found = self.scan(guard.start, stop, None, reverse=False)
         if guard.target is Target.MOD and guard.compare is Compare.LESS:
             # "Nothing in the range was put since": every AWS listing carries it, so it walks in C.
@@ -176,7 +198,7 @@ class Newest:
 
     def _dropped(self, drops: Sequence[Drop], after: Sequence[int]) -> tuple[list[Entry], Sequence[int]]:
         """The entries that the drops take, each once, in the order of the drops; and `after` for each."""
-        find = self.entries.get
+        find = self.find
         if len(drops) == 1:
             (only,) = drops
             if only.stop is not None:
@@ -196,17 +218,47 @@ class Newest:
                 places += [after[number]] * (len(gone) - len(places))
         return list(gone.values()), places
 
+    def _foreseen(
+        self, drops: Sequence[Drop], after: Sequence[int]
+    ) -> tuple[list[Entry], Sequence[int], LongDrop] | None:
+        """The same where a drop of very many keys was foreseen; None where none of these was, or where two
+        meet, so that it must be found which of them takes a key."""
+        assert self.foreseen is not None
+        ranges = sorted(
+            (drop.start, drop.start + b"\0" if drop.stop is None else drop.stop) for drop in drops
+        )
+        if any(stop > start for (_, stop), (start, _) in pairwise(ranges)):
+            return None
+        dropped: list[Entry] = []
+        others: list[Entry] = []
+        places: list[int] = []
+        parts: list[Part] = []
+        rows: list[bytes] = []
+        for number, drop in enumerate(drops):
+            part = self.foreseen.part_of(drop.start, drop.stop)
+            if part is None:
+                found, _ = self._dropped((drop,), ())
+                others += found
+                rows.append(self.foreseen.rows_of(found))
+            else:
+                part.patch(self.find, None)
+                parts.append(part)
+                found = part.entries()
+                rows += [page.rows for page in part.pages]
+            dropped += found
+            if any(after):
+                places += [after[number]] * len(found)
+        return (dropped, places, LongDrop(parts, others, rows)) if parts else None
+
     def apply(self, step: Step) -> None:
         """Make it so."""
         held = self.entries
-        if step.dropped:
-            gone = list(map(key_of, step.dropped))
-            deque(map(held.pop, gone), maxlen=0)
-            self.order.remove_all(gone)
-            if self.leases:
-                for old in step.dropped:
-                    if old.lease:
-                        self.leases[old.lease].keys.discard(old.key)
+        if step.long is not None:
+            self._leave(step.long, step.revision)
+            self.foreseen = None
+        elif self.foreseen is not None:
+            self.foreseen.note(step.entries, step.previous, step.dropped)
+        self._let_go(step.dropped if step.long is None else step.long.others)
         for entry, before in zip(step.entries, step.previous, strict=True):
             key, lease = entry.key, entry.lease
             held[key] = entry
@@ -219,6 +271,38 @@ class Newest:
             if lease:
                 self.leases[lease].keys.add(key)
         self.head = step.revision
+
+    def _let_go(self, dropped: Sequence[Entry]) -> None:
+        if not dropped:
+            return
+        gone = list(map(key_of, dropped))
+        deque(map(self.entries.pop, gone), maxlen=0)
+        self.order.remove_all(gone)
+        if self.leases:
+            for old in dropped:
+                if old.lease:
+                    self.leases[old.lease].keys.discard(old.key)
+
+    def _leave(self, long: LongDrop, revision: Revision) -> None:
+        """The keys of a long drop are gone, though their entries are still there."""
+        assert self.leaving is None
+        runs: list[list[bytes]] = []
+        for part in sorted(long.parts, key=lambda part: part.start):
+            if part.lease is None:
+                assert part.stop is not None
+                runs += self.order.cut(part.start, part.stop).runs
+            else:
+                keys = [page.keys for page in part.pages if page.keys]
+                self.order.remove_all(list(chain.from_iterable(keys)))
+                runs += keys
+        self.leaving = Leaving(OrderedKeys.of_runs(runs), revision)
+
+    def sweep(self, keys: Sequence[bytes]) -> None:
+        """Let go of the entries of keys that are no longer among those that leave."""
+        for key in keys:
+            lease = self.entries.pop(key).lease
+            if lease and (held := self.leases.get(lease)) is not None:
+                held.keys.discard(key)
 
     # --- leases
 
@@ -239,10 +323,18 @@ class Newest:
 
     def decide_revoke(self, lease: LeaseId, author: Author) -> Step | None:
         """The end of a lease that has keys; NoSuchLease. The lease itself goes with `forget`."""
-        keys = sorted(self.held(lease).keys)
+        revision = Revision(self.head + 1)
+        for part in self.foreseen.parts if self.foreseen is not None else ():
+            if part.lease == lease:
+                self.held(lease)
+                part.patch(self.find, None)
+                gone = part.entries()
+                long = LongDrop([part], [], [page.rows for page in part.pages])
+                return Step(revision, author, gone, [], [], long=long) if gone else None
+        keys = self.lease_keys(lease)
         if not keys:
             return None
-        return Step(Revision(self.head + 1), author, [self.entries[key] for key in keys], [], [])
+        return Step(revision, author, [self.entries[key] for key in keys], [], [])
 
     def forget(self, lease: LeaseId) -> None:
         del self.leases[lease]
@@ -256,4 +348,8 @@ class Newest:
         return [Lease(lease, held.ttl_ms, held.ends_ms) for lease, held in self.leases.items()]
 
     def lease_keys(self, lease: LeaseId) -> list[bytes]:
-        return sorted(self.held(lease).keys)
+        keys = self.held(lease).keys
+        if self.leaving is not None:
+            leaving = self.leaving.keys
+            return sorted(key for key in keys if key not in leaving)
+        return sorted(keys)

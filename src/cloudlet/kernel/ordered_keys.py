@@ -37,6 +37,11 @@ class OrderedKeys:
         made._lasts = [run[-1] for run in runs]
         return made
 
+    @property
+    def runs(self) -> list[list[bytes]]:
+        """The keys as they are kept."""
+        return self._runs
+
     def __len__(self) -> int:
         return sum(map(len, self._runs))
 
@@ -116,6 +121,39 @@ class OrderedKeys:
         assert done == len(ordered)
         self._runs = kept_runs
         self._lasts = [run[-1] for run in kept_runs]
+
+    def cut(self, start: bytes, stop: bytes) -> OrderedKeys:
+        """Take out [start, stop), by whole runs: no key of them is looked at."""
+        runs, lasts = self._runs, self._lasts
+        if start >= stop or not runs:
+            return OrderedKeys()
+        first, last = bisect_left(lasts, start), bisect_left(lasts, stop)
+        if first == len(runs):
+            return OrderedKeys()
+        whole = runs[first : last + 1]
+        low = bisect_left(whole[0], start)
+        high = bisect_left(whole[-1], stop) if last < len(runs) else len(whole[-1])
+        kept = [whole[0][:low], whole[-1][high:]]
+        whole[-1] = whole[-1][:high]
+        whole[0] = whole[0][low:]
+        kept = [run for run in kept if run]
+        runs[first : last + 1] = kept
+        lasts[first : last + 1] = [run[-1] for run in kept]
+        return OrderedKeys.of_runs([run for run in whole if run])
+
+    def take_run(self) -> list[bytes]:
+        """Take out the first run of keys; empty where there is none."""
+        if not self._runs:
+            return []
+        del self._lasts[0]
+        return self._runs.pop(0)
+
+    def __contains__(self, key: bytes) -> bool:
+        at = bisect_left(self._lasts, key)
+        if at == len(self._runs):
+            return False
+        run = self._runs[at]
+        return run[bisect_left(run, key)] == key
 
     def slice(self, start: bytes, stop: bytes, limit: int | None = None) -> list[bytes]:
         """The first `limit` keys of [start, stop), in order."""

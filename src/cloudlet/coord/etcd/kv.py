@@ -167,7 +167,7 @@ def same_meta(key: bytes, before: Entry | None) -> bytes:
 class Draft:
     """What a request is about to change, over the store at head."""
 
-    __slots__ = ("_keys", "_meta_of", "after", "dropped", "drops", "entries", "past", "puts", "revision")
+    __slots__ = ("_keys", "_meta_of", "after", "drops", "entries", "past", "puts", "revision")
 
     def __init__(self, keys: LocalKeys, past: Past | None = None, meta_of: MetaOf = same_meta) -> None:
         self._keys = keys
@@ -175,36 +175,51 @@ class Draft:
         self.revision = Revision(keys.head + 1)  # of the changes, if there are any
         self.past: Past = past if past is not None else {}
         self.entries: dict[bytes, Entry] = {}
-        self.dropped: set[bytes] = set()
         self.puts: list[Put] = []
         self.drops: list[Drop] = []
         self.after: list[int] = []  # how many puts came before each drop
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.entries or self.dropped)
+        return bool(self.puts or self.drops)
 
     @property
     def now(self) -> int:
         """The revision that a read sees."""
-        return self.revision if self.entries or self.dropped else self.revision - 1
+        return self.revision if self.is_changed else self.revision - 1
 
     def get(self, key: bytes) -> Entry | None:
         """The entry as the operations before leave it."""
-        if key in self.dropped:
-            return None
-        return self.entries.get(key) or self._keys.get(key)
+        found = self.entries.get(key)
+        if found is not None or not self.drops:
+            return found or self._keys.get(key)
+        return None if self._is_dropped(key) else self._keys.get(key)
+
+    def _is_dropped(self, key: bytes) -> bool:
+        return any(drop.start <= key < (drop.stop or b"") for drop in self.drops)
 
     def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Sequence[Entry]:
         """The same of a range; with changes the limit is not minded."""
-        if not self.is_changed:
+        if not self._is_changed_within(start, stop):
             return self._keys.scan(start, stop, limit=limit)
-        found = {entry.key: entry for entry in self._keys.scan(start, stop) if entry.key not in self.dropped}
+        if not self.puts and any(drop.start <= start and stop <= (drop.stop or b"") for drop in self.drops):
+            return ()
+        found = {entry.key: entry for entry in self._keys.scan(start, stop)}
+        for drop in self.drops:
+            for key in self._keys.keys_within(max(drop.start, start), min(drop.stop or b"", stop)):
+                found.pop(key, None)
         found |= {key: entry for key, entry in self.entries.items() if start <= key < stop}
         return [found[key] for key in sorted(found)]
 
     def count(self, start: bytes, stop: bytes) -> int:
-        return len(self.scan(start, stop)) if self.is_changed else self._keys.count(start, stop)
+        if self._is_changed_within(start, stop):
+            return len(self.scan(start, stop))
+        return self._keys.count(start, stop)
+
+    def _is_changed_within(self, start: bytes, stop: bytes) -> bool:
+        return any(start <= key < stop for key in self.entries) or any(
+            drop.start < stop and start < (drop.stop or b"") for drop in self.drops
+        )
 
     def scan_at(self, revision: int, start: bytes, stop: bytes) -> Sequence[Entry]:
         """A range as it was; NeedsPast."""
@@ -219,7 +234,6 @@ class Draft:
         meta = self._meta_of(key, old)
         created, version = (old.create_revision, old.version + 1) if old is not None else (self.revision, 1)
         self.entries[key] = Entry(key, value, meta, created, self.revision, version, lease)
-        self.dropped.discard(key)
         self.puts.append(Put(key, value, meta, lease))
 
     def check_lease(self, lease: int) -> None:
@@ -227,8 +241,9 @@ class Draft:
         if not self._keys.has_lease(LeaseId(lease)):
             raise of_store(NoSuchLease(LeaseId(lease)))
 
-    def drop(self, start: bytes, stop: bytes, entries: Iterable[Entry]) -> None:
-        self.dropped.update(entry.key for entry in entries)
+    def drop(self, start: bytes, stop: bytes) -> None:
+        for key in [key for key in self.entries if start <= key < stop]:
+            del self.entries[key]  # the commit will be refused
         self.drops.append(Drop(start, stop))
         self.after.append(len(self.puts))
 
@@ -321,11 +336,11 @@ def put_in(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
 
 def delete_in(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
     start, stop = range_of(request.key, request.range_end)
-    entries = draft.scan(start, stop)
-    if entries:
-        draft.drop(start, stop, entries)
-    prev_kvs = [key_value(entry) for entry in entries] if request.prev_kv else []
-    return pb.DeleteRangeResponse(deleted=len(entries), prev_kvs=prev_kvs)
+    prev_kvs = [key_value(entry) for entry in draft.scan(start, stop)] if request.prev_kv else []
+    count = len(prev_kvs) if request.prev_kv else draft.count(start, stop)
+    if count:
+        draft.drop(start, stop)
+    return pb.DeleteRangeResponse(deleted=count, prev_kvs=prev_kvs)
 
 
 # --- transactions
@@ -479,7 +494,8 @@ class Kv:
     def _commit(self, draft: Draft, author: Author) -> Revision:
         if not draft.is_changed:
             return self._keys.head
-        commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS, draft.after)
+        after = draft.after if any(draft.after) else ()  # drops come first anyway
+        commit = Commit(author, (), draft.puts, draft.drops, Durability.SYNC, LOCAL_LIMITS, after)
         try:
             return self._keys.commit_now(commit)
         except InvalidCommit:

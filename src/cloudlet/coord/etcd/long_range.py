@@ -56,7 +56,7 @@ async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: p
     revision, entries, count = await _read(keys, request)
     if is_filtered(request):
         passed: list[Entry] = []
-        for some in _slices(entries):
+        for some in slices(entries):
             await turns.next()
             passed += [entry for entry in some if passes(request, entry)]
         entries = passed
@@ -66,7 +66,7 @@ async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: p
     ordered: Iterator[Entry] = iter(entries)
     if is_sorted(request):
         runs: list[list[Entry]] = []
-        for some in _slices(entries):
+        for some in slices(entries):
             await turns.next()
             runs.append(in_order(request, some))
         ordered = merge(*runs, key=sort_field(request), reverse=request.sort_order == DESCEND)
@@ -112,6 +112,7 @@ async def _read(keys: LocalKeys, request: pb.RangeRequest) -> tuple[Revision, Se
             return revision, entries, len(entries) if count is None else count
 
 
-def _slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+def slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries by as many as are looked at in one turn."""
     for at in range(0, len(entries), KEYS_MAX):
         yield entries[at : at + KEYS_MAX]

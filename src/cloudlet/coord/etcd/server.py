@@ -21,9 +21,12 @@ from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
 from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
-from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, is_readonly
+from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, check_txn, is_readonly
 from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
+from cloudlet.coord.etcd.long_writes import deleted_ranges, long_delete, long_txn
+from cloudlet.coord.etcd.long_writes import is_long as is_long_drop
+from cloudlet.coord.etcd.ranges import range_of
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.coord.etcd.settings import EtcdSettings
@@ -205,10 +208,12 @@ class EtcdServer:
         reply, revision = self.kv.put(request, self._author(call))
         return self.replies.answer(call, reply, revision)
 
-    def _delete_range(self, call: Call, message: bytes) -> Answer:
+    def _delete_range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._delete_request, message)
         self._check_size(message)
         self.access.check_delete(call, request)
+        if request.range_end and is_long_drop(self._keys, *range_of(request.key, request.range_end)):
+            return long_delete(self._keys, self.kv, self.replies, self._turns, request, self._author(call))
         reply, revision = self.kv.delete_range(request, self._author(call))
         return self.replies.answer(call, reply, revision)
 
@@ -219,23 +224,15 @@ class EtcdServer:
         if not is_readonly(request):
             self._check_space()
         author = self._author(call)
+        past: Past = {}
+        if any(is_long_drop(self._keys, *place) for place in deleted_ranges(request)):
+            check_txn(request, self._settings.operations_max)
+            return long_txn(self._keys, self.kv, self.replies, request, author, past)
         try:
             reply, revision = self.kv.txn(request, author)
-        except NeedsPast as needed:
-            return self._txn_past(request, author, needed)
+        except NeedsPast:
+            return long_txn(self._keys, self.kv, self.replies, request, author, past)
         return self.replies.answer(call, reply, revision)
-
-    async def _txn_past(self, request: pb.TxnRequest, author: Author, needed: NeedsPast) -> bytes:
-        """Fetch what it reads of the past, and decide anew each time: the present may have moved on."""
-        past: Past = {}
-        while True:
-            await self.kv.fetch(needed, past)
-            try:
-                reply, revision = self.kv.txn(request, author, past)
-            except NeedsPast as further:
-                needed = further
-                continue
-            return await self.replies.settled(reply, revision)
 
     async def _compact(self, call: Call, message: bytes) -> bytes:
         request = parsed(decoder(pb.CompactionRequest), message)
