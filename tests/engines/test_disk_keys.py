@@ -301,7 +301,7 @@ def test_a_checkpoint_gives_way_where_much_was_kept_aside(
         keys = await open_store(tmp_path)
         for number in range(30):
             await keys.commit(Commit(ANNA, put=[Put(b"k%03d" % number, b"old")]))
-        walk = keys._walk = checkpoint.Walk(keys._newest, {}, Revision(0), 0)
+        walk = keys._checkpoints.walk = checkpoint.Walk(keys._newest, {}, Revision(0), 0)
         wanted = contents(keys)
         pages = walk.pages()
         next(pages)
@@ -318,7 +318,7 @@ def test_a_checkpoint_gives_way_where_much_was_kept_aside(
                     found += entries
         assert found == wanted
         assert turns > 12
-        keys._walk = None
+        keys._checkpoints.walk = None
         await keys.close()
 
     run(body)
@@ -561,8 +561,8 @@ def test_a_power_loss_takes_only_what_was_not_promised(tmp_path: Path, seed: int
         settings = LogSettings(segment_bytes=8192, first_segment_bytes=4096, checkpoint_bytes=20_000)
         keys = await open_store(tmp_path / "live", settings)
         promised = await random_puts(keys, random, random.randrange(300))
-        if keys._checkpointing is not None:
-            await asyncio.wait([keys._checkpointing])
+        if keys._checkpoints.making is not None:
+            await asyncio.wait([keys._checkpoints.making])
         keys.start_checkpoint = lambda: None  # type: ignore[method-assign, assignment, return-value]
         old = tmp_path / "old"
         keys._sync.retire([(old, os.open(old, os.O_CREAT))])

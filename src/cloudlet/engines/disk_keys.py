@@ -27,9 +27,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from cloudlet.engines import disk_keys_checkpoint as checkpoint
+from cloudlet.engines.disk_keys_checkpoints import Checkpoints
 from cloudlet.engines.disk_keys_drop import LongDrops
-from cloudlet.engines.disk_keys_log import FULL, Log, LogSettings
+from cloudlet.engines.disk_keys_log import Log, LogSettings
 from cloudlet.engines.disk_keys_past import SCAN_KEYS, DiskPast
 from cloudlet.engines.disk_keys_record import (
     COMPACT,
@@ -89,13 +89,10 @@ class DiskKeys:
         self._feed = Feed(past, newest.head)
         self._loop = asyncio.get_running_loop()
         self._sync = GroupSync(log, self._loop, self._fail, self._on_durable, relaxed_sync_s)
-        self._walk: checkpoint.Walk | None = None
-        self._checkpointing: asyncio.Task[None] | None = None
-        self._checkpoint_place = 0
-        self._checkpoint_bytes = 0
         self._spares = SpareSegments(log, self._loop, self._fail)
         self._is_failed = False
         self._drops = LongDrops(newest, past)
+        self._checkpoints = Checkpoints(log, newest, past, self._drops.turns, self._fail)
 
     @classmethod
     async def open(
@@ -126,8 +123,7 @@ class DiskKeys:
             os.close(lock)
             raise
         store = cls(newest, log, past, lock, fatal, relaxed_sync_s)
-        store._checkpoint_place = place
-        store._checkpoint_bytes = checkpoint.size_bytes(folder)
+        store._checkpoints.found(place)
         return store
 
     # --- reading
@@ -218,8 +214,8 @@ class DiskKeys:
         place = self._append(STEP, step.revision, body, is_gathered=durability is not Durability.RELAXED)
         if step.long is not None:
             step.long.written()
-        if self._walk is not None:
-            self._walk.preserve(step)
+        if self._checkpoints.walk is not None:
+            self._checkpoints.walk.preserve(step)
         self._newest.apply(step)
         if step.dropped or past.tombstones:
             past.note(step)
@@ -260,9 +256,7 @@ class DiskKeys:
         settled = self._sync.settled(self._newest.head)
         if settled != feed.settled:
             feed.advance(settled)
-        behind = self._log.stop - self._checkpoint_place
-        if behind > max(self._log.settings.checkpoint_bytes, self._checkpoint_bytes // 4):
-            self.start_checkpoint()
+        self._checkpoints.start_if_due(self._sync)
 
     # --- leases
 
@@ -335,51 +329,17 @@ class DiskKeys:
 
     def start_checkpoint(self) -> asyncio.Task[None]:
         """Begin a checkpoint unless one is on its way; the store calls it by itself as the log grows."""
-        if self._checkpointing is None or self._checkpointing.done():
-            self._checkpointing = asyncio.create_task(self._checkpoint())
-        return self._checkpointing
-
-    async def _checkpoint(self) -> None:
-        async with self._drops.turns:
-            await self._write_checkpoint()
-
-    async def _write_checkpoint(self) -> None:
-        log, past, folder = self._log, self._past, self._log.folder
-        walk = self._walk = checkpoint.Walk(self._newest, past.tombstones, past.mark, log.stop)
-        try:
-            await checkpoint.write(folder, walk)
-            await self._sync.wait(walk.place)
-            self._checkpoint_bytes = (folder / f"{checkpoint.NAME}.tmp").stat().st_size
-            await self._loop.run_in_executor(None, checkpoint.publish, folder)
-        except OSError as error:
-            if error.errno not in FULL:
-                self._fail(error)
-                return
-            logger.warning("no room for a checkpoint of the keys store: the log goes on growing")
-            (folder / f"{checkpoint.NAME}.tmp").unlink(missing_ok=True)
-            return
-        finally:
-            self._walk = None
-            self._checkpoint_place = walk.place
-        self._sync.retire(log.detach_below(walk.place))
-        first = log.segments[0]
-        if first.start and first.base_revision >= past.mark:
-            past.mark = Revision(first.base_revision + 1)
-            await past.forget_buried()
+        return self._checkpoints.start(self._sync)
 
     async def close(self) -> None:
         if self._lock < 0:
             return
-        if self._checkpointing is not None and not self._checkpointing.done():
-            self._checkpointing.cancel()
-            await asyncio.wait([self._checkpointing])
+        await self._checkpoints.cancel()
         await self._drops.finish()
         await self._spares.finish()
         if not self._is_failed:
             await self._sync.wait(self._log.stop)
-            behind = self._log.stop - self._checkpoint_place
-            if behind > max(self._log.settings.end_checkpoint_bytes, self._checkpoint_bytes // 8):
-                await self._checkpoint()
+            await self._checkpoints.make_last(self._sync)
             self._sync.mark()
         self._feed.close()
         self._sync.close()
