@@ -14,7 +14,8 @@ import os
 import pathlib
 import uuid
 
-from cloudlet.aws.catalogue import Catalogue, implemented
+from cloudlet.aws.catalogue import Catalogue
+from cloudlet.aws.implemented import implemented
 from cloudlet.aws.models import Models
 
 NOTES_VARIABLE = "CLOUDLET_LEDGER_NOTES"

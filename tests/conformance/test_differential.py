@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from tests.conformance.sample import STYLES, Sample
 
-from cloudlet.aws.catalogue import implemented
+from cloudlet.aws.implemented import implemented
 from cloudlet.aws.models import Models
 from cloudlet.aws.route import Router
 from cloudlet.kernel.fault import Fault

@@ -21,12 +21,12 @@ IS_INSTALLED = any(each.value == "cloudlet.testing.plugin" for each in entry_poi
 PLUGIN = () if IS_INSTALLED else ("-p", "cloudlet.testing.plugin")
 
 
-def ran(tmp_path, test, *arguments, within=()):
+def ran(tmp_path, test, *arguments, within=(), variables=None):
     """The output of a pytest run over one file with the plugin, which must pass."""
     (tmp_path / "test_it.py").write_text(textwrap.dedent(test))
     outcome = subprocess.run(
         [*within, *command(tmp_path, *arguments)],
-        env=environment(),
+        env=environment() | (variables or {}),
         check=False,
         capture_output=True,
         text=True,
@@ -90,6 +90,88 @@ def test_every_test_has_an_account_of_its_own(tmp_path):
     """
     assert "10 passed" in ran(tmp_path, test)
     assert "10 passed" in ran(tmp_path, test, "-p", "xdist", "-n", "2")
+
+
+def test_nothing_that_is_done_to_a_client_stays(tmp_path):
+    test = """
+        import pytest
+
+        KEPT, SEEN = [], []
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_a_client_with_options_keeps_its_account(aws, n):
+            for account, client in KEPT:
+                assert client.get_caller_identity()["Account"] == account
+            KEPT.append((aws.account, aws.client("sts", region_name="eu-west-1")))
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_what_is_registered_goes(aws, n):
+            events = aws.sqs.meta.events
+            events.register("before-call.sqs", lambda **_: SEEN.append(n), unique_id="mine")
+            events.register_first("before-call.sqs", seen := lambda **_: SEEN.append(n))
+            events.register_last("before-call.sqs", lambda **_: SEEN.append(n))
+            events.unregister("before-call.sqs", seen)
+            aws.sqs.list_queues()
+            assert SEEN == [n, n]
+            SEEN.clear()
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_the_client_itself_stays(aws, n):
+            SEEN.append(id(aws.sqs))
+            aws.sqs.meta.events.register("before-call.sqs", lambda **_: None)
+            assert len(set(SEEN)) == 1
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_what_is_set_goes(aws, n):
+            assert aws.sqs.list_queues()
+            aws.sqs.list_queues = None
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_what_was_taken_out_is_there(aws, n):
+            from botocore import handlers
+
+            with pytest.raises(Exception, match="Bucket"):
+                aws.s3.head_object(Bucket="//", Key="k")
+            for place in ("before-parameter-build.s3", "provide-client-params.s3"):
+                aws.s3.meta.events.unregister(place, handlers.validate_bucket_name)
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_sessions_and_resources_are_of_the_account(aws, n):
+            assert aws.session is aws.session
+            assert aws.session.client("sts").get_caller_identity()["Account"] == aws.account
+            bucket = aws.resource("s3").create_bucket(Bucket=aws.unique("photos"))
+            assert [each.name for each in aws.resource("s3").buckets.all()] == [bucket.name]
+    """
+    assert "15 passed" in ran(tmp_path, test)
+
+
+def test_code_under_test_meets_the_account_whatever_the_users_own_environment_is(tmp_path):
+    test = """
+        import boto3, os
+
+        def test_it(cloudlet, aws):
+            assert boto3.client("sts").get_caller_identity()["Account"] == aws.account
+            assert boto3.client("s3").list_buckets()["Buckets"] == []
+            boto3.setup_default_session(region_name="eu-west-3")
+            assert boto3.client("sqs").meta.region_name == "eu-west-3"
+            assert cloudlet.env["KAFKA_BOOTSTRAP_SERVERS"] != "production:9092"
+
+        def test_the_default_session_is_a_new_one(aws):
+            assert boto3.client("sqs").meta.region_name == "us-east-1"
+
+        def test_a_command_meets_the_cloud(cloudlet):
+            if os.environ.get("CLOUDLET_URL"):
+                assert boto3.client("s3").list_buckets()["Buckets"] == []
+    """
+    variables = {
+        "AWS_PROFILE": "nobody", "AWS_SESSION_TOKEN": "of other keys", "HTTP_PROXY": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "NO_PROXY": "example.com", "KAFKA_BOOTSTRAP_SERVERS": "production:9092",
+        "COMMIT_MESSAGE": "Mend it\n\nIt was broken\n",
+    }  # fmt: skip
+    assert "3 passed" in ran(tmp_path, test, variables=variables)
+    within = (sys.executable, "-m", "cloudlet", "run", "--")
+    assert "3 passed" in ran(tmp_path, test, within=within, variables=variables)
 
 
 def test_clock_checkpoint_and_prefix(tmp_path):
@@ -157,6 +239,50 @@ def test_a_killed_test_process_leaves_no_cloud(tmp_path):
     while is_alive(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_process_that_a_test_has_left_behind_holds_no_cloud(tmp_path):
+    test = """
+        import os, signal, time
+
+        def test_it(cloudlet):
+            print("cloud", cloudlet.tell("GET", "/status")["pid"], flush=True)
+            child = os.fork()
+            if child == 0:
+                os.close(1)  # or who reads it waits for the child's end too
+                os.close(2)
+                signal.sigwait([signal.SIGTERM])
+                os._exit(0)
+            print("child", child, flush=True)
+    """
+    said = dict(
+        re.findall(r"^\.?(cloud|child) (\d+)$", ran(tmp_path, test, "-p", "no:faulthandler"), re.MULTILINE)
+    )
+    try:
+        assert not is_alive(int(said["cloud"]))
+        assert is_alive(int(said["child"]))
+    finally:
+        os.kill(int(said["child"]), signal.SIGTERM)
+
+
+def test_fixtures_still_have_their_cloud_after_ctrl_c(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import signal\n"
+        "def test_it(cloudlet_clock, cloudlet_checkpoint):\n"
+        "    print('ready', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    process = subprocess.Popen(
+        command(tmp_path), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while process.stdout.readline() != "ready\n":
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    output, _ = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in output
+    assert "Error" not in output
+    assert process.returncode == 2
 
 
 def is_alive(pid):

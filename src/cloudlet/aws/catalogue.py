@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 
+from cloudlet.aws.implemented import PACKAGE, implemented
 from cloudlet.aws.models import Models
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.service import NotImplementedFault, Service
 from cloudlet.kernel.keys import Keys
 from cloudlet.kernel.tuples import prefix_range
 from cloudlet.wire.aws.codec import compile_codec
-
-PACKAGE = "cloudlet.services"
 
 
 class LoadedService:
@@ -81,12 +79,3 @@ class Catalogue:
         service = importlib.import_module(f"{module}.service").SERVICE
         assert isinstance(service, Service)
         return service
-
-
-def implemented() -> Sequence[str]:
-    """The names of all services whose folder ships, found without importing any of them."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None
-    return sorted(
-        found.name.replace("_", "-") for found in pkgutil.iter_modules(spec.submodule_search_locations)
-    )

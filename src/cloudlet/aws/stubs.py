@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloudlet.aws.catalogue import implemented
+from cloudlet.aws.implemented import implemented
 from cloudlet.aws.models import Models
 from cloudlet.wire.aws.shapes import Member, ServiceModel, Shape
 

@@ -26,6 +26,13 @@ from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
 READY_SECONDS = 60.0
+OF_OTHER_KEYS = (
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)  # fmt: skip
+"""What clients read beside the keys that a command is given: JavaScript's prefer a profile to them."""
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 READY_VARIABLE = "_CLOUDLET_READY_FD"
 LIFE_VARIABLE = "_CLOUDLET_LIFE_FD"
 """A pipe whose other end is held by `cloudlet run`: however that ends, the cloud ends with it."""
@@ -344,7 +351,7 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
             "CLOUDLET_TOKEN": token,
             "CLOUDLET_DATA": str(said["data"]),  # so that `cloudlet` speaks to this cloud, and to no other
         }
-        child = subprocess.Popen(command, env={**os.environ, **given})
+        child = subprocess.Popen(command, env={**left_of(os.environ), **given})
     except OSError as error:
         click.echo(f"cloudlet: {command[0]} cannot be run: {error.strerror}", err=True)
         return 127
@@ -353,6 +360,18 @@ def run(chosen: Settings, command: Sequence[str]) -> int:
     finally:
         cloud.terminate()
         cloud.wait()
+
+
+def left_of(ours: Mapping[str, str]) -> Mapping[str, str]:
+    """Our own environment without what would lead the clients of a command past its cloud."""
+    from cloudlet.aws.implemented import endpoint_variables
+
+    misleading = {*OF_OTHER_KEYS, *endpoint_variables()}
+    left = {name: value for name, value in ours.items() if name not in misleading}
+    if any(name.lower() in PROXIES for name in left):
+        beside = ",".join(filter(None, (left.get("no_proxy") or left.get("NO_PROXY"), *LOOPBACK)))
+        left |= {"NO_PROXY": beside, "no_proxy": beside}
+    return left
 
 
 def waited(child: subprocess.Popen[bytes]) -> int:

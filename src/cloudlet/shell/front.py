@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from cloudlet import __version__
-from cloudlet.aws.catalogue import implemented
 from cloudlet.aws.gateway import Gateway
+from cloudlet.aws.implemented import implemented
 from cloudlet.aws.metrics import Metrics
 from cloudlet.shell.control import BODY_BYTES_MAX, PREFIX, Answer, Tokened, json_reply
 from cloudlet.wire.http1 import Buffer, Head, Request, Response, Stream

@@ -4,9 +4,9 @@ State   none: the cloud is a process of its own, ephemeral, and ends with ours
 Source  docs/testing.md; docs/cli.md, "run"
 Absent  a cloud without the AWS face: its port takes the verbs
 
-The cloud is started by `cloudlet run`, whose command prints its environment and then reads its standard input
-to the end. We hold the other end: when this process ends, however it ends, the command ends, and the cloud
-with it.
+The cloud is started by `cloudlet run`, whose command prints what it was given and then reads its standard
+input to the end. We hold the other end: when this process ends, however it ends, the command ends, and the
+cloud with it. Processes that are forked off this one close that end at once, since they may live longer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,22 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote, urlsplit
 
-HOLD = ("sh", "-c", "env; echo; exec cat >/dev/null")
+NAMES = (
+    "CLOUDLET_URL", "CLOUDLET_TOKEN", "CLOUDLET_DATA", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "KAFKA_BOOTSTRAP_SERVERS",
+    "ETCDCTL_ENDPOINTS", "ZOOKEEPER_HOSTS", "NO_PROXY", "no_proxy",
+)  # fmt: skip
+"""The variables by which a cloud is found: none of their values has a line break, as other variables may."""
+
+SAY = 'for name do eval "value=\\$$name"; echo "$name=$value"; done; echo; exec cat >/dev/null'
+HOLD = ("sh", "-c", SAY, "sh", *NAMES)
 TIMEOUT_S = 60.0
 STOP_S = 20.0
 
@@ -179,34 +189,34 @@ class Cloud:
 
 def present() -> Cloud | None:
     """The cloud that `cloudlet run` has put around this process, if it has."""
-    names = (
-        "CLOUDLET_URL", "CLOUDLET_TOKEN", "CLOUDLET_DATA", "AWS_REGION", "KAFKA_BOOTSTRAP_SERVERS",
-        "ETCDCTL_ENDPOINTS", "ZOOKEEPER_HOSTS",
-    )  # fmt: skip
-    found = {name: os.environ[name] for name in names if name in os.environ}
+    found = {name: os.environ[name] for name in NAMES if name in os.environ}
     if "CLOUDLET_URL" not in found or "CLOUDLET_TOKEN" not in found:
         return None
-    return Cloud({"AWS_ENDPOINT_URL": found["CLOUDLET_URL"], **found})
+    return Cloud({**found, "AWS_ENDPOINT_URL": found["CLOUDLET_URL"]})
 
 
 @contextmanager
 def cloud(flags: Sequence[str] = ()) -> Iterator[Cloud]:
     """A private ephemeral cloud on free ports, for as long as the block lasts, or this process."""
+    kept = ("NO_PROXY", "no_proxy")
     process = subprocess.Popen(
         [sys.executable, "-m", "cloudlet", "run", *flags, "--", *HOLD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        # Where this process was told of a cloud before, that one's faces are none of the new one's.
+        env={name: value for name, value in os.environ.items() if name not in NAMES or name in kept},
+        # Ctrl-C goes to all processes of a terminal's group: the cloud is still needed to tidy up.
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
+    close_when_forked(process.stdin)
     try:
         env: dict[str, str] = {}
         for line in process.stdout:
             name, equals, value = line.rstrip("\n").partition("=")
-            if not line.strip():
+            if not equals:
                 break
-            if equals and name.startswith(
-                ("AWS_", "CLOUDLET_", "KAFKA_", "ETCDCTL_", "ZOOKEEPER_", "CONSUL_")
-            ):
+            if value:
                 env[name] = value
         if "CLOUDLET_URL" not in env:
             raise RuntimeError("the cloud did not start; its message stands on the standard error")
@@ -214,4 +224,17 @@ def cloud(flags: Sequence[str] = ()) -> Iterator[Cloud]:
     finally:
         process.stdin.close()
         process.stdout.close()
+        process.terminate()
         process.wait(STOP_S)
+
+
+def close_when_forked(pipe: IO[str]) -> None:
+    """Let no process that is forked off this one hold a pipe open."""
+    held = weakref.ref(pipe)
+
+    def close() -> None:
+        pipe = held()
+        if pipe is not None:
+            pipe.close()
+
+    os.register_at_fork(after_in_child=close)
