@@ -190,16 +190,21 @@ def test_finished_bodies_survive_a_reopen_and_others_do_not(opened):
 def test_a_full_disk_is_said(tmp_path, monkeypatch):
     async def scenario():
         blobs = DiskBlobs.open_folder(tmp_path, ManualClock(), Ids())
-        kept = await put(blobs, b"kept")
         writer = blobs.create()
 
-        def full(file, data):
+        def full(*_):
             raise OSError(28, "No space left on device")
 
+        monkeypatch.setattr("os.posix_fallocate", full)
+        for _ in range(2):
+            with pytest.raises(NoSpace):
+                await put(blobs, b"small")
+        monkeypatch.undo()
+        kept = await put(blobs, b"kept")
         monkeypatch.setattr("os.write", full)
-        monkeypatch.setattr("os.pwrite", lambda file, data, position: full(file, data))
+        monkeypatch.setattr("os.pwrite", full)
         with pytest.raises(NoSpace):
-            await put(blobs, b"small")
+            await put(blobs, b"x" * 60_000)
         for size in (100_000, 1 << 20):
             with pytest.raises(NoSpace):
                 await writer.write(b"x" * size)

@@ -18,6 +18,7 @@ from cloudlet.engines import disk_keys_checkpoint as checkpoint
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings, reserve_space
 from cloudlet.engines.disk_keys_record import parse_frame
+from cloudlet.engines.disk_window import Window
 from cloudlet.kernel.fault import Compacted, Damaged, NoSpace, StoreError
 from cloudlet.kernel.keys import Author, Change, Commit, Drop, Durability, Entry, LeaseId, Put, Revision
 
@@ -490,13 +491,13 @@ def test_what_a_turn_commits_is_one_write_and_can_be_read_before(
     async def body() -> None:
         keys = await open_store(tmp_path, LogSettings())
         sizes: list[int] = []
-        pwrite = os.pwrite
+        write = Window.write
 
-        def counted(descriptor: int, data: bytes, offset: int) -> int:
+        def counted(window: Window, data: bytes, at: int) -> None:
             sizes.append(len(data))
-            return pwrite(descriptor, data, offset)
+            write(window, data, at)
 
-        monkeypatch.setattr(os, "pwrite", counted)
+        monkeypatch.setattr(Window, "write", counted)
         for n in range(20):
             await keys.commit(Commit(ANNA, put=[Put(b"a", b"%d" % n)], durability=Durability.SYNC))
         assert sizes == []  # nobody was promised anything yet
@@ -526,7 +527,11 @@ def test_a_write_that_fails_is_fatal(tmp_path: Path, monkeypatch: pytest.MonkeyP
         told: list[BaseException] = []
         keys = await DiskKeys.open(tmp_path, now_ms, settings=SMALL, fatal=told.append)
         revision = await keys.commit(Commit(ANNA, put=[Put(b"a", b"2")], durability=Durability.SYNC))
-        monkeypatch.setattr(os, "pwrite", lambda *_: 3)
+
+        def refuse(window: Window, data: bytes, at: int) -> None:
+            raise OSError(errno.EIO, "no")
+
+        monkeypatch.setattr(Window, "write", refuse)
         with pytest.raises(StoreError):
             await keys.settle(revision)
         assert keys.settled < revision

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.engines import disk_pack_file, disk_packs
+from cloudlet.engines import disk_pack_file, disk_packs, disk_window
 from cloudlet.engines.disk_blobs import DiskBlobs
 from cloudlet.engines.disk_pack_file import place_of
 from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs
@@ -121,6 +121,7 @@ def test_a_torn_end_hides_nothing_before_it_and_nothing_after(tmp_path, cut):
 
 
 def test_a_refused_write_leaves_no_trace(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_window, "IS_COHERENT", False)
     packs = opened(tmp_path)
     before = packs.put(b"before")
 
@@ -138,7 +139,57 @@ def test_a_refused_write_leaves_no_trace(tmp_path, monkeypatch):
     assert [read(packs, each) for each in (before, after)] == [b"before", b"after"]
 
 
+def test_a_full_disk_is_met_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_packs, "WINDOW_BYTES", 300)
+    packs = opened(tmp_path)
+    made = [packs.put(b"a" * 100), packs.put(b"b" * 100)]
+    real, room = os.posix_fallocate, 600
+
+    def nearly_full(file, start, size):
+        if start + size > room:
+            raise OSError(28, "No space left on device")
+        real(file, start, size)
+
+    monkeypatch.setattr("os.posix_fallocate", nearly_full)
+    made += [packs.put(b"c" * 100), packs.put(b"d" * 100)]  # the rest of the room, to the byte
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            packs.put(b"refused" * 20)
+    made.append(packs.put(b"e" * 10))
+    room = 1 << 20
+    made.append(packs.put(b"f" * 100))
+    assert listed(packs) == sorted(made)
+    sizes = [100, 100, 100, 100, 10, 100]
+    assert [read(packs, each) for each in made] == [
+        b"%c" % letter * size for letter, size in zip(b"abcdef", sizes, strict=True)
+    ]
+
+
+def test_what_was_reserved_is_given_back(tmp_path, small_packs):
+    packs = opened(tmp_path)
+    for _ in range(20):
+        packs.put(bytes(100))
+    sizes = {each.name: each.stat().st_size for each in tmp_path.iterdir()}
+    assert sizes == {"000001": 924, "000002": 924, "000003": 1000}  # the last one is written into
+    packs.close()
+    assert (tmp_path / "000003").stat().st_size == 792
+
+
+def test_what_was_reserved_when_a_crash_came_is_no_damage(tmp_path, compacts):
+    packs = opened(tmp_path)
+    kept, gone = packs.put(b"kept"), packs.put(b"gone")
+    again = opened(tmp_path)  # the first is not closed, as by a kill
+    assert (tmp_path / "000001").stat().st_size > 10_000
+    assert listed(again) == sorted([kept, gone])
+    drop(again, gone)
+    assert (tmp_path / "000001").stat().st_size < 200  # compacted
+    assert read(again, kept) == b"kept"
+    drop(again, kept)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_write_that_comes_in_parts_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_window, "IS_COHERENT", False)
     packs = opened(tmp_path)
     real = os.pwrite
     monkeypatch.setattr("os.pwrite", lambda file, data, position: real(file, data[:7], position))

@@ -24,7 +24,6 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import os
 from bisect import bisect_right
@@ -49,6 +48,7 @@ from cloudlet.engines.disk_keys_record import (
     skim_frame,
 )
 from cloudlet.engines.disk_shortage import PASSING
+from cloudlet.engines.disk_window import Window
 from cloudlet.kernel.fault import Compacted, Damaged, NoSpace, StoreError
 
 FULL = PASSING  # what is refused now, and goes later
@@ -148,6 +148,7 @@ class Log:
         self._spares = itertools.count()
         self._is_closed = False
         self._last: Segment
+        self._window = Window(CLOSED, 0)  # onto it
         self._offset = 0
         self._size = 0
         self._gathered: list[bytes] = []  # frames of the last segment that the system does not have yet
@@ -189,8 +190,7 @@ class Log:
         else:
             parts = [gathered[0] if len(gathered) == 1 else b"".join(gathered)]
         for data in parts:
-            if os.pwrite(self._last.descriptor, data, self._gathered_at) != len(data):
-                raise OSError(errno.EIO, "a write inside reserved space was cut short")
+            self._window.write(data, self._gathered_at)
             self._gathered_at += len(data)
         gathered.clear()
 
@@ -221,6 +221,8 @@ class Log:
         self._last = segment
         self._offset = self._gathered_at = segment.stop - segment.start
         self._size = segment.size_bytes
+        self._window.close()
+        self._window = Window(segment.descriptor, segment.size_bytes)
 
     @property
     def has_room_for_mark(self) -> bool:
@@ -327,6 +329,7 @@ class Log:
 
     def close(self) -> None:
         self._is_closed = True
+        self._window.close()
         for segment in self.segments:
             os.close(segment.descriptor)
             segment.descriptor = CLOSED

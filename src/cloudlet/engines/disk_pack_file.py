@@ -1,7 +1,7 @@
 """One pack of small bodies as a file: its entries, and what is left of it once it is compacted.
 
 State   a pack as it is written: entries one after another, each the size of its body (u32), its id (26
-        bytes), whether it is there (u8), a zero byte, and the body
+        bytes), whether it is there (u8), a zero byte, and the body; then zeroes, if a crash ended it
         a compacted one: MAGIC, how many entries (u32), for each where it stood in the pack and where it
         stands here (u32 both, big-endian, in the order of the first), and the entries
 Source  docs/decisions/0007-small-bodies.md
@@ -181,7 +181,7 @@ def entries_of(file: int, pack: int, stop: int) -> tuple[Sequence[Entry], bool]:
         if state == THERE:
             found.append(Entry(blob, size))
         position += ENTRY.size + size
-    return found, position == stop
+    return found, not os.pread(file, stop - position, position).strip(b"\0")  # zeroes were reserved only
 
 
 def _entries_moved(file: int, pack: int, moved: Moved) -> tuple[Sequence[Entry], bool]:

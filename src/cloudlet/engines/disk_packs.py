@@ -11,12 +11,13 @@ Theory of operation
 
         1 | pack, 24 bits | position, 24 bits | size of the body, 17 bits
 
-    and those of a body with a file of its own begin with 0. An entry is written with one call, so it is
-    there as soon as that returns and survives kill -9. Each opening begins a new pack: what a crash has torn
-    at the end of an old one stays there, named by nothing. A drop marks the entry; a pack goes when all of
-    its entries have been dropped. How many are left in a pack of an earlier opening is counted at the first
-    drop in it, or when a listing meets it. One that cannot be read to its end, by a crash or by damage,
-    stays as it is: nobody knows what is behind the damage.
+    and those of a body with a file of its own begin with 0. An entry is written in one piece, into space
+    that was reserved for it, so it is there as soon as that is done and survives kill -9. Each opening begins
+    a new pack: what a crash has torn at the end of an old one, and what it had reserved, stays there, named
+    by nothing. A drop marks the entry; a pack goes when all of its entries have been dropped. How many are
+    left in a pack of an earlier opening is counted at the first drop in it, or when a listing meets it. One
+    that cannot be read to its end, by a crash or by damage, stays as it is: nobody knows what is behind the
+    damage.
 
     A pack of which under half is left is compacted: what is there is written aside, synced, and takes the
     pack's name. What is dropped meanwhile is marked in both.
@@ -44,6 +45,8 @@ from cloudlet.engines.disk_pack_file import (
     tail_for,
 )
 from cloudlet.engines.disk_segment import fdatasync
+from cloudlet.engines.disk_shortage import NO_ROOM
+from cloudlet.engines.disk_window import WINDOW_BYTES, Window
 from cloudlet.kernel.blob_ids import BlobIds
 from cloudlet.kernel.blobs import BlobId
 
@@ -87,6 +90,7 @@ class Packs:
         self._lasts: dict[int, BlobId] = {}  # of packs that are full
         self._active = 0  # 0 until there is one
         self._size = 0  # of the active pack
+        self._window: Window | None = None  # onto it, as far as space is reserved
         self._named = 0  # the newest pack whose name in the folder survives power loss
 
     def put(self, body: bytes) -> BlobId:
@@ -95,14 +99,15 @@ class Packs:
         if not self._active or self._size + length > PACK_BYTES:
             self._begin_pack()
         pack, position = self._active, self._size
+        window = self._window
+        assert window is not None
         blob = self._ids.fresh(tail_for(pack, position, len(body)))
-        file = self._files[pack].file
         try:
-            written = os.pwrite(file, ENTRY.pack(len(body), blob.encode(), THERE) + body, position)
-            if written != length:
-                _write_rest(file, ENTRY.pack(len(body), blob.encode(), THERE) + body, position, written)
+            if position + length > window.size_bytes:
+                self._reserve(window, position + length)
+            window.write(ENTRY.pack(len(body), blob.encode(), THERE) + body, position)
         except OSError:
-            os.ftruncate(file, position)
+            self._cut(window)
             raise
         self._size = position + length
         left = self._left[pack]
@@ -111,6 +116,25 @@ class Packs:
         self._firsts.setdefault(pack, blob)
         self._lasts[pack] = blob
         return blob
+
+    def _reserve(self, window: Window, stop: int) -> None:
+        """Take space for more than is needed now, or, on a disk that is nearly full, for just that."""
+        file, start = self._files[self._active].file, window.size_bytes
+        wanted = max(min(start + WINDOW_BYTES, PACK_BYTES), stop)
+        try:
+            reserve(file, start, wanted)
+        except OSError as error:
+            if error.errno not in NO_ROOM or wanted == stop:
+                raise
+            wanted = stop
+            reserve(file, start, wanted)
+        window.size_bytes = wanted
+
+    def _cut(self, window: Window) -> None:
+        """Give back what is reserved of the active pack and not written."""
+        window.close()
+        os.ftruncate(self._files[self._active].file, self._size)
+        window.size_bytes = self._size
 
     async def sync(self, blob: BlobId) -> None:
         """Make a body that was put survive power loss."""
@@ -132,6 +156,9 @@ class Packs:
     def _begin_pack(self) -> None:
         pack = max(self._packs[-1] if self._packs else 0, self._active) + 1
         file = os.open(self._path(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if self._window is not None:
+            self._cut(self._window)
+        self._window = Window(file, 0)
         full, self._active, self._size = self._active, pack, 0
         self._packs.append(pack)
         self._left[pack] = Left()
@@ -274,6 +301,9 @@ class Packs:
 
     def close(self) -> None:
         """Let go."""
+        if self._window is not None and self._active:
+            self._cut(self._window)
+        self._window = None
         for file in self._files.values():
             file.close()
         self._files.clear()
@@ -289,8 +319,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_rest(file: int, entry: bytes, position: int, written: int) -> None:
-    rest = memoryview(entry)[written:]
-    while rest:
-        count = os.pwrite(file, rest, position + len(entry) - len(rest))
-        rest = rest[count:]
+def reserve(file: int, start: int, stop: int) -> None:
+    """Take the blocks of [start, stop) of a file, or OSError."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, start, stop - start)
