@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from cloudlet.engines import disk_keys_drop
+from cloudlet.engines import disk_keys_drop, disk_keys_past
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
+from cloudlet.engines.disk_keys_past import DiskPast
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel import keys_drop
 from cloudlet.kernel.fault import NoSuchLease
@@ -222,6 +223,31 @@ def test_a_long_drop_that_is_given_up_leaves_nothing_behind(tmp_path):
         assert keys.count(START, STOP) == 3000
         with pytest.raises(NoSuchLease):
             await keys.lease_revoke(LeaseId(9), ME)
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_the_past_of_a_long_drop_is_read_once_and_in_slices(tmp_path, monkeypatch):
+    async def run():
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0)
+        filled(keys, 5000)
+        before = keys.head
+        async with keys.foresee([(START, STOP)]):
+            keys.commit_now(Commit(ME, drop=[Drop(START, STOP)]))
+        read, sliced = [], []
+        step, within = DiskPast._step, disk_keys_past.events_within
+        monkeypatch.setattr(
+            DiskPast, "_step", lambda past, revision: read.append(revision) or step(past, revision)
+        )
+        monkeypatch.setattr(
+            disk_keys_past, "events_within", lambda rows, *of: sliced.append(len(rows)) or within(rows, *of)
+        )
+        assert len(await keys.scan_at(before, START, STOP)) == 5000
+        assert len(read) < 10
+        [change] = await keys.watch(START, STOP, before + 1).take()
+        assert len(change.events) == 5000
+        assert max(sliced) <= 1000
         await keys.close()
 
     asyncio.run(run())

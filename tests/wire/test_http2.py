@@ -372,6 +372,18 @@ def test_a_reply_waits_for_the_windows_of_stream_and_connection():
     assert peer.server.streams == {}
 
 
+def test_a_frame_is_cut_from_a_long_body_without_a_copy_of_the_rest():
+    peer = Peer()
+    stream = peer.open(1, EVERY)[0].stream
+    body = bytes(1 << 20)
+    peer.server.sender.reply(stream, b"\x88", body, b"\x89")
+    peer.heard()
+    for _ in range(3):
+        peer.say(window_frame(0, 20_000), window_frame(1, 20_000))
+        assert [len(row[3]) for row in peer.heard()] == [16384, 20_000 - 16384]
+        assert stream.queue[0].obj is body
+
+
 def test_a_client_that_goes_on_behind_the_reply_is_told_to_stop():
     peer = Peer(hello=PREFACE + settings_frame([(Setting.INITIAL_WINDOW_SIZE, 1)]))
     stream = peer.open(1)[0].stream

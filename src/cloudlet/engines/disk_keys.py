@@ -53,6 +53,7 @@ from cloudlet.kernel.keys import (
     Commit,
     Durability,
     Entry,
+    Foreseen,
     Lease,
     LeaseId,
     LocalKeys,
@@ -226,7 +227,7 @@ class DiskKeys:
         self._feed.publish(step, sync.settled(step.revision))
         return place
 
-    def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[None]:
+    def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[Foreseen]:
         return self._drops.ranges(ranges)
 
     def _append(

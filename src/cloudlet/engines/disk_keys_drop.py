@@ -17,6 +17,7 @@ from itertools import islice
 
 from cloudlet.engines.disk_keys_past import DiskPast
 from cloudlet.engines.disk_keys_record import drop_rows
+from cloudlet.kernel import keys as kernel
 from cloudlet.kernel.keys import Entry, LeaseId
 from cloudlet.kernel.keys_drop import PAGE_KEYS, Foreseen, Part
 from cloudlet.kernel.keys_newest import Newest
@@ -37,26 +38,33 @@ class LongDrops:
         self._sweeping: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> AsyncIterator[None]:
+    async def ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> AsyncIterator[kernel.Foreseen]:
         """Prepare for a commit that drops ranges; within, it takes a fraction of its time."""
-        newest = self._newest
-
-        def long() -> list[tuple[bytes, bytes]]:
-            return [each for each in ranges if newest.order.count(*each) > DROP_KEYS_MAX]
-
-        if not long():
-            yield
+        if not self._long(ranges):
+            yield self._scan
             return
         await self.turns.acquire()
         try:
-            parts = [Part(start, stop, None, self._rows_of) for start, stop in long()]
-            newest.foreseen = Foreseen(parts, self._rows_of)
+            parts = [Part(start, stop, None, self._rows_of) for start, stop in self._long(ranges)]
+            self._newest.foreseen = Foreseen(parts, self._rows_of)
             for part in parts:
                 await self._fill(part)
             await self._patch(parts)
-            yield
+            yield self._scan
         finally:
             self._end()
+
+    def _long(self, ranges: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        return [each for each in dict.fromkeys(ranges) if self._newest.order.count(*each) > DROP_KEYS_MAX]
+
+    def _scan(self, start: bytes, stop: bytes) -> Sequence[Entry]:
+        """The entries of a range, as far as possible of one that is prepared for."""
+        newest = self._newest
+        part = newest.foreseen.part_of(start, stop) if newest.foreseen is not None else None
+        if part is None:
+            return newest.scan(start, stop, None, reverse=False)
+        part.patch(newest.find, None)
+        return part.entries()
 
     @asynccontextmanager
     async def lease(self, lease: LeaseId) -> AsyncIterator[None]:

@@ -21,15 +21,18 @@ from operator import itemgetter
 
 from cloudlet.engines.disk_keys_log import READ_BYTES, Log
 from cloudlet.engines.disk_keys_record import (
+    ROWS_MAX,
     STEP,
     DropRow,
     PutRow,
     StepBody,
-    change_within_body,
+    author_of,
     entry_before,
+    events_within,
     parse_frame,
-    read_step,
+    rows_in_order,
     skim_frame,
+    steps_of_reading,
 )
 from cloudlet.kernel.fault import Compacted, Damaged
 from cloudlet.kernel.keys import Change, Entry, Revision
@@ -40,6 +43,7 @@ PAGE_BYTES = 1 << 16
 SCAN_KEYS = 1000  # looked at before the loop gets its turn
 LOOKUPS_MAX = 64  # frames found one by one before the loop gets its turn
 
+Rows = dict[Revision, dict[bytes, PutRow | DropRow]]
 Suspect = tuple[bytes, Revision, Entry | None]
 """A key, the revision of its last change, and what it is at head."""
 
@@ -120,6 +124,7 @@ class DiskPast:
         self._check(revision)
         held = self._newest.entries
         found: list[Entry] = []
+        kept: Rows = {}
         lookups = 0
         while start < stop:
             keys, buried, start, stop = self._some(start, stop, reverse=reverse)
@@ -137,7 +142,7 @@ class DiskPast:
                         if lookups % LOOKUPS_MAX == 0:
                             await asyncio.sleep(0)
                         self._check(revision)
-                        row = await self._row(changed, key)
+                        row = await self._row(changed, key, kept)
                         changed, entry = row.before, entry_before(row)
                     if entry is not None:
                         found.append(entry)
@@ -177,15 +182,18 @@ class DiskPast:
         if revision < self.mark:
             raise Compacted(self.mark)
 
-    async def _row(self, revision: Revision, key: bytes) -> PutRow | DropRow:
-        body = await self._step(revision)
-        for put in body.puts:
-            if put.key == key:
-                return put
-        for drop in body.drops:
-            if drop.key == key:
-                return drop
-        raise Damaged(f"{self._log.folder}: revision {revision} does not change {key!r}")
+    async def _row(self, revision: Revision, key: bytes, kept: Rows) -> PutRow | DropRow:
+        """What a revision did to a key. The rows of the last one that was read are kept: neighbours are often
+        written together."""
+        if revision not in kept:
+            body = await self._step(revision)
+            kept.clear()
+            rows = kept[revision] = {row.key: row for row in body.drops}
+            rows.update((row.key, row) for row in body.puts)
+        row = kept[revision].get(key)
+        if row is None:
+            raise Damaged(f"{self._log.folder}: revision {revision} does not change {key!r}")
+        return row
 
     async def _step(self, revision: Revision) -> StepBody:
         """The frame of a revision."""
@@ -201,10 +209,19 @@ class DiskPast:
                     frame = parse_frame(data, at)
                     if frame is None:
                         raise Damaged(f"{segment.path} at byte {place + at - segment.start}")
-                    return read_step(frame.body)
+                    return await self._read(frame.body)
                 at = stop
             place += at
         raise Damaged(f"{segment.path}: no revision {revision}")
+
+    async def _read(self, body: bytes) -> StepBody:
+        """A step's body; a long one over several turns."""
+        found: StepBody | None = None
+        for found in steps_of_reading(body):
+            if found is None:
+                await asyncio.sleep(0)
+        assert found is not None
+        return found
 
     # --- changes
 
@@ -244,8 +261,14 @@ class DiskPast:
             if revision > until:
                 return found, Revision(until + 1)
             without = () if revision > free_after else self.history_free
-            change = change_within_body(read_step(frame.body), revision, start, stop, without, self.mark)
+            body = await self._read(frame.body)
+            rows = rows_in_order(body)
+            events = events_within(rows[:ROWS_MAX], revision, start, stop, without, self.mark)
+            for behind in range(ROWS_MAX, len(rows), ROWS_MAX):
+                await asyncio.sleep(0)
+                some = rows[behind : behind + ROWS_MAX]
+                events += events_within(some, revision, start, stop, without, self.mark)
             position = Revision(revision + 1)
-            if change is not None:
-                found.append(change)
+            if events:
+                found.append(Change(revision, author_of(body), tuple(events)))
         return found, position

@@ -21,20 +21,22 @@ time, and what they alone told is below the compaction mark.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 import google_crc32c
 import msgspec
 
-from cloudlet.kernel.keys import Author, Change, Entry, Event, LeaseId, Revision
+from cloudlet.kernel.keys import Author, Entry, Event, LeaseId, Revision
 from cloudlet.kernel.keys_newest import Step, in_order, tombstone
 
 FORMAT = 1
 MAGIC = b"cloudlet"
 MARKER = b"\xc1KEY"  # 0xc1 is never used by MessagePack, so a body holds it only inside a string
 SEGMENT_HEADER_BYTES = 64
+LONG_BYTES = 1 << 17  # of a body that is read in slices
+ROWS_MAX = 1000  # in a slice
 
 STEP, GRANT, REVOKE, COMPACT, MARK = 1, 2, 3, 4, 5
 
@@ -105,6 +107,19 @@ class StepBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     after: list[int] = []
 
 
+class LongBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A step with its rows as they lie there."""
+
+    face: str
+    principal: str
+    address: str
+    request_id: str
+    lease: LeaseId
+    drops: list[msgspec.Raw]
+    puts: list[msgspec.Raw]
+    after: list[int] = []
+
+
 class GrantBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A new lease."""
 
@@ -113,8 +128,30 @@ class GrantBody(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 read_step = msgspec.msgpack.Decoder(StepBody).decode
+read_long = msgspec.msgpack.Decoder(LongBody).decode
+_read_drops = msgspec.msgpack.Decoder(list[DropRow]).decode
+_read_puts = msgspec.msgpack.Decoder(list[PutRow]).decode
 read_grant = msgspec.msgpack.Decoder(GrantBody).decode
 read_number = msgspec.msgpack.Decoder(int).decode
+
+
+def steps_of_reading(body: bytes) -> Iterator[StepBody | None]:
+    """A step's body, read in slices: None after each, the whole at last."""
+    if len(body) <= LONG_BYTES:
+        yield read_step(body)
+        return
+    raw = read_long(body)
+    drops: list[DropRow] = []
+    puts: list[PutRow] = []
+    for at in range(0, len(raw.drops), ROWS_MAX):
+        yield None
+        some = raw.drops[at : at + ROWS_MAX]
+        drops += _read_drops(b"".join([array_head(len(some)), *some]))
+    for at in range(0, len(raw.puts), ROWS_MAX):
+        yield None
+        some = raw.puts[at : at + ROWS_MAX]
+        puts += _read_puts(b"".join([array_head(len(some)), *some]))
+    yield StepBody(raw.face, raw.principal, raw.address, raw.request_id, raw.lease, drops, puts, raw.after)
 
 
 def segment_header(start: int, base_revision: int) -> bytes:
@@ -241,19 +278,22 @@ def entry_before(row: PutRow | DropRow) -> Entry | None:
     )
 
 
-def change_within_body(
-    body: StepBody, revision: Revision, start: bytes, stop: bytes, without: tuple[bytes, ...], mark: Revision
-) -> Change | None:
-    """The part of a step that touches [start, stop) and no key that begins with one of `without`. At the
-    compaction mark and below, the entries before are compacted."""
+def events_within(
+    rows: Sequence[PutRow | DropRow],
+    revision: Revision,
+    start: bytes,
+    stop: bytes,
+    without: tuple[bytes, ...],
+    mark: Revision,
+) -> list[Event]:
+    """The events of a step's rows that touch [start, stop) and no key that begins with one of `without`. At
+    the compaction mark and below, the entries before are compacted."""
     events: list[Event] = []
-    for row in rows_in_order(body):
+    for row in rows:
         if start <= row.key < stop and not row.key.startswith(without):
             entry = entry_of(row, revision) if isinstance(row, PutRow) else tombstone(row.key, revision)
             events.append(Event(entry, entry_before(row) if revision > mark else None))
-    if not events:
-        return None
-    return Change(revision, author_of(body), tuple(events))
+    return events
 
 
 def rows_in_order(body: StepBody) -> Sequence[PutRow | DropRow]:

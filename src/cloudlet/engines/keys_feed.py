@@ -256,6 +256,16 @@ def step_touches(step: Step, start: bytes, stop: bytes) -> bool:
     return touches(step_keys(step), start, stop)
 
 
+def step_lies_within(step: Step, start: bytes, stop: bytes) -> bool:
+    """Whether a long step changes no key outside of [start, stop)."""
+    long = step.long
+    return (
+        long is not None
+        and long.lies_within(start, stop)
+        and all(start <= each.key < stop for each in step.entries)
+    )
+
+
 def common_prefix(start: bytes, stop: bytes) -> bytes:
     """The longest common prefix: every key between the two begins with it."""
     for at, (left, right) in enumerate(zip(start, stop, strict=False)):
@@ -343,7 +353,9 @@ class FeedWatch:
                 break
             if step.long is not None and step.whole is None:
                 break
-            change = change_within(change_of(step), self.start, self.stop)
+            whole = change_of(step)
+            is_whole = step_lies_within(step, self.start, self.stop)
+            change = whole if is_whole else change_within(whole, self.start, self.stop)
             assert change is not None
             found.append(change)
         del self._pending[: len(found)]

@@ -22,6 +22,7 @@ from cloudlet.kernel.keys import (
     Commit,
     Entry,
     Event,
+    Foreseen,
     Lease,
     LeaseId,
     LocalKeys,
@@ -88,8 +89,8 @@ class MemoryKeys:
         return self._newest.head if step is None else self._apply(step)
 
     @asynccontextmanager
-    async def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AsyncIterator[None]:
-        yield
+    async def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AsyncIterator[Foreseen]:
+        yield self.scan
 
     def _apply(self, step: Step) -> Revision:
         self._newest.apply(step)

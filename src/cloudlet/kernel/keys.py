@@ -278,6 +278,9 @@ class Tap(Protocol):
         """See no more changes."""
 
 
+Foreseen = Callable[[bytes, bytes], Sequence[Entry]]
+
+
 class LocalKeys(Keys, Protocol):
     """What an engine of this process offers beside the port, to the faces that run over local engines alone:
     a commit within one turn of the loop, and every change can be seen in the turn in which it is applied."""
@@ -285,9 +288,10 @@ class LocalKeys(Keys, Protocol):
     def commit_now(self, commit: Commit) -> Revision:
         """`commit`, in this turn."""
 
-    def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[None]:
+    def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[Foreseen]:
         """Get ready for a commit that drops ranges of very many keys, over several turns. What is committed
-        in the turn in which it is entered takes a small part of its time, and is otherwise the same."""
+        in the turn in which it is entered takes a small part of its time, and is otherwise the same. What it
+        gives is `scan`, quick for these ranges, in that turn."""
 
     def tap(self, start: bytes, stop: bytes, applied: Callable[[Change], None]) -> Tap:
         """Call `applied` with every whole change that touches [start, stop), in order, as soon as it is at

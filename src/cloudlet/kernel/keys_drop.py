@@ -150,6 +150,13 @@ class LongDrop:
         self.others = others
         self.rows = rows  # of the frame, in the order of the step's drops
 
+    def lies_within(self, start: bytes, stop: bytes) -> bool:
+        """Whether all of the keys are surely in [start, stop): one look at a page, none at a key."""
+        pages = [page.keys for part in self.parts for page in part.pages if page.keys]
+        return all(start <= keys[0] and keys[-1] < stop for keys in pages) and all(
+            start <= entry.key < stop for entry in self.others
+        )
+
     def written(self) -> None:
         """The frame has its rows: they need not be held any longer."""
         self.rows = []

@@ -69,7 +69,7 @@ class Stream:
         self.is_remote_closed = False
         self.head: Head | None = None  # the request's, or on a client the reply's
         self.content_left: int | None = None  # of a body whose length was announced
-        self.queue: deque[bytes] | None = None
+        self.queue: deque[bytes | memoryview] | None = None
         self.unsent = 0  # bytes in the queue
         self.tail = b""  # a block of trailers behind the queue
         self.ends = False  # the queue's last byte is the stream's
@@ -81,7 +81,7 @@ class Sender:
     """The sending half of a connection."""
 
     def __init__(self, encoder: HeaderEncoder) -> None:
-        self.out: list[bytes] = []
+        self.out: list[bytes | memoryview] = []
         self.unhurried: list[bytes] = []  # goes with what is written next, or after a while alone
         self.encoder = encoder
         self.window = WINDOW_START
@@ -98,10 +98,7 @@ class Sender:
         if self.unhurried:
             out += self.unhurried
             self.unhurried.clear()
-        if len(out) == 1:
-            data = out[0]
-        else:
-            data = b"".join(out)
+        data = b"".join(out)
         out.clear()
         return data
 
@@ -136,7 +133,7 @@ class Sender:
             return
         if stream.queue is None:
             stream.queue = deque()
-        stream.queue.append(data)
+        stream.queue.append(memoryview(data))  # of which a frame is cut without a copy of the rest
         stream.unsent += size
         stream.ends = ends
         self._wait(stream)
@@ -257,7 +254,7 @@ class Sender:
                 self._wait(stream)
         self.is_unfinished = budget <= 0
 
-    def _send_piece(self, stream: Stream, queue: deque[bytes], size: int) -> int:
+    def _send_piece(self, stream: Stream, queue: deque[bytes | memoryview], size: int) -> int:
         data = queue.popleft()
         if size < len(data):
             queue.appendleft(data[size:])

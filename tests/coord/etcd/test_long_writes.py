@@ -1,9 +1,12 @@
 """Deletes of many keys: one revision, the replies of etcd, and turns for everybody else in between."""
 
 import asyncio
+from collections import Counter
 
+import pytest
 from tests.coord.etcd.running import run, running
 
+from cloudlet.coord.etcd import watch as watching
 from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.kernel.spaces import ETCD
 from cloudlet.wire import etcd_messages as pb
@@ -100,5 +103,41 @@ def test_the_end_of_a_lease_with_many_keys(tmp_path):
             assert turns.count > KEYS // 500
             assert (await client.Range(**RANGE)).count == 0
             assert (await client.LeaseTimeToLive(ID=lease)).TTL == -1
+
+    run(body)
+
+
+@pytest.mark.parametrize("fragment", [False, True])
+def test_no_turn_encodes_many_events_of_a_watched_delete(tmp_path, monkeypatch, fragment):
+    async def body():
+        async with running(tmp_path) as served:
+            client = served.client
+            fill(served.keys)
+            begun = served.keys.head
+            with Turns() as turns:
+                shown = Counter()
+                event_of = watching.event_of
+
+                def counted(event, *, with_previous):
+                    shown[turns.count] += 1
+                    return event_of(event, with_previous=with_previous)
+
+                monkeypatch.setattr(watching, "event_of", counted)
+                live = await client.watch(**RANGE, fragment=fragment)
+                putless = await client.watch(**RANGE, filters=[1], fragment=fragment)
+                await client.DeleteRange(**RANGE)
+                events = await live.events(KEYS)
+                late = await client.watch(**RANGE, start_revision=begun + 1, fragment=fragment)
+                assert await late.events(KEYS) == events
+                old = await client.watch(**RANGE, start_revision=2, fragment=fragment)
+                everything = []
+                while len(everything) < 2 * KEYS:
+                    everything += (await old.receive()).events
+                assert everything[KEYS:] == events
+            assert {event.kv.mod_revision for event in events} == {begun + 1}
+            assert [event.kv.key for event in events] == [b"k%05d" % number for number in range(KEYS)]
+            assert max(shown.values()) < 2 * watching.EVENTS_MAX
+            await client.Put(key=b"k")
+            assert [event.type for event in await putless.events(1)] == [0]
 
     run(body)

@@ -43,8 +43,8 @@ async def long_delete(
     """The whole reply."""
     place = range_of(request.key, request.range_end)
     bare = msgspec.structs.replace(request, prev_kv=False)
-    async with keys.foresee([place]):
-        previous = keys.scan(*place) if request.prev_kv else ()
+    async with keys.foresee([place]) as scan:
+        previous = scan(*place) if request.prev_kv else ()
         reply, revision = kv.delete_range(bare, author)
     pieces: list[bytes] = []
     for some in slices(previous):

@@ -261,7 +261,13 @@ class EtcdServer:
 
     async def _watch(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
         stream = WatchStream(
-            call, self._keys, self.replies, self._watch_refusal, self._settings.progress_s, self._shown
+            call,
+            self._keys,
+            self.replies,
+            self._watch_refusal,
+            self._settings.progress_s,
+            self._shown,
+            self._turns,
         )
         await stream.serve(incoming)
 

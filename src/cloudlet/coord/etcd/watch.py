@@ -28,6 +28,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from cloudlet.coord.etcd.faults import PREFIX, TEXTS
+from cloudlet.coord.etcd.long_range import Turns
 from cloudlet.coord.etcd.ranges import key_value, range_of
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.kernel.fault import Compacted, ProtocolError
@@ -37,6 +38,7 @@ from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode, encoded
 
 CHANGES_MAX = 512  # revisions in one response
+EVENTS_MAX = 512  # that are encoded in one turn; a response is closed at the revision that reaches this
 SHOWN_MAX = 64  # events kept, for the watchers that take them a moment later
 SHOWN_BYTES_MAX = 64 << 10  # of one that is kept
 EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
@@ -99,9 +101,11 @@ class WatchStream:
         permitted: Permitted,
         progress_s: float,
         shown: Shown,
+        turns: Turns,
     ) -> None:
         self._call = call
         self._shown = shown
+        self._turns = turns
         self._keys = keys
         self._replies = replies
         self._permitted = permitted
@@ -186,8 +190,13 @@ class WatchStream:
         try:
             while changes := await cursor.take(CHANGES_MAX):
                 watcher.is_sending = True
-                for some in portions(changes):
-                    await self._send(watcher, some)
+                for number, some in enumerate(portions(changes)):
+                    if number:
+                        await self._turns.next()
+                    if len(some[0].events) > EVENTS_MAX:
+                        await self._send_long(watcher, some[0])
+                    else:
+                        await self._send(watcher, some)
                 watcher.is_sending = False
                 watcher.sent = Revision(changes[-1].revision)
                 if self._is_progress_owed:
@@ -221,6 +230,38 @@ class WatchStream:
                 await self._call.send(encode(reply))
             return
         await self._call.send(encode(pb.WatchResponse(header=header, watch_id=watcher.id, events=events)))
+
+    async def _send_long(self, watcher: Watcher, change: Change) -> None:
+        """A revision of very many events: encoded over several turns, whole or in fragments."""
+        request, fragmented = watcher.request, watcher.request.fragment
+        header = self._replies.header(change.revision)
+        pieces: list[bytes] = []
+        held: pb.WatchResponse | None = None
+        for at in range(0, len(change.events), EVENTS_MAX):
+            await self._turns.next()
+            events = [
+                event_of(event, with_previous=request.prev_kv)
+                for event in change.events[at : at + EVENTS_MAX]
+                if (NODELETE if event.dropped else NOPUT) not in request.filters
+            ]
+            if not fragmented:
+                pieces.append(encode(pb.WatchResponse(events=events)))
+                continue
+            for reply in fragments(watcher.id, events) if events else ():
+                if held is not None:
+                    await self._call.send(encode(held))
+                reply.header, reply.fragment = header, True
+                held = reply
+        if held is not None:
+            watcher.is_quiet = False
+            held.fragment = False
+            await self._call.send(encode(held))
+        elif any(pieces):
+            watcher.is_quiet = False
+            # What is concatenated is one message: each piece adds to its list.
+            await self._call.send(
+                b"".join([encode(pb.WatchResponse(header=header, watch_id=watcher.id)), *pieces])
+            )
 
     async def _say(
         self,
@@ -268,14 +309,21 @@ class WatchStream:
 
 
 def portions(changes: Sequence[Change]) -> list[Sequence[Change]]:
-    """The changes in runs of whole revisions that make responses of bearable size."""
+    """The changes in runs of whole revisions that make bearable responses; a long one stands alone."""
     found: list[Sequence[Change]] = []
-    start, size = 0, 0
+    start, size, count = 0, 0, 0
     for number, change in enumerate(changes):
+        if len(change.events) > EVENTS_MAX:
+            if start < number:
+                found.append(changes[start:number])
+            found.append((change,))
+            start, size, count = number + 1, 0, 0
+            continue
+        count += len(change.events)
         size += sum(len(event.entry.value) + len(event.entry.key) for event in change.events)
-        if size >= EVENTS_BYTES_MAX:
+        if size >= EVENTS_BYTES_MAX or count >= EVENTS_MAX:
             found.append(changes[start : number + 1])
-            start, size = number + 1, 0
+            start, size, count = number + 1, 0, 0
     if start < len(changes):
         found.append(changes[start:])
     return found
