@@ -21,7 +21,7 @@ REFUSED = {
     "a name twice": ({"listeners": "INSIDE://:1,inside://:2", MAP: PLAIN_MAP}, "different name"),
     "a port twice": ({"listeners": "INSIDE://:1,OUTSIDE://:1", MAP: PLAIN_MAP}, "different port"),
     "no protocol": ({"listeners": BOTH}, "No security protocol defined for listener INSIDE"),
-    "TLS": ({"listeners": "SSL://:1"}, "SSL speaks SSL, but every listener is PLAINTEXT without --kafka-sec"),
+    "TLS": ({"listeners": "SSL://:1"}, "SSL speaks SSL, which takes --kafka-security"),
     "a controller": ({"listeners": "PLAINTEXT://:1,CONTROLLER://:2"}, "CONTROLLER is a controller's"),
     "advertised, and not there": (
         {"listeners": BOTH, MAP: PLAIN_MAP, "advertised.listeners": "THIRD://a:1"},
@@ -43,13 +43,6 @@ def test_what_makes_no_sense_or_is_not_served_is_refused(case):
     properties, why = REFUSED[case]
     with pytest.raises(InvalidConfig, match=why):
         listeners_of(properties, is_secured=False)
-
-
-def test_a_secured_broker_takes_sasl_everywhere():
-    with pytest.raises(InvalidConfig, match="PLAINTEXT speaks PLAINTEXT, but every listener takes SASL"):
-        listeners_of({"listeners": "PLAINTEXT://:1"}, is_secured=True)
-    named, _ = listeners_of({"listeners": "SASL_SSL://:1,SASL_PLAINTEXT://:2"}, is_secured=True)
-    assert [each.name for each in named] == ["SASL_SSL", "SASL_PLAINTEXT"]
 
 
 def test_properties_of_single_listeners_are_refused_by_name():

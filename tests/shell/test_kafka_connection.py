@@ -13,6 +13,7 @@ from cloudlet.aws.drive import begin
 from cloudlet.kafka.answer import Answer
 from cloudlet.kafka.configs import Configs
 from cloudlet.kafka.connection_quotas import ConnectionQuotas
+from cloudlet.kafka.listeners import Door
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.kafka_connection import BUFFER_BYTES_MIN, BUFFER_GROWTH, Connection, Shared
@@ -136,7 +137,7 @@ def test_every_frame_is_answered_once_and_in_order_under_any_cut(sizes, cuts, wa
     async def run():
         script = Script(waits)
         shared = shared_of(script.answer)
-        connection, transport = Connection(shared, "PLAINTEXT"), Transport()
+        connection, transport = Connection(shared, Door("PLAINTEXT", "PLAINTEXT")), Transport()
         connection.connection_made(transport)
         await feed(connection, transport, script, b"".join(map(framed, frames)), cuts)
         transport.socket.close()
@@ -151,7 +152,7 @@ def test_nothing_is_begun_while_the_client_does_not_read():
     async def run():
         script = Script([False])
         shared = shared_of(script.answer)
-        connection, transport = Connection(shared, "PLAINTEXT"), Transport()
+        connection, transport = Connection(shared, Door("PLAINTEXT", "PLAINTEXT")), Transport()
         connection.connection_made(transport)
         connection.pause_writing()
         stream = framed(b"a" * 100) * 300  # more than the buffer holds
@@ -175,7 +176,7 @@ def test_a_broken_request_ends_the_connection_after_what_came_before():
     async def run():
         script = Script([False])
         shared = shared_of(script.answer)
-        connection, transport = Connection(shared, "PLAINTEXT"), Transport()
+        connection, transport = Connection(shared, Door("PLAINTEXT", "PLAINTEXT")), Transport()
         connection.connection_made(transport)
         stream = framed(b"a" * 10) + framed(b"\xff" * 10) + framed(b"b" * 10)
         room = connection.get_buffer(-1)
@@ -193,7 +194,7 @@ def test_what_a_client_says_of_a_frames_length_takes_no_memory_before_its_bytes_
     async def run():
         script = Script([False])
         shared = shared_of(script.answer, 100 << 20)
-        connection, transport = Connection(shared, "PLAINTEXT"), Transport()
+        connection, transport = Connection(shared, Door("PLAINTEXT", "PLAINTEXT")), Transport()
         connection.connection_made(transport)
         stream = framed(bytes(50 << 20))
         position = 0

@@ -67,15 +67,38 @@ class KafkaClient:
         said = running(data)
         if said is None or "kafka" not in said.endpoints:
             raise NotRunning(f"no Kafka broker runs on {data}")
-        host, _, port = said.endpoints["kafka"].rpartition(":")
-        try:
-            self._socket = socket.create_connection((host.strip("[]"), int(port)), SECONDS)
-        except OSError as error:
-            raise NotRunning(f"the broker at {host}:{port} does not answer: {error}") from None
+        self._address = said.endpoints["kafka"]
+        self._socket = self._connected()
         self.is_secured = True  # until the broker says that it has no SASL
         self._correlation = 0
         self._by_name = {api.name: api for api in apis().values()}
-        self._authenticate(data)
+        try:
+            self._authenticate(data)
+        except NotRunning:
+            authority = data / "tls" / "ca.pem"
+            if not authority.exists():
+                raise
+            self._socket.close()  # perhaps only TLS is spoken there
+            self._socket = self._secured(authority)
+            self._authenticate(data)
+
+    def _connected(self) -> socket.socket:
+        host, _, port = self._address.rpartition(":")
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), SECONDS)
+        except OSError as error:
+            raise NotRunning(f"the broker at {self._address} does not answer: {error}") from None
+
+    def _secured(self, authority: Path) -> socket.socket:
+        import ssl
+
+        host = self._address.rpartition(":")[0].strip("[]")
+        plain = self._connected()
+        try:
+            return ssl.create_default_context(cafile=authority).wrap_socket(plain, server_hostname=host)
+        except OSError as error:
+            plain.close()
+            raise NotRunning(f"the broker at {self._address} does not answer: {error}") from None
 
     def close(self) -> None:
         self._socket.close()

@@ -91,10 +91,12 @@ def check_all_of_kafka(given: object, *, is_secured: bool) -> None:
     if given:
         from cloudlet.kafka.configs import check_together
         from cloudlet.kafka.listeners import listeners_of
+        from cloudlet.kafka.security.ssl_principals import RULES, principals
 
         try:
             check_together(dict(given))
             listeners_of(dict(given), is_secured=is_secured)
+            principals(dict(given).get(RULES, ""))
         except ValueError as error:
             raise click.UsageError(f"--kafka: {error}") from None
 

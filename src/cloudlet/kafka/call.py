@@ -55,6 +55,7 @@ class Peer:
         "principal",
         "software_name",
         "software_version",
+        "takes_sasl",
     )
 
     def __init__(self, address: str, local_address: str, listener: str = "PLAINTEXT") -> None:
@@ -62,7 +63,8 @@ class Peer:
         self.local_address = local_address  # HOST:PORT that the client dialled
         self.listener = listener
         self.principal = ANONYMOUS
-        self.is_known = False  # by the certificate that it has shown
+        self.is_known = False  # without SASL: by its certificate, or by a listener that does not ask
+        self.takes_sasl = True  # its listener
         self.authentication: object = None  # how far it has come (security/authentication.py)
         self.pace: Pace | None = None  # of its fetches, where it is a client that has to be paced
         self.software_name = ""

@@ -20,7 +20,7 @@ AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 
 CLASSES = "classes of Java's are not loaded"
 FOLDERS = "what the broker keeps lies in the data folder, --data"
-KEYS = "the certificates are those of the cloud's authority, --kafka-security"
+KEYS = "certificates are those of the cloud's authority, TLS is 1.2 or 1.3: --kafka-security"
 MECHANISMS = "the mechanisms are those of --kafka-security"
 ONE = "there is one broker, number 1, which is the controller too"
 
@@ -34,7 +34,8 @@ UNSERVED: tuple[tuple[re.Pattern[str], str, frozenset[str]], ...] = tuple(
         (r"sasl\..*(callback\.handler\.class|login\.class)", CLASSES, ()),
         (r"security\.inter\.broker\.protocol|early\.start\.listeners", ONE, ()),
         (r"log\.dirs?|metadata\.log\.dir", FOLDERS, ()),
-        (r"ssl\.(key|trust)(store|\.).*|ssl\.client\.auth", KEYS, ()),
+        (r"ssl\.(key|trust)(store|manager|\.).*", KEYS, ()),
+        (r"ssl\.(cipher\.suites|enabled\.protocols|protocol)", KEYS, ()),
         (r"sasl\.enabled\.mechanisms|sasl\.jaas\.config|sasl\.kerberos\..*", MECHANISMS, ()),
         (r"broker\.id|node\.id", ONE, ("1",)),
         (r"process\.roles", ONE, ("broker,controller", "controller,broker")),

@@ -15,9 +15,10 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from ssl import SSLContext
+from ssl import SSLContext, SSLObject
 
 from cloudlet.shell.open_files import is_last
+from cloudlet.wire.distinguished_names import subject
 
 log = logging.getLogger(__name__)
 
@@ -136,12 +137,7 @@ class EitherListener:
         await asyncio.gather(*self._making, return_exceptions=True)
 
 
-def subject_of(certificate: object) -> str | None:
-    """The name in a client's certificate, as Java spells it: the last part first."""
-    assert isinstance(certificate, dict)
-    short = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C",
-             "localityName": "L", "stateOrProvinceName": "ST"}  # fmt: skip
-    parts = [
-        f"{short.get(name, name)}={value}" for row in certificate.get("subject", ()) for name, value in row
-    ]
-    return ",".join(reversed(parts)) if parts else None
+def subject_of(tls: SSLObject | None) -> str | None:
+    """The name in a client's certificate, as Java spells it; None for a client that has shown none."""
+    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    return subject(certificate) or None if certificate else None

@@ -34,6 +34,7 @@ from cloudlet.aws.drive import Rest, finish
 from cloudlet.kafka.answer import Answer
 from cloudlet.kafka.call import Peer
 from cloudlet.kafka.connection_quotas import ConnectionQuotas
+from cloudlet.kafka.listeners import Door
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.shell.either import subject_of
@@ -60,10 +61,19 @@ Answering = Callable[[memoryview, Peer], "Answer | Rest[Answer]"]
 class Shared:
     """What the connections of a face have in common, and who of them is let in."""
 
-    def __init__(self, answer: Answering, entrance: ConnectionQuotas, clock: Clock, frame_bytes: int) -> None:
+    def __init__(
+        self,
+        answer: Answering,
+        entrance: ConnectionQuotas,
+        clock: Clock,
+        frame_bytes: int,
+        name_of: Callable[[str], str | None] = str,
+    ) -> None:
+        """`name_of`: who somebody is by the name in his certificate, None where he is not to be let in."""
         self.loop = asyncio.get_running_loop()
         self.answer = answer
         self.frame_bytes_max = frame_bytes
+        self.name_of = name_of
         self._entrance = entrance
         self._clock = clock
         self.connections: dict[Connection, None] = {}  # in the order in which they came
@@ -146,8 +156,8 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_at_work",
         "_buffer",
+        "_door",
         "_is_in",
-        "_listener",
         "_reading",
         "_shared",
         "_start",
@@ -162,9 +172,9 @@ class Connection(asyncio.BufferedProtocol):
         "seen",
     )
 
-    def __init__(self, shared: Shared, listener: str) -> None:
+    def __init__(self, shared: Shared, door: Door) -> None:
         self._shared = shared
-        self._listener = listener
+        self._door = door
         self._buffer = bytearray(BUFFER_BYTES_MIN)
         self._view = memoryview(self._buffer)
         self._start = self._stop = 0
@@ -187,18 +197,27 @@ class Connection(asyncio.BufferedProtocol):
         # asyncio leaves Nagle's algorithm on where a listener was made without naming its protocol: 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = transport.get_extra_info("ssl_object")
-        listener = self._listener
-        if listener == "SASL_SSL" and tls is None:
-            listener = "SASL_PLAINTEXT"
-        self.peer = Peer(
-            f"/{self.host}",
-            _address(transport.get_extra_info("sockname")),
-            listener,
-        )
-        subject = subject_of(tls.getpeercert() or {}) if tls is not None else None
-        if subject is not None:
-            self.peer.principal, self.peer.is_known = f"User:{subject}", True
+        door = self._door.seen_from(is_tls=tls is not None)
+        name = (door or self._door).name
+        self.peer = Peer(f"/{self.host}", _address(transport.get_extra_info("sockname")), name)
+        if door is None or not self._identify(door, subject_of(tls)):
+            transport.abort()
+            return
         self._shared.arrive(self, is_crowded=not leaves_room(transport))
+
+    def _identify(self, door: Door, subject: str | None) -> bool:
+        """Note who the client is, as far as can be told before it has said anything; False where no rule says
+        who the owner of its certificate is."""
+        peer = self.peer
+        peer.takes_sasl = door.takes_sasl
+        peer.is_known = not door.takes_sasl
+        if subject is not None and door.takes_certificates:
+            name = self._shared.name_of(subject)
+            if name is None:
+                log.info("connection of %s closed: no rule applies to %s", peer.address, subject)
+                return False
+            peer.principal, peer.is_known = f"User:{name}", True
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -22,9 +22,10 @@ from cloudlet.kafka.broker import NODE_ID, Broker
 from cloudlet.kafka.connection_quotas import ConnectionQuotas
 from cloudlet.kafka.dispatch import PARTS, handlers
 from cloudlet.kafka.groups.coordinator import Groups
-from cloudlet.kafka.listeners import listeners_of
+from cloudlet.kafka.listeners import Door, listeners_of
 from cloudlet.kafka.log_upkeep import LogUpkeep
 from cloudlet.kafka.quotas import Quotas
+from cloudlet.kafka.security.ssl_principals import RULES, principals
 from cloudlet.kafka.transactions.coordinator import Transactions
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.ids import Ids
@@ -39,8 +40,6 @@ from cloudlet.shell.kafka_identity import identity
 from cloudlet.shell.listening import Bound, bind_all, close_all
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from cloudlet.shell.kafka_security import KafkaSecurity
 
 log = logging.getLogger(__name__)
@@ -48,9 +47,8 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 LOOK_MS = 5_000  # between two looks at all connections
 LOOK_SLICE = 1_000  # connections looked at in one turn of the loop
+NONE = "none"  # of ssl.client.auth
 CLOSE_S = 2.0  # how long requests at work may take to end
-LISTENER = "PLAINTEXT"
-SECURED = "SASL_SSL"  # over TLS, or in clear: SASL_PLAINTEXT
 
 
 class KafkaFace:
@@ -84,6 +82,7 @@ class KafkaFace:
         self.broker.is_advertised = is_advertised
         self.prepare: Callable[[], Awaitable[None]] | None = None  # done before clients are let in
         self._listeners = listeners_of(properties or {}, is_secured=security is not None)
+        self._name_of = principals(self.broker.configs.text(RULES) or "")
         self._hosts = hosts
         self._clock = clock
         self._metrics = metrics
@@ -108,14 +107,12 @@ class KafkaFace:
             await self.prepare()
         entrance = ConnectionQuotas(broker.configs, lambda host: broker.part(Quotas).connection_rate(host))
         frame_bytes = broker.configs.number("socket.request.max.bytes")
-        shared = self._shared = Shared(answering.answer, entrance, self._clock, frame_bytes)
+        shared = self._shared = Shared(answering.answer, entrance, self._clock, frame_bytes, self._name_of)
         broker.unread_bytes = shared.unread_bytes
-        context = None
         if self._security is not None:
             await self._secure(self._security)
-            context = self._security.context(self._clock)
-        for name, each in bound.items():
-            await self._listen(shared, name, each.sockets, context)
+        for door in self._listeners.doors:
+            await self._listen(shared, door, bound[door.name].sockets)
         self._timer = loop.call_later(LOOK_MS / 1000, self._look)
         if self._metrics is not None:
             self._offer(self._metrics)
@@ -125,9 +122,8 @@ class KafkaFace:
         where they listen. PortTaken."""
         broker = self.broker
         host, _, port = address.rpartition(":")
-        named, advertised = self._listeners
-        default = LISTENER if self._security is None else SECURED
-        first = named[0].name if named else default
+        named, doors, advertised = self._listeners
+        first = doors[0].name
         bound = {first: Bound(list(sockets), int(port), address)}
         try:
             for each in named[1:]:
@@ -159,15 +155,16 @@ class KafkaFace:
         broker.configs.given = {**said, **broker.configs.given}
         return bound
 
-    async def _listen(
-        self, shared: Shared, name: str, sockets: Sequence[socket.socket], context: SSLContext | None
-    ) -> None:
-        if context is not None:
-            self._servers.append(EitherListener(lambda: Connection(shared, name), sockets, context))
+    async def _listen(self, shared: Shared, door: Door, sockets: Sequence[socket.socket]) -> None:
+        if door.has_tls:
+            assert self._security is not None
+            client_auth = str(self.broker.configs.value("ssl.client.auth"))
+            context = self._security.context(self._clock, client_auth if door.takes_certificates else NONE)
+            self._servers.append(EitherListener(lambda: Connection(shared, door), sockets, context))
             return
         loop = asyncio.get_running_loop()
         for each in sockets:
-            server = await loop.create_server(lambda: Connection(shared, name), sock=each, backlog=BACKLOG)
+            server = await loop.create_server(lambda: Connection(shared, door), sock=each, backlog=BACKLOG)
             self._servers.append(server)
 
     def _admit(self) -> Admit | None:

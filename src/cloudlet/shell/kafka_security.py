@@ -1,15 +1,15 @@
-"""A secured Kafka broker: its certificates, its first user, what its listener demands.
+"""A secured Kafka broker: its certificates, its first user, what its listeners demand.
 
 State   DATA/tls (local_ca.py); the user `admin`, whose password is the data folder's token
 Source  docs/kafka-security.md
-Absent  listeners that differ from each other: every port takes SASL over TLS and over plain connections
+Absent  key stores of one's own
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from ssl import SSLContext
+from ssl import CERT_NONE, SSLContext
 
 from cloudlet.aws.identity import Identities
 from cloudlet.kafka.broker import Broker
@@ -26,6 +26,7 @@ NONCE_BYTES = 18
 PROPERTIES: Mapping[str, str] = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": f"User:{ADMIN}",
+    "ssl.client.auth": "requested",
 }
 """What a secured broker is given unless `--kafka` says otherwise."""
 
@@ -39,9 +40,14 @@ class KafkaSecurity:
         self._password = password
         self._account = account
 
-    def context(self, clock: Clock) -> SSLContext:
-        """How TLS is spoken; clients may show a certificate of the cloud's own authority."""
-        return LocalAuthority(self._data, clock.wall_ms()).server_context(self._names)
+    def context(self, clock: Clock, client_auth: str) -> SSLContext:
+        """How TLS is spoken; clients may show a certificate of the cloud's own authority, have to, or are not
+        asked: `client_auth` is Kafka's ssl.client.auth."""
+        authority = LocalAuthority(self._data, clock.wall_ms())
+        context = authority.server_context(self._names, wants_clients=client_auth == "required")
+        if client_auth == "none":
+            context.verify_mode = CERT_NONE
+        return context
 
     async def secure(self, broker: Broker, keys: Keys, clock: Clock, ids: Ids) -> None:
         """Make the first user, and demand from now on that clients authenticate."""

@@ -124,9 +124,8 @@ class ZooKeeperFace:
         """A client has connected."""
         peer = transport.get_extra_info("peername") or ("", 0)
         secured = transport.get_extra_info("ssl_object")
-        subject = subject_of(secured.getpeercert() or {}) if secured is not None else None
         client = self.keeper.join(
-            peer[0] or "127.0.0.1", port=peer[1], is_secure=secured is not None, subject=subject
+            peer[0] or "127.0.0.1", port=peer[1], is_secure=secured is not None, subject=subject_of(secured)
         )
         self._connections[client] = connection
         if self.keeper.faults.rejects_connections or not leaves_room(transport):

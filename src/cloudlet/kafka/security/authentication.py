@@ -10,7 +10,8 @@ Absent  delegation tokens
     authenticated     everything that its principal is allowed; SaslHandshake to authenticate anew, which has
                       to be done before its proof expires
 
-A client with a certificate that our authority has signed is known by its subject and needs no SASL.
+Clients of listeners without SASL need none, and may not try. Nor does one need it, at the port that takes
+both, that has shown a certificate of our authority: it is known by its subject.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def authentication_of(peer: Peer) -> Authentication:
 def handshake(call: Call, request: messages.SaslHandshakeRequest) -> messages.SaslHandshakeResponse:
     """Choose a mechanism."""
     authenticator = call.broker.authenticator
-    if authenticator is None:
+    if authenticator is None or not call.peer.takes_sasl:
         return messages.SaslHandshakeResponse(ErrorCode=ErrorCode.ILLEGAL_SASL_STATE)
     return authenticator.handshake(call, request)
 
@@ -120,7 +121,7 @@ def handshake(call: Call, request: messages.SaslHandshakeRequest) -> messages.Sa
 def authenticate(call: Call, request: messages.SaslAuthenticateRequest) -> messages.SaslAuthenticateResponse:
     """The next message of the exchange."""
     authenticator = call.broker.authenticator
-    if authenticator is None:
+    if authenticator is None or not call.peer.takes_sasl:
         return messages.SaslAuthenticateResponse(
             ErrorCode=ErrorCode.ILLEGAL_SASL_STATE,
             ErrorMessage="SaslAuthenticate request received on a listener without SASL",
