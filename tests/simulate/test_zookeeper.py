@@ -55,7 +55,7 @@ def early_reply(patch):
 
     def send(self, frame, head=None):
         if not self.outbox:
-            self._wake(self)
+            self._unsent[self] = None
         self.outbox.append((0, frame))
 
     patch.setattr(Client, "send", send)

@@ -212,7 +212,9 @@ class DiskKeys:
         if self._newest.leaving is not None:
             self._drops.sweep_first(step.entries)
         body = step_body(step, ended, past.tombstones, past.history_free)
-        place = self._append(STEP, step.revision, body, is_gathered=durability is not Durability.RELAXED)
+        place = self._append(STEP, step.revision, body)
+        if not durability:
+            self._write()
         if step.long is not None:
             step.long.written()
         if self._checkpoints.walk is not None:
@@ -230,21 +232,23 @@ class DiskKeys:
     def foresee(self, ranges: Sequence[tuple[bytes, bytes]]) -> AbstractAsyncContextManager[Foreseen]:
         return self._drops.ranges(ranges)
 
-    def _append(
-        self, kind: int, revision: int, body: bytes | list[bytes], *, is_gathered: bool = False
-    ) -> int:
-        """Write a frame; one that is gathered waits for the sync that it needs anyway."""
-        log = self._log
+    def _append(self, kind: int, revision: int, body: bytes | list[bytes]) -> int:
+        """Take a frame into the log, which gets it at the end of the turn; the place behind it. NoSpace."""
         try:
-            place = log.append(kind, revision, self._newest.head, body)
-            if not is_gathered:
-                log.write()
+            return self._log.append(kind, revision, self._newest.head, body)
         except OSError as error:
-            self._fail(error)
-            raise StoreError(f"the keys store cannot write: {error}") from error
-        if log.wants_spare:
-            self._spares.look()
-        return place
+            raise self._broken(error) from error
+
+    def _write(self) -> None:
+        """Hand what was taken in to the operating system now."""
+        try:
+            self._log.write()
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> StoreError:
+        self._fail(error)
+        return StoreError(f"the keys store cannot write: {error}")
 
     def _fail(self, error: BaseException) -> None:
         self._is_failed = True
@@ -257,6 +261,8 @@ class DiskKeys:
         settled = self._sync.settled(self._newest.head)
         if settled != feed.settled:
             feed.advance(settled)
+        if self._log.wants_spare:
+            self._spares.look()
         self._checkpoints.start_if_due(self._sync)
 
     # --- leases

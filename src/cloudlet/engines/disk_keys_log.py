@@ -164,21 +164,23 @@ class Log:
     def append(self, kind: int, revision: int, head: int, body: bytes | list[bytes]) -> int:
         """Take a frame in and return the place behind it; NoSpace with nothing done. It is the operating
         system's with the next `write`. Any other OSError leaves the log unusable."""
-        if isinstance(body, bytes):
-            pieces = [frame(kind, revision, self.durable, body)]
-            size = len(pieces[0])
-        else:
+        if isinstance(body, list):
             pieces = long_frame(kind, revision, self.durable, body)
             size = sum(map(len, pieces))
-        if self._offset + size > self._size:
+        else:
+            pieces = [frame(kind, revision, self.durable, body)]
+            size = len(pieces[0])
+        offset = self._offset + size
+        if offset > self._size:
             self._roll(size, head)
+            offset = self._offset + size
         self._gathered += pieces
-        self._offset += size
+        self._offset = offset
         last = self._last
-        last.stop += size
-        if self._offset - self._gathered_at > GATHERED_BYTES_MAX:
+        stop = last.stop = last.stop + size
+        if offset - self._gathered_at > GATHERED_BYTES_MAX:
             self.write()
-        return last.stop
+        return stop
 
     def write(self) -> None:
         """Hand what was gathered to the operating system; an OSError leaves the log unusable."""

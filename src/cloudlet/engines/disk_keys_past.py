@@ -36,7 +36,7 @@ from cloudlet.engines.disk_keys_record import (
 )
 from cloudlet.kernel.fault import Compacted, Damaged
 from cloudlet.kernel.keys import Change, Entry, Revision
-from cloudlet.kernel.keys_newest import Newest, Step, key_of, mod_revision
+from cloudlet.kernel.keys_newest import Newest, Step, mod_revision
 from cloudlet.kernel.ordered_keys import OrderedKeys
 
 PAGE_BYTES = 1 << 16
@@ -78,9 +78,9 @@ class DiskPast:
         tombstones = self.tombstones
         dropped = step.dropped if step.long is None else step.long.others
         if dropped:
-            self.bury(list(map(key_of, dropped)), step.revision)
+            self.bury([old.key for old in dropped], step.revision)
         if tombstones:
-            for entry, before in zip(step.entries, step.previous, strict=True):
+            for entry, before in zip(step.entries, step.previous):  # noqa: B905 - as in Newest.apply
                 if before is None and tombstones.pop(entry.key, None) is not None:
                     self.buried.remove(entry.key)
 

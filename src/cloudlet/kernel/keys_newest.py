@@ -11,7 +11,6 @@ an engine writes the step to wherever it must not be lost, and may still refuse.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Sequence
 from itertools import chain, pairwise
 from operator import attrgetter
@@ -256,10 +255,13 @@ class Newest:
         if step.long is not None:
             self._leave(step.long, step.revision)
             self.foreseen = None
-        elif self.foreseen is not None:
-            self.foreseen.note(step.entries, step.previous, step.dropped)
-        self._let_go(step.dropped if step.long is None else step.long.others)
-        for entry, before in zip(step.entries, step.previous, strict=True):
+            self._let_go(step.long.others)
+        else:
+            if self.foreseen is not None:
+                self.foreseen.note(step.entries, step.previous, step.dropped)
+            if step.dropped:
+                self._let_go(step.dropped)
+        for entry, before in zip(step.entries, step.previous):  # noqa: B905 - `strict` costs 0.1 us
             key, lease = entry.key, entry.lease
             held[key] = entry
             if before is None:
@@ -273,15 +275,14 @@ class Newest:
         self.head = step.revision
 
     def _let_go(self, dropped: Sequence[Entry]) -> None:
-        if not dropped:
-            return
-        gone = list(map(key_of, dropped))
-        deque(map(self.entries.pop, gone), maxlen=0)
+        held, leases = self.entries, self.leases
+        gone: list[bytes] = []
+        for old in dropped:
+            gone.append(old.key)
+            del held[old.key]
+            if old.lease:
+                leases[old.lease].keys.discard(old.key)
         self.order.remove_all(gone)
-        if self.leases:
-            for old in dropped:
-                if old.lease:
-                    self.leases[old.lease].keys.discard(old.key)
 
     def _leave(self, long: LongDrop, revision: Revision) -> None:
         """The keys of a long drop are gone, though their entries are still there."""

@@ -93,7 +93,8 @@ class Connection(asyncio.Protocol):
                 self._begin_text(data)
                 return
         self._frames(data)
-        self._face.flush_new()
+        if not 0 < self._face.waits_for <= self.client.last_zxid:
+            self._face.flush()
 
     def _begin_text(self, data: bytes) -> None:
         if data[:4] in WORDS:
@@ -104,11 +105,10 @@ class Connection(asyncio.Protocol):
 
     def _frames(self, data: bytes) -> None:
         """Serve every whole frame."""
-        at, size, received = 0, len(data), 0
+        at, size, received, until_ms = 0, len(data), 0, 0.0
         client, keeper = self.client, self._face.keeper
         most = keeper.settings.buffer_bytes_max
         now_ms = keeper.clock.monotonic_ms
-        until_ms = now_ms() + TURN_MS
         if not self._asked_s:
             self._asked_s = self._loop.time()
         try:
@@ -121,6 +121,8 @@ class Connection(asyncio.Protocol):
                 stop = at + 4 + length
                 if stop > size:
                     break
+                if stop < size and not until_ms:
+                    until_ms = now_ms() + TURN_MS
                 frame = data[at + 4 : stop]
                 at = stop
                 if client.session is None:
@@ -187,27 +189,29 @@ class Connection(asyncio.Protocol):
 
     # --- writing
 
-    def flush(self, settled: int) -> bool:
+    def flush(self, settled: int, now_s: float) -> bool:
         """Send what may be sent; whether nothing waits any more."""
-        client = self.client
+        client, keeper = self.client, self._face.keeper
         sent = client.sent
         data = client.take(settled)
-        statistics = self._face.keeper.statistics
+        statistics = keeper.statistics
         statistics.sent += client.sent - sent
-        delay_ms = self._face.keeper.faults.delay_ms
         if data:
+            delay_ms = keeper.faults.delay_ms
             if delay_ms or self._delayed:
                 self._delayed += 1
                 self._loop.call_later(delay_ms / 1000, self._write_delayed, data)
             else:
                 self._transport.write(data)
-            if client.is_overfull or self._transport.get_write_buffer_size() > TAKES_MAX_BYTES:
+            if client.is_overfull or (
+                self._is_congested and self._transport.get_write_buffer_size() > TAKES_MAX_BYTES
+            ):
                 log.warning("%s does not read what it is told: cut off", client.address)
                 self._transport.abort()
         if client.outbox:
             return False
         if self._asked_s:
-            statistics.note((self._loop.time() - self._asked_s) * 1000)
+            statistics.note((now_s - self._asked_s) * 1000)
             self._asked_s = 0.0
         if client.is_closing and not self._delayed:
             self._transport.close()

@@ -71,7 +71,8 @@ class ZooKeeperFace:
         self._host_names = host_names
         self._connections: dict[Client, Connection] = {}
         self._listeners: list[asyncio.Server | EitherListener] = []
-        self._is_waiting = False  # `_settled` will be called
+        self.waits_for = 0  # the revision at which `_settled` will be called; 0: it will not
+        self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
         self._is_repaying = False
         self._http: Server | None = None
@@ -108,7 +109,8 @@ class ZooKeeperFace:
 
     def _begin(self) -> None:
         self.keeper.open()
-        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
@@ -155,26 +157,23 @@ class ZooKeeperFace:
     # --- sending
 
     def flush(self) -> None:
-        """Send what is settled; what is not follows once it is."""
+        """Send what is settled; what is not follows once it is. While `waits_for` is not 0 there is nothing
+        to be sent of clients that were told of no revision below it."""
         unsent = self.keeper.unsent
         settled = self._keys.settled
+        now_s = self._loop.time()
         for client in list(unsent):
             if client.outbox and client.outbox[0][0] > settled:
                 continue
             connection = self._connections.get(client)
-            if connection is None or connection.flush(settled):
+            if connection is None or connection.flush(settled, now_s):
                 unsent.pop(client, None)
-        if unsent and not self._is_waiting:
-            self._is_waiting = True
+        if unsent and not self.waits_for:
+            self.waits_for = settled + 1
             self._keys.when_settled(Revision(settled + 1), self._settled)
 
-    def flush_new(self) -> None:
-        """The same after a client was served: while others wait, what it was told has to wait with them."""
-        if not (self._is_waiting and self._keys.settled < self._keys.head):
-            self.flush()
-
     def _settled(self) -> None:
-        self._is_waiting = False
+        self.waits_for = 0
         self.flush()
 
     def _begin_long(self) -> None:

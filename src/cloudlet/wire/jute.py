@@ -113,7 +113,7 @@ def write_text(value: str) -> bytes:
 
 
 FIXED = {"i": "i", "q": "q", "?": "?"}
-SLICES = {"ustring": "data[at + 4 : stop].decode('utf-8', 'replace')", "buffer": "data[at + 4 : stop]"}
+SLICES = {"ustring": "data[start:stop].decode('utf-8', 'replace')", "buffer": "data[start:stop]"}
 
 
 def _kind_of(hint: Any) -> Any:
@@ -135,6 +135,7 @@ class _Source:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {
             "read_bytes": read_bytes, "read_text": read_text, "read_count": read_count,
+            "int_at": INT.unpack_from,
             "write_bytes": write_bytes, "write_text": write_text, "INT": INT, "Broken": Broken,
             "error": error,
         }  # fmt: skip
@@ -149,9 +150,9 @@ class _Source:
     def fixed(self, fields: list[tuple[str, str]]) -> None:
         """Neighbours of a fixed size."""
         struct = Struct(">" + "".join(kind for _, kind in fields))
-        name = self.bind(struct)
+        name, read = self.bind(struct), self.bind(struct.unpack_from)
         targets = "".join(f"f_{field}, " for field, _ in fields)
-        self.reading += [f"{targets}= {name}.unpack_from(data, at)", f"at += {struct.size}"]
+        self.reading += [f"{targets}= {read}(data, at)", f"at += {struct.size}"]
         self.writing.append(f"{name}.pack({', '.join(f'value.{field}' for field, _ in fields)})")
 
     def other(self, field: str, kind: Any) -> None:
@@ -161,8 +162,9 @@ class _Source:
         if kind in SLICES:
             # What is there and whole is read in place: a call each would be half of a request's decoding.
             self.reading += [
-                "stop = at + 4 + INT.unpack_from(data, at)[0]",
-                f"if at + 4 < stop <= len(data): f_{field}, at = {SLICES[kind]}, stop",
+                "size, = int_at(data, at)",
+                "start, stop = at + 4, at + 4 + size",
+                f"if start < stop <= len(data): f_{field}, at = {SLICES[kind]}, stop",
                 f"else: f_{field}, at = {read}",
             ]
         else:

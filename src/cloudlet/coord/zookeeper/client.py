@@ -12,7 +12,6 @@ waits holds back nothing that could go.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from cloudlet.coord.zookeeper.acl import Identity
 from cloudlet.coord.zookeeper.sasl import DigestServer
@@ -31,7 +30,7 @@ class Client:
 
     __slots__ = (
         "_keys",
-        "_wake",
+        "_unsent",
         "address",
         "author",
         "began_ms",
@@ -56,17 +55,16 @@ class Client:
         self,
         keys: LocalKeys,
         address: str,
-        wake: Callable[[Client], None],
+        unsent: dict[Client, None],
         *,
         port: int = 0,
         is_secure: bool = False,
         subject: str | None = None,
         began_ms: int = 0,
     ) -> None:
-        """`wake` is told when there is something to send; `subject` is the name in a TLS client's
-        certificate."""
+        """`unsent` are those with something to send; `subject` is the name in a TLS client's certificate."""
         self._keys = keys
-        self._wake = wake
+        self._unsent = unsent
         self.address = f"{address}:{port}"
         self.author = Author("zookeeper", "", address)
         self.identities: list[Identity] = [("ip", address)]
@@ -99,7 +97,7 @@ class Client:
             return
         outbox = self.outbox
         if not outbox:
-            self._wake(self)
+            self._unsent[self] = None
         outbox.append((self._keys.head if head is None else head, frame))
         self.outbox_bytes += len(frame)
         if self.outbox_bytes > OUTBOX_BYTES_MAX:
@@ -120,16 +118,21 @@ class Client:
     def close(self) -> None:
         """Close the connection behind what is to be sent."""
         self.is_closing = True
-        self._wake(self)
+        self._unsent[self] = None
 
     def take(self, settled: int) -> bytes:
         """The frames that may be sent now, taken out."""
         outbox = self.outbox
-        ready: list[bytes] = []
-        while outbox and outbox[0][0] <= settled:
-            ready.append(outbox.popleft()[1])
-        self.sent += len(ready)
-        data = b"".join(ready)
+        if not outbox or outbox[0][0] > settled:
+            return b""
+        data = outbox.popleft()[1]
+        self.sent += 1
+        if outbox and outbox[0][0] <= settled:
+            ready = [data]
+            while outbox and outbox[0][0] <= settled:
+                ready.append(outbox.popleft()[1])
+            self.sent += len(ready) - 1
+            data = b"".join(ready)
         self.outbox_bytes -= len(data)
         return data
 

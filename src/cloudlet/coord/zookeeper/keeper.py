@@ -155,14 +155,11 @@ class Keeper:
     ) -> Client:
         """A connection was made."""
         client = Client(
-            self.keys, address, self._wake, port=port, is_secure=is_secure, subject=subject,
+            self.keys, address, self.unsent, port=port, is_secure=is_secure, subject=subject,
             began_ms=self.clock.wall_ms(),
         )  # fmt: skip
         self.clients[client] = None
         return client
-
-    def _wake(self, client: Client) -> None:
-        self.unsent[client] = None
 
     def leave(self, client: Client) -> None:
         """A connection has gone; its session may come back on another."""
@@ -208,7 +205,7 @@ class Keeper:
         put = [session.record()]
         try:
             self.keys.lease_begin(session.id, timeout_ms + BACKSTOP_MS)
-            self.write(Commit(author, (), put, (), Durability.SYNC))
+            self.write(Commit(author, (), put, (), Durability.SYNC, LOCAL_LIMITS))
         except (KeeperFault, StoreError) as error:
             log.warning("no session can be made: %s", error)
             return None
@@ -341,8 +338,6 @@ class Keeper:
 
     def write(self, commit: Commit) -> Revision:
         """Commit in this turn; KeeperFault with nothing changed."""
-        if commit.limits is not LOCAL_LIMITS:
-            commit = msgspec.structs.replace(commit, limits=LOCAL_LIMITS)
         tap = self._tap
         assert tap is not None, "the keeper is not open"
         tap.is_paused = True
@@ -382,7 +377,8 @@ class Keeper:
             owed = dict(self.tree.owed)
             puts, drops = self.tree.repayment()
             try:
-                self.write(Commit(Author("zookeeper", "tree"), (), puts, drops, Durability.SYNC))
+                tree = Author("zookeeper", "tree")
+                self.write(Commit(tree, (), puts, drops, Durability.SYNC, LOCAL_LIMITS))
             except KeeperFault as fault:
                 log.warning("what other faces changed cannot be noted yet: %s", fault)
                 self.tree.owed = owed

@@ -27,6 +27,7 @@ from cloudlet.kernel.fault import Fault
 from cloudlet.wire.jute import Broken, codec
 from cloudlet.wire.zookeeper import (
     HEADER,
+    REPLY,
     AuthPacket,
     Code,
     EventType,
@@ -44,24 +45,28 @@ Operation = Callable[[Keeper, Client, bytes, int], bytes]
 
 _path_mode = codec(PathModeRequest)
 _number_reply = codec(NumberResponse)
+_read_header = HEADER.unpack_from
+_reply = REPLY.pack
+HEADER_BYTES = HEADER.size
 
 
 def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
     """Carry out one request of a client that has a session, and send its reply. Broken for no request."""
-    if len(frame) < HEADER.size:
+    if len(frame) < HEADER_BYTES:
         raise Broken("a request without its header")
-    xid, kind = HEADER.unpack_from(frame)
+    xid, kind = _read_header(frame)
     session = client.session
     assert session is not None
     session.heard_ms = keeper.clock.monotonic_ms()
     client.received += 1
     client.last_xid = xid
-    if not keeper.faults.is_idle:
-        fate = keeper.faults.of_ping() if kind == OpCode.ping else keeper.faults.of_request()
+    faults = keeper.faults
+    if faults.failing or faults.unanswered:
+        fate = faults.of_ping() if kind == OpCode.ping else faults.of_request()
         if fate is not Fate.SERVED:
             _spoil(keeper, client, frame, fate)
             return
-    operation = OPERATIONS.get(kind)
+    operation = _operation(kind)
     if operation is None:
         client.send(reply_frame(xid, keeper.keys.head, Code.UNIMPLEMENTED))
         client.close()
@@ -71,7 +76,7 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         client.close()
         return
     try:
-        body, error = operation(keeper, client, frame, HEADER.size), 0
+        body, error = operation(keeper, client, frame, HEADER_BYTES), 0
     except KeeperFault as fault:
         body, error = b"", fault.error
     except Broken:
@@ -81,7 +86,7 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         keeper.long_replies.begin(client, xid, head, deferred)
         return
     head = client.last_zxid = keeper.keys.head
-    client.send(reply_frame(xid, head, error, body), head)
+    client.send(_reply(16 + len(body), xid, head, error) + body, head)
     if error == Code.AUTHFAILED:
         client.close()
 
@@ -92,10 +97,10 @@ def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
     if fate is Fate.FAILED:
         client.send(reply_frame(xid, keeper.keys.head, Code.OPERATIONTIMEOUT))
         return
-    operation = OPERATIONS.get(kind)
+    operation = _operation(kind)
     try:
         if operation is not None:
-            operation(keeper, client, frame, HEADER.size)
+            operation(keeper, client, frame, HEADER_BYTES)
     except (KeeperFault, Broken, Deferred):
         pass  # nobody is told of the outcome
 
@@ -259,5 +264,6 @@ OPERATIONS: Mapping[int, Operation] = MappingProxyType(
     }
 )
 
+_operation = dict(OPERATIONS).get
 BEFORE_SASL = frozenset((OpCode.sasl, OpCode.auth, OpCode.ping, OpCode.closeSession))
 """What a client may ask before it has proven who it is, where SASL is required."""
