@@ -176,8 +176,7 @@ class Log:
             offset = self._offset + size
         self._gathered += pieces
         self._offset = offset
-        last = self._last
-        stop = last.stop = last.stop + size
+        stop = self._last.stop = self._last.stop + size
         if offset - self._gathered_at > GATHERED_BYTES_MAX:
             self.write()
         return stop
