@@ -34,8 +34,9 @@ from cloudlet.wire.aws_chunked import (
     decoded_length,
 )
 from cloudlet.wire.checksums import Promise, checksum, digest_of, promise_of
-from cloudlet.wire.http1 import FileBody, Head
+from cloudlet.wire.http1 import Fields, FileBody, Head
 
+NO_TRAILERS: Fields = {}
 SUMMED_MAX = 64
 INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
 SPREAD_BYTES = 512 << 10  # of a large body taken in at a time: each way to a thread and back costs some 50 us
@@ -211,13 +212,15 @@ def _summed(head: Head, body: bytes, intake: Intake) -> tuple[Mapping[str, bytes
     if len(body) > intake.bytes_max:
         raise intake.too_large
     check_whole(head, body)
-    digests = {name: digest_of(name, body) for name in intake.digests}
+    digests = {}
+    for name in intake.digests:
+        digests[name] = digest_of(name, body)
     if promise is None:
         return digests, None
     promised = promise.algorithm
     if promised not in digests:
         digests[promised] = digest_of(promised, body)
-    promise.compare(digests[promised], {})
+    promise.compare(digests[promised], NO_TRAILERS)
     return digests, promised
 
 

@@ -28,8 +28,9 @@ from cloudlet.aws.identity import Identities, in_json
 from cloudlet.aws.metrics import Metrics
 from cloudlet.aws.operation import LoadedOperation
 from cloudlet.aws.origin import OriginGuard
+from cloudlet.aws.paths import Route
 from cloudlet.aws.request import Request, Wait
-from cloudlet.aws.route import Route, Router, Unroutable
+from cloudlet.aws.route import Router, Unroutable
 from cloudlet.aws.service import Answer, Result, Several
 from cloudlet.kernel.fault import Fault, NoSpace
 from cloudlet.wire import presigned

@@ -35,12 +35,15 @@ Given = Mapping[str, str]
 NO_ARGUMENTS: Given = {}
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
-    """An operation, its decoded labels, and how closely its template fits (more is closer)."""
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """Where a request goes. `labels` are the decoded parts of a REST path, `closeness` tells how closely its
+    template fits it (more is closer)."""
 
+    service: str
     operation: str
+    protocol: str
     labels: Mapping[str, str]
-    closeness: tuple[int, int]
+    closeness: tuple[int, int] = (0, 0)
 
 
 class Place(NamedTuple):
@@ -174,9 +177,10 @@ class RestPaths:
     """The places of one REST service; of none, where the service is not one."""
 
     def __init__(self, model: ServiceModel) -> None:
-        self.protocol = next((name for name in model.protocols if name.startswith("rest")), "")
+        self._service = model.name
+        self._protocol = next((name for name in model.protocols if name.startswith("rest")), "")
         templates: dict[tuple[str, str], Template] = {}
-        for operation in map(model.operation, model.operations) if self.protocol else ():
+        for operation in map(model.operation, model.operations) if self._protocol else ():
             path, _, query = operation.uri.partition("?")
             shaped = re.sub(r"\{[^}+]+", "{", path.rstrip("/") or "/")
             template = templates.get((operation.method, shaped))
@@ -193,7 +197,7 @@ class RestPaths:
         for several in self._greedy.values():
             several.sort(key=lambda template: template.closeness, reverse=True)
 
-    def match(self, head: Head, path: str, given: Given) -> Match | None:
+    def match(self, head: Head, path: str, given: Given) -> Route | None:
         """The operation at a raw path, with these arguments. UnicodeDecodeError for labels that are not
         UTF-8."""
         headers, method = head.headers, head.method
@@ -204,23 +208,23 @@ class RestPaths:
             parts: list[str] = []
             found = tree.find(segments, 0, parts, lambda template: template.choose(given, headers))
             if found is not None:
-                return _matched(found[1], found[0], path, parts)
+                return self._route(found[1], found[0], path, parts)
         for template in self._greedy.get(method, ()):
             labels = template.labels(path)
             place = template.choose(given, headers) if labels else None
             if place is not None:
-                return _matched(place, template, path, labels)
+                return self._route(place, template, path, labels)
         return None
+
+    def _route(self, place: Place, template: Template, path: str, parts: Sequence[str]) -> Route:
+        values = map(unquote, parts) if "%" in path else parts
+        labels = dict(zip(place.labels, values))  # noqa: B905
+        return Route(self._service, place.operation, self._protocol, labels, template.closeness)
 
 
 def arguments_of(query: bytes) -> Given:
     """The arguments of a query string, the last of each name. UnicodeDecodeError for what is not UTF-8."""
     return dict(pairs(query)) if query else NO_ARGUMENTS
-
-
-def _matched(place: Place, template: Template, path: str, parts: Sequence[str]) -> Match:
-    values = map(unquote, parts) if "%" in path else parts
-    return Match(place.operation, dict(zip(place.labels, values)), template.closeness)  # noqa: B905
 
 
 def place_of(operation: OperationModel, path: str, query: str) -> Place:

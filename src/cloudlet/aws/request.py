@@ -216,10 +216,14 @@ class Request(msgspec.Struct):
         """Write and delete records as one step, after the operation has returned; at most once a call."""
         assert self._commit is None, "an operation commits once"
         puts = [Put(packed(key), encode(record)) for key, record in put.items()] if put else []
-        drops = [
-            Drop(*prefix_range(each.parts)) if isinstance(each, Prefix) else Drop(packed(each))
-            for each in drop
-        ]
+        drops = (
+            [
+                Drop(*prefix_range(each.parts)) if isinstance(each, Prefix) else Drop(packed(each))
+                for each in drop
+            ]
+            if drop
+            else []
+        )
         self._commit = puts, drops
 
     def add_to_commit(self, put: Mapping[Key, Record], drop: Sequence[Key]) -> None:

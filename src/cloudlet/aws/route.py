@@ -24,11 +24,10 @@ from functools import cached_property
 from importlib import resources
 from urllib.parse import quote
 
-import msgspec
 import orjson
 
 from cloudlet.aws.models import Models
-from cloudlet.aws.paths import Match, RestPaths, arguments_of
+from cloudlet.aws.paths import RestPaths, Route, arguments_of
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.aws.percent import unquote_plus
 from cloudlet.wire.http1 import Head
@@ -52,15 +51,6 @@ S3_CONTROL_PATH = "/v20180820/"  # S3 Control shares S3's signing name; the host
 
 KNOWN_MAX = 10_000  # remembered targets and forms
 REMEMBERED_BYTES_MAX = 256
-
-
-class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where a request goes. `labels` are the decoded parts of a REST path."""
-
-    service: str
-    operation: str
-    protocol: str
-    labels: Mapping[str, str]
 
 
 NO_LABELS: Mapping[str, str] = {}
@@ -211,12 +201,11 @@ class Router:
             path = f"/{bucket}{path}" if bucket else path
             names = ONLY_S3
         try:
-            closest, closest_name = self._closest(names, head, path)
+            closest = self._closest(names, head, path)
         except UnicodeDecodeError:
             raise Unroutable(InvalidURI, self._rest_protocol(names), names[0] if names else "-") from None
         if closest is not None:
-            protocol = self._paths[closest_name].protocol
-            return Route(closest_name, closest.operation, protocol, closest.labels)
+            return closest
         if not names:
             what = f"{head.method} {path}: no service has the signing name {signing_name}."
         else:
@@ -225,17 +214,16 @@ class Router:
             raise Unroutable(refused, "rest-xml", "s3")
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
 
-    def _closest(self, names: Sequence[str], head: Head, path: str) -> tuple[Match | None, str]:
+    def _closest(self, names: Sequence[str], head: Head, path: str) -> Route | None:
         """The closest operation among services that share a signing name."""
         given = arguments_of(head.query)
-        closest: Match | None = None
-        closest_name = ""
+        closest: Route | None = None
         for name in names:
             paths = self._paths.get(name) or self._paths_of(name)
             found = paths.match(head, path, given)
             if found is not None and (closest is None or found.closeness > closest.closeness):
-                closest, closest_name = found, name
-        return closest, closest_name
+                closest = found
+        return closest
 
     def _bucket_of(self, host: bytes) -> str:
         """The bucket that stands before a host's name, "" for none."""

@@ -113,7 +113,8 @@ class Packs:
         left = self._left[pack]
         left.count += 1
         left.bytes += length
-        self._firsts.setdefault(pack, blob)
+        if not position:
+            self._firsts[pack] = blob
         self._lasts[pack] = blob
         return blob
 

@@ -32,19 +32,26 @@ class BlobIds:
         self._clock = clock
         self._ids = ids
         self._last = 0  # time and counter of the last one
+        self._high = -1  # their first 60 bits, and how they are spelled
+        self._stem = ""
 
     def fresh(self, tail: int | None = None) -> BlobId:
         """The next id, above all before it; its tail begins with a zero unless one is given."""
         self._last = max(self._last + 1, self._clock.wall_ms() << COUNTER_BITS)
         if tail is None:
             tail = int.from_bytes(self._ids.token(9), "big") >> (73 - TAIL_BITS)
-        number = self._last << TAIL_BITS | tail
-        high, low = number >> 70, number & (1 << 70) - 1  # numbers of a machine's word are quick to shift
+        # 130 bits: 60 that stay for some ids in a row, and two numbers that are small, and so quick to shift.
+        high = self._last >> 4
+        if high != self._high:
+            self._high = high
+            self._stem = (
+                f"{PAIRS[high >> 50]}{PAIRS[high >> 40 & 1023]}{PAIRS[high >> 30 & 1023]}"
+                f"{PAIRS[high >> 20 & 1023]}{PAIRS[high >> 10 & 1023]}{PAIRS[high & 1023]}"
+            )
+        middle, low = (self._last & 15) << 26 | tail >> 40, tail & (1 << 40) - 1
         return BlobId(
-            f"{PAIRS[high >> 50]}{PAIRS[high >> 40 & 1023]}{PAIRS[high >> 30 & 1023]}"
-            f"{PAIRS[high >> 20 & 1023]}{PAIRS[high >> 10 & 1023]}{PAIRS[high & 1023]}"
-            f"{PAIRS[low >> 60]}{PAIRS[low >> 50 & 1023]}{PAIRS[low >> 40 & 1023]}"
-            f"{PAIRS[low >> 30 & 1023]}{PAIRS[low >> 20 & 1023]}{PAIRS[low >> 10 & 1023]}{PAIRS[low & 1023]}"
+            f"{self._stem}{PAIRS[middle >> 20]}{PAIRS[middle >> 10 & 1023]}{PAIRS[middle & 1023]}"
+            f"{PAIRS[low >> 30]}{PAIRS[low >> 20 & 1023]}{PAIRS[low >> 10 & 1023]}{PAIRS[low & 1023]}"
         )
 
 

@@ -62,6 +62,9 @@ PARTIAL, NOT_MODIFIED = 206, 304
 NO_CONDITIONS = (None, None, None, None)
 SHOWN_UNCHANGED = frozenset({"ETag", "LastModified", "CacheControl", "Expires", "VersionId"})
 
+SUMMED = Intake(OBJECT_BYTES_MAX, EntityTooLarge, ("MD5",))  # a body that comes with a checksum
+UNSUMMED = Intake(OBJECT_BYTES_MAX, EntityTooLarge, ("MD5", DEFAULT_CHECKSUM))
+
 # The framework compares these sums with the body before the operation sees it.
 SUMS = (*CHECKSUM_MEMBERS.values(), "ChecksumAlgorithm")
 HARMLESS = ("RequestPayer", *SUMS)
@@ -79,8 +82,7 @@ def admit_put(rq: Request, p: shapes.PutObjectRequest) -> Intake:
         check_write(p.Key, present(newest_of(rq, bucket, p.Key)), p.IfMatch, p.IfNoneMatch)
     if p.ContentMD5 is not None:
         md5_of(p.ContentMD5)
-    sums = ("MD5",) if is_summed(p) else ("MD5", DEFAULT_CHECKSUM)
-    return Intake(OBJECT_BYTES_MAX, EntityTooLarge, sums)
+    return SUMMED if is_summed(p) else UNSUMMED
 
 
 def is_summed(p: shapes.PutObjectRequest) -> bool:

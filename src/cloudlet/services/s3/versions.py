@@ -20,7 +20,6 @@ Theory of operation
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,12 +52,11 @@ if TYPE_CHECKING:
 ORDINAL_MAX = 1 << 32  # no key has so many versions, so an id that says so is none of ours
 
 
-@dataclass
-class Change:
+class Change(msgspec.Struct):
     """What a commit is to put and drop; an operation may add more of its own."""
 
-    put: dict[Key, Record] = field(default_factory=dict)
-    drop: list[Key] = field(default_factory=list)
+    put: dict[Key, Record] = {}
+    drop: list[Key] = []
 
 
 # --- finding
