@@ -10,9 +10,11 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 from tests.cli.test_command_line import SECONDS, cloudlet_command, up, variables
 
 from cloudlet.cli import start
+from cloudlet.cli.main import main
 from cloudlet.kernel.fault import Damaged, NoSpace
 from cloudlet.shell import cloud as shell_cloud
 from cloudlet.shell.folder import is_held
@@ -94,6 +96,15 @@ def test_without_a_home_a_folder_is_asked_for(monkeypatch):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     with pytest.raises(start.click.UsageError, match="set HOME, or say --data"):
         start.chosen_folder(None)
+
+
+def test_a_private_cloud_needs_no_home(monkeypatch):
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(pathlib.Path, "home", lambda: 1 / 0)
+    asked = []
+    monkeypatch.setattr(start, "run", lambda chosen, command: asked.append((chosen.ephemeral, command)))
+    assert CliRunner().invoke(main, ["run", "--", "true"], catch_exceptions=False).exit_code == 0
+    assert asked == [(True, ("true",))]
 
 
 def test_a_long_path_with_spaces_and_letters_of_all_kinds_serves(tmp_path):

@@ -188,7 +188,8 @@ def run(command: tuple[str, ...], **flags: object) -> None:
 
     if flags.get("ports") is None:
         flags["ports"] = "auto"
-    sys.exit(start.run(start.settings(None, ephemeral=True, **flags), command))
+    nowhere = Path(os.environ.get("TMPDIR") or "/tmp")  # no home is needed where nothing is kept
+    sys.exit(start.run(start.settings(nowhere, ephemeral=True, **flags), command))
 
 
 @main.command()
