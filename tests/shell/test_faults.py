@@ -244,6 +244,29 @@ def test_what_makes_no_sense_is_refused(cloud):
         assert status in (400, 404), (verb, asked, answer)
 
 
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("/fault/delay", {}),
+        ("/fault/delay", {"count": 3}),
+        ("/fault/reject", {"ms": 5}),
+        ("/fault/fail", {"id": 1}),
+        ("/fault/session-expire", {"face": "zookeeper"}),
+        ("/clock/freeze", {"for": "1d"}),
+        ("/clock/thaw", {"at": "1d"}),
+        ("/reset", {"face": "etcd"}),
+        ("/stop", {"after": "1d"}),
+    ],
+)
+def test_a_word_that_a_verb_does_not_know_is_refused_before_anything_is_done(cloud, etcd, verb, body):
+    etcd("KV/Put", key=b"kept", value=b"1")
+    status, said = cloud.tell("POST", verb, **body)
+    assert status == 400
+    assert f"the body is not what {verb} wants" in said["error"]
+    assert etcd.value(b"kept") == b"1"
+    assert not cloud.tell("GET", "/clock")[1]["frozen"]
+
+
 def test_the_clock_ends_the_session_of_a_client_that_is_gone(cloud, fault, zk):
     other = Zk(cloud)
     other.start(timeout=10)

@@ -122,6 +122,10 @@ def said(request: Request, shape: type[T]) -> T:
         raise Refused(f"the body is not what {request.head.path.decode('latin-1')} wants: {error}") from None
 
 
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a verb that takes no word: one that has some meant less than the verb does, or more."""
+
+
 def json_reply(value: Mapping[str, object], status: int = 200, *more: tuple[bytes, bytes]) -> Response:
     """A reply of JSON."""
     return Response(status, [JSON, *more], msgspec.json.encode(value))
@@ -131,6 +135,7 @@ def life_verbs(status: Callable[[], Mapping[str, object]], stop: asyncio.Event) 
     """How the cloud is, and that it is to stop."""
 
     def stopping(request: Request) -> Response:
+        said(request, Nothing)
         stop.set()
         return json_reply({"status": "stopping"})
 
@@ -144,6 +149,7 @@ def reset_verbs(reset: Callable[[], Awaitable[None]]) -> Verbs:
     """Forgetting everything."""
 
     async def reset_all(request: Request) -> Response:
+        said(request, Nothing)
         await reset()
         return json_reply({"status": "ok"})
 

@@ -24,13 +24,33 @@ DELAY_MS_MAX = 600_000
 FOREVER = -1
 
 
-class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """What is asked for. `face` is left out where all faces are meant; `id` is a session's or a lease's, as a
-    number or in hexadecimal."""
+class Ending(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to end: a session or a lease by its id, as a number or in hexadecimal, or all of them."""
+
+    id: str | int | None = None
+
+
+class Faces(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose faults are meant; those of all faces where none is named."""
 
     face: str | None = None
+
+
+class Dropping(Faces, forbid_unknown_fields=True):
+    """Whose connections are to end: a session's, or all."""
+
     id: str | int | None = None
-    ms: int = 0
+
+
+class Delay(Faces, forbid_unknown_fields=True, kw_only=True):
+    """How long replies are to wait."""
+
+    ms: int
+
+
+class Count(Faces, forbid_unknown_fields=True):
+    """How many requests are meant."""
+
     count: int = FOREVER
 
 
@@ -54,7 +74,7 @@ class FaultVerbs:
             ("GET", "/fault"): lambda request: self._shown(),
         }
 
-    def _meant(self, asked: Fault) -> Mapping[str, FaultyFace]:
+    def _meant(self, asked: Faces) -> Mapping[str, FaultyFace]:
         """The faces that are meant; Refused for one that this cloud does not have."""
         if asked.face is None:
             if not self._faces:
@@ -66,7 +86,7 @@ class FaultVerbs:
 
     def _expire_of(self, face: str, what: str) -> Callable[[Request], Response]:
         def expire(request: Request) -> Response:
-            asked = said(request, Fault)
+            asked = said(request, Ending)
             found = self._faces.get(face)
             if found is None:
                 raise Refused(f"this cloud has no face {face!r}", 404)
@@ -79,14 +99,14 @@ class FaultVerbs:
         return expire
 
     def _drop(self, request: Request) -> Response:
-        asked = said(request, Fault)
+        asked = said(request, Dropping)
         session = number_of(asked.id)
-        meant = self._meant(asked if session is None else Fault(face="zookeeper"))
+        meant = self._meant(asked if session is None else Faces("zookeeper"))
         dropped = sum(face.drop(session) for face in meant.values())
         return json_reply({"connections": dropped})
 
     def _delay(self, request: Request) -> Response:
-        asked = said(request, Fault)
+        asked = said(request, Delay)
         if not 0 <= asked.ms <= DELAY_MS_MAX:
             raise Refused(f"ms {asked.ms} is not between 0 and {DELAY_MS_MAX}")
         for face in self._meant(asked).values():
@@ -94,24 +114,24 @@ class FaultVerbs:
         return self._shown()
 
     def _reject(self, request: Request) -> Response:
-        for face in self._meant(said(request, Fault)).values():
+        for face in self._meant(said(request, Faces)).values():
             face.faults.rejects_connections = True
         return self._shown()
 
     def _fail(self, request: Request) -> Response:
-        asked = said(request, Fault)
+        asked = said(request, Count)
         for face in self._meant(asked).values():
             face.faults.failing = counted(asked)
         return self._shown()
 
     def _no_response(self, request: Request) -> Response:
-        asked = said(request, Fault)
+        asked = said(request, Count)
         for face in self._meant(asked).values():
             face.faults.unanswered = counted(asked)
         return self._shown()
 
     def _lift(self, request: Request) -> Response:
-        for face in self._meant(said(request, Fault)).values():
+        for face in self._meant(said(request, Faces)).values():
             face.faults.lift()
         return self._shown()
 
@@ -119,7 +139,7 @@ class FaultVerbs:
         return json_reply({name: msgspec.to_builtins(face.faults) for name, face in self._faces.items()})
 
 
-def counted(asked: Fault) -> int:
+def counted(asked: Count) -> int:
     """How many requests are meant; all of them without a number."""
     if asked.count < FOREVER:
         raise Refused(f"count {asked.count} is no number of requests")

@@ -26,7 +26,7 @@ from cloudlet.kernel.durations import Unreadable, parse_duration, parse_instant,
 from cloudlet.kernel.fault import Conflict, OutcomeUnknown
 from cloudlet.kernel.keys import Author, Commit, Compare, Drop, Durability, Entry, Guard, Keys, Put, Target
 from cloudlet.kernel.tuples import pack, unpack
-from cloudlet.shell.control import Refused, Verbs, json_reply, said
+from cloudlet.shell.control import Nothing, Refused, Verbs, json_reply, said
 from cloudlet.wire.http1 import Request, Response
 
 log = logging.getLogger(__name__)
@@ -289,10 +289,12 @@ def clock_verbs(timekeeper: Timekeeper) -> Verbs:
         return timekeeper.shown()
 
     async def freeze(request: Request) -> Response:
+        said(request, Nothing)
         await timekeeper.freeze()
         return timekeeper.shown()
 
     async def thaw(request: Request) -> Response:
+        said(request, Nothing)
         await timekeeper.thaw()
         return timekeeper.shown()
 
