@@ -1,5 +1,7 @@
 """Versions, delete markers and the null version: as boto3 meets them, and against a model."""
 
+import re
+import urllib.request
 from random import Random
 
 import pytest
@@ -34,6 +36,25 @@ def test_every_put_is_kept(s3, bucket):
     assert [read(s3, each) for each in ids] == ["one", "two", "three"]
     assert read(s3) == "three"
     assert s3.head_object(Bucket=bucket, Key="k")["VersionId"] == ids[2]
+
+
+def test_versions_and_markers_stand_in_one_order_in_the_document(s3, bucket):
+    """boto3 tells of two lists; minio's clients and older SDKs of Java's of one, in the document's order."""
+    wanted = []
+    for key in ("a", "b"):
+        for kind in ("Version", "DeleteMarker", "Version", "DeleteMarker"):
+            if kind == "Version":
+                made = s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+            else:
+                made = s3.delete_object(Bucket=bucket, Key=key)
+            wanted.insert(0 if key == "a" else 4, (kind, key, made["VersionId"]))
+    url = s3.generate_presigned_url("list_object_versions", {"Bucket": bucket})
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        document = reply.read().decode()
+    found = re.findall(r"<(Version|DeleteMarker)><Key>(.)</Key><VersionId>([^<]+)<", document)
+    assert found == wanted
+    found = s3.list_object_versions(Bucket=bucket)
+    assert [each["VersionId"] for each in found["Versions"]] == [i for k, _, i in wanted if k == "Version"]
 
 
 def test_a_delete_marker_and_back(s3, bucket):

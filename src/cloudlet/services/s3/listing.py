@@ -39,6 +39,7 @@ from cloudlet.services.s3.walk import (
     group_of,
     take,
 )
+from cloudlet.wire.aws.s3_spelling import Placed
 
 if TYPE_CHECKING:
     from cloudlet.aws.record import Key
@@ -241,26 +242,24 @@ def starts(rq: Request, p: shapes.ListObjectVersionsRequest, bucket: Bucket) -> 
 
 def shown_versions(
     rq: Request, bucket: str, page: Page, spell: Spell, owner: shapes.OwnerDict
-) -> tuple[list[shapes.ObjectVersion], list[shapes.DeleteMarkerEntry]]:
-    """The versions and the delete markers of a page."""
+) -> tuple[Placed, Placed]:
+    """The versions and the delete markers of a page, in the one order that they have together."""
     decode = decoder(Object).decode
-    versions: list[shapes.ObjectVersion] = []
-    markers: list[shapes.DeleteMarkerEntry] = []
+    versions, markers = Placed(), Placed()
     before: str | None = None
-    for row in page.rows:
+    for place, row in enumerate(page.rows):
         record = decode(row.entry.value)
         is_latest = row.key != before and (not row.rest or is_newest(rq, bucket, row))
         before = row.key
         if record.is_marker:
-            markers.append(
-                {
-                    "Key": spell(row.key),
-                    "VersionId": record.version_id,
-                    "IsLatest": is_latest,
-                    "LastModified": record.modified_ms // 1000,
-                    "Owner": owner,
-                }
-            )
+            marker: shapes.DeleteMarkerEntry = {
+                "Key": spell(row.key),
+                "VersionId": record.version_id,
+                "IsLatest": is_latest,
+                "LastModified": record.modified_ms // 1000,
+                "Owner": owner,
+            }
+            markers.put(marker, place)
             continue
         shown: shapes.ObjectVersion = {
             "Key": spell(row.key),
@@ -275,7 +274,7 @@ def shown_versions(
         if record.checksum:
             shown["ChecksumAlgorithm"] = [record.checksum_algorithm]
             shown["ChecksumType"] = record.checksum_type
-        versions.append(shown)
+        versions.put(shown, place)
     return versions, markers
 
 

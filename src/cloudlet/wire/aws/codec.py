@@ -281,6 +281,16 @@ class Compiler:
                 b"application/xml",
                 xml_document(f"<{tag}{declared}>{xml.escape(result.get(members[0].name) or '')}</{tag}>"),
             )
+        mingled = s3_spelling.MINGLED.get(shape.name) if self._is_s3 else None
+        if mingled is not None:
+            return lambda result: (
+                b"application/xml",
+                xml_document(
+                    f"<{tag}{declared}>"
+                    + "".join(map(write_elements, s3_spelling.in_one_order(result, mingled)))
+                    + f"</{tag}>"
+                ),
+            )
         return lambda result: (
             b"application/xml",
             xml_document(f"<{tag}{declared}{write_attributes(result)}>{write_elements(result)}</{tag}>"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Mapping
+from typing import Any
 
 from cloudlet.wire.aws.values import ISO8601_MILLISECONDS
 from cloudlet.wire.http1 import Headers
@@ -34,6 +35,36 @@ ROOTS: Mapping[str, str] = {
     "ListPartsOutput": "ListPartsResult",
 }
 """Output shape -> the root element of its document."""
+
+MINGLED: Mapping[str, tuple[str, ...]] = {"ListObjectVersionsOutput": ("Versions", "DeleteMarkers")}
+"""Output shape -> its lists whose items stand in one order in the document, which some clients go by."""
+
+
+class Placed(list[Any]):
+    """One of the lists that are mingled; `places` says of each item where it stands among those of all."""
+
+    places: list[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = []
+
+    def put(self, item: object, place: int) -> None:
+        """One more item."""
+        self.append(item)
+        self.places.append(place)
+
+
+def in_one_order(result: Mapping[str, Any], names: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """A result in pieces, to be written one after the other: each mingled item by itself, then the rest."""
+    rows: list[tuple[int, str, object]] = []
+    for name in names:
+        found: Placed = result[name]
+        rows += [(place, name, item) for place, item in zip(found.places, found, strict=True)]
+    rows.sort(key=lambda row: row[0])
+    rest = {name: value for name, value in result.items() if name not in names}
+    return [*({name: [item]} for _, name, item in rows), rest]
+
 
 UNWRAPPED = frozenset({"GetBucketLocationOutput"})
 """Outputs whose one member is the root element."""
