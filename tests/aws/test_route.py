@@ -210,14 +210,19 @@ def test_what_is_signed_for_nothing_goes_to_s3():
 
 
 def test_what_s3_does_not_do():
-    def refused(method, signing_name, **headers):
+    kinds = []
+
+    def refused(method, signing_name, path="/bucket", **headers):
         with pytest.raises(Unroutable) as raised:
-            routed(method, "/bucket", b"", signing_name, **headers)
+            routed(method, path, b"", signing_name, **headers)
+        kinds.append((raised.value.detail or {}).get("ResourceType"))
         return raised.value.status, raised.value.code, raised.value.protocol
 
     form = {"content_type": "multipart/form-data; boundary=x"}
     assert refused("POST", None, **form) == (501, "NotImplemented", "rest-xml")
-    assert refused("PATCH", "s3") == (405, "MethodNotAllowed", "rest-xml")
+    for path in ("/bucket", "/bucket/key", "/"):
+        assert refused("PATCH", "s3", path) == (405, "MethodNotAllowed", "rest-xml")
+    assert kinds == [None, "BUCKET", "OBJECT", "SERVICE"]
 
 
 def test_an_action_that_sqs_does_not_have_is_told_in_its_own_words():

@@ -44,6 +44,13 @@ QUICK_SUMS = frozenset({"CRC32", "CRC32C"})  # summing a piece takes less than h
 
 Piece = bytes | memoryview
 
+UNKNOWN_LENGTH = Fault(
+    "NotImplemented",
+    "A header you provided implies functionality that is not implemented",
+    status=501,
+    detail={"Header": "Transfer-Encoding"},
+)
+
 
 class Intake(msgspec.Struct, frozen=True, gc=False):
     """What `admit` wants of a body: at most so many bytes, and which sums over it (see `wire.checksums`)."""
@@ -92,7 +99,7 @@ def check_length(head: Head, intake: Intake) -> None:
     if b"x-amz-decoded-content-length" in head.headers:
         length = decoded_length(head)
     elif head.content_length is None:  # an empty body says so too
-        raise MissingContentLength
+        raise UNKNOWN_LENGTH if head.chunked else MissingContentLength
     else:
         length = head.content_length
     if length > intake.bytes_max:

@@ -210,7 +210,7 @@ class Router:
             what = f"{head.method} {path}: no service has the signing name {signing_name}."
         else:
             what = f"{names[0]} has no operation at {head.method} {path}."
-        if names is ONLY_S3 and (refused := _refused_by_s3(head, signing_name)) is not None:
+        if names is ONLY_S3 and (refused := _refused_by_s3(head, path, signing_name)) is not None:
             raise Unroutable(refused, "rest-xml", "s3")
         raise Unroutable(UnknownOperation(what), self._rest_protocol(names), names[0] if names else "-")
 
@@ -247,7 +247,7 @@ class Router:
         )
 
 
-def _refused_by_s3(head: Head, signing_name: str | None) -> Fault | None:
+def _refused_by_s3(head: Head, path: str, signing_name: str | None) -> Fault | None:
     """What S3 answers where no operation is meant; its forms, which carry no signature, are not there yet."""
     if head.method == "POST" and head.headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
         return NotImplementedFault(
@@ -255,7 +255,9 @@ def _refused_by_s3(head: Head, signing_name: str | None) -> Fault | None:
         )
     if signing_name is None:
         return None
-    return MethodNotAllowed(MethodNotAllowed.message, Method=head.method, ResourceType="OBJECT")
+    bucket, _, key = path.lstrip("/").partition("/")
+    kind = "OBJECT" if key else "BUCKET" if bucket else "SERVICE"
+    return MethodNotAllowed(MethodNotAllowed.message, Method=head.method, ResourceType=kind)
 
 
 def first_value(form: bytes, name: bytes) -> bytes | None:

@@ -121,13 +121,19 @@ def test_a_client_that_vanishes(cloud, part):
     expect_the_old_one(cloud, kept)
 
 
-@pytest.mark.parametrize("more", ["", "Transfer-Encoding: chunked\r\n"])
-def test_a_body_without_its_length(cloud, more):
+@pytest.mark.parametrize(
+    ("more", "status", "code"),
+    [
+        ("", 411, b"MissingContentLength"),
+        ("Transfer-Encoding: chunked\r\n", 501, b"<Header>Transfer-Encoding</Header>"),
+    ],
+)
+def test_a_body_without_its_length(cloud, more, status, code):
     kept = blobs_kept(cloud)
     head = head_of(cloud, "UNSIGNED-PAYLOAD", 0, {}).replace("Content-Length: 0\r\n", more)
     with socket.create_connection(("127.0.0.1", cloud.port), timeout=10) as line:
         line.sendall(head.encode())
         reply = http.client.HTTPResponse(line)
         reply.begin()
-        assert (reply.status, b"MissingContentLength" in reply.read()) == (411, True)
+        assert (reply.status, code in reply.read()) == (status, True)
     expect_the_old_one(cloud, kept)

@@ -81,6 +81,7 @@ def test_regions(cloud, s3):
 def test_names():
     good = ["abc", "a" * 63, "a.b-c", "1.2.3.4.5", "0ab"]
     bad = ["ab", "a" * 64, "Abc", "a_b", "-ab", "ab-", "a..b", "192.168.5.4", "xn--abc", "abc--ol-s3"]
+    bad += ["foo.-bar", "foo-.bar", "foo\n"]
     assert [name for name in good if not is_bucket_name(name)] == []
     assert [name for name in bad if is_bucket_name(name)] == []
 

@@ -239,6 +239,16 @@ def test_checksums_that_are_not_there_are_refused_by_name(s3, bucket, algorithm)
         assert (refusal["Code"], member in refusal["Message"]) == ("NotImplemented", True)
 
 
+def test_an_algorithm_may_be_spelled_small(s3, bucket):
+    """minio's client for Python does."""
+    made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="crc32c")
+    assert (made["ChecksumAlgorithm"], made["ChecksumType"]) == ("CRC32C", "COMPOSITE")
+    source = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**source, Body=b"x")
+    made = s3.copy_object(Bucket=bucket, Key="to", CopySource=source, ChecksumAlgorithm="sha1")
+    assert made["CopyObjectResult"]["ChecksumSHA1"]
+
+
 def test_parts_and_uploads_come_in_pages(s3, bucket):
     upload = begin(s3, bucket, key="a")
     for number in (1, 3, 10_000):

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 FIRST_REGION = "us-east-1"
 EU = "EU"  # how the first location was called, and is still told to whoever asked for it so
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+\Z")
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\Z")  # labels
 PREFIXES_RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
 SUFFIXES_RESERVED = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an")
 BUCKETS_PAGE_MAX = 10_000
@@ -94,7 +94,7 @@ def check_acl(operation: str, acl: str | None) -> None:
 
 def is_bucket_name(name: str) -> bool:
     """Whether a general purpose bucket may be called so."""
-    if NAME.match(name) is None or ".." in name:
+    if NAME.match(name) is None:
         return False
     if name.startswith(PREFIXES_RESERVED) or name.endswith(SUFFIXES_RESERVED):
         return False

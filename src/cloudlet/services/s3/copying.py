@@ -89,13 +89,14 @@ def copy_object(rq: Request, p: shapes.CopyObjectRequest) -> shapes.CopyObjectOu
     bucket = find_bucket(rq, p.Bucket, p.ExpectedBucketOwner)
     found = read_version(rq, from_bucket, source.key, source.version_id)
     check_source(p, source, found, rq.now_ms)
+    algorithm, _ = checksum_asked("CopyObject", p.ChecksumAlgorithm, None)
     newest = newest_of(rq, bucket, p.Key)
     if p.IfMatch is not None or p.IfNoneMatch is not None:
         check_write(p.Key, present(newest), p.IfMatch, p.IfNoneMatch)
     keeps = directive("x-amz-metadata-directive", p.MetadataDirective) == COPY
     keeps_tags = directive("x-amz-tagging-directive", p.TaggingDirective) == COPY
     draft = msgspec.structs.replace(
-        as_whole(rq, found, p.ChecksumAlgorithm or found.checksum_algorithm),
+        as_whole(rq, found, algorithm or found.checksum_algorithm),
         modified_ms=rq.now_ms,
         content=found.content if keeps else content_of(p),
         metadata=found.metadata if keeps else metadata_of(p),
@@ -163,5 +164,3 @@ def check_source(p: shapes.CopyObjectRequest, source: Source, found: Object, now
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."
         )
-    if p.ChecksumAlgorithm is not None:
-        checksum_asked("CopyObject", p.ChecksumAlgorithm, None)

@@ -106,6 +106,7 @@ def checksum_asked(operation: str, algorithm: str | None, kind: str | None) -> t
                 "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
             )
         return "", ""
+    algorithm = algorithm.upper()  # minio's client for Python spells it small
     if algorithm in ALGORITHMS_ABSENT:
         raise not_implemented(operation, f"the checksum algorithm {algorithm}")
     if algorithm not in CHECKSUM_MEMBERS:
