@@ -47,6 +47,7 @@ from cloudlet.shell.socket_paths import short
 from cloudlet.shell.stores import Stores, open_stores
 from cloudlet.shell.timekeeper import Timekeeper, clock_verbs
 from cloudlet.shell.tls_verbs import TlsVerbs
+from cloudlet.shell.trimming import Trimmer, malloc_trim
 from cloudlet.wire.http1 import App
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Cloud:
         self._folder = DataFolder(Path(self._temporary.name if self._temporary else settings.data))
         self._stop = asyncio.Event()
         self._lag = LoopLag()
+        self._trimmer = Trimmer(malloc_trim())
         self._stores: Stores | None = None
         self._timekeeper: Timekeeper | None = None
         self._face: AwsFace | None = None
@@ -133,6 +135,7 @@ class Cloud:
             await self.close()
             raise
         self._lag.start()
+        self._trimmer.start()
         timekeeper.start()
         self._face.metrics.gauge(
             "cloudlet_clock_ahead_seconds",
@@ -308,6 +311,7 @@ class Cloud:
     async def close(self) -> None:
         """Finish what is being answered, settle the stores, give the folder back."""
         self._lag.stop()
+        self._trimmer.stop()
         for server in self._servers:
             await server.close(GRACE_MS)
         for face in self._faces.values():
