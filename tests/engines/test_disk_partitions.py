@@ -16,6 +16,7 @@ from tests.kafka.partition_world import NOW_MS, World, batch, contents
 from cloudlet.kafka.cleaning import clean, extent
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.turns import whole as done
 from cloudlet.kernel.fault import NoSpace, StoreError
 from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer
 
@@ -57,7 +58,7 @@ def test_a_sealed_segment_keeps_its_highest_time(tmp_path: Path) -> None:
         await world.reopen()
         partition = world.partition(settings)
         assert [span.max_timestamp_ms for span in partition.log.spans()] == [NOW_MS + 3, NOW_MS]
-        assert partition.offset_for_timestamp(NOW_MS + 3) == (3, NOW_MS + 3, 0)
+        assert done(partition.offset_for_timestamp(NOW_MS + 3)) == (3, NOW_MS + 3, 0)
         await world.logs.close()
 
     asyncio.run(scenario())
@@ -122,8 +123,8 @@ def test_a_tail_torn_at_any_byte_is_cut_and_all_is_rebuilt(
             assert partition.last_stable_offset == 10
             committed = partition.read(0, bytes_max=100_000, isolation=Isolation.READ_COMMITTED)
             assert committed.aborted == [(2, 8)]
-            assert partition.offset_for_timestamp(NOW_MS + 50) is None
-            found = partition.offset_for_timestamp(NOW_MS + 7)
+            assert done(partition.offset_for_timestamp(NOW_MS + 50)) is None
+            found = done(partition.offset_for_timestamp(NOW_MS + 7))
             assert found is not None
             assert found.offset == 7
             again = await partition.append(batch("last", producer=Producer(1, 0, 8), time_ms=NOW_MS + 50))
@@ -177,12 +178,12 @@ def test_indexes_that_are_lost_or_wrong_are_made_again(
 
 def facts(partition: Partition) -> list[object]:
     """What a reader can learn."""
-    seen = [partition.offset_for_timestamp(NOW_MS + later) for later in range(42)]
+    seen = [done(partition.offset_for_timestamp(NOW_MS + later)) for later in range(42)]
     committed = partition.read(partition.start_offset, bytes_max=1 << 20, isolation=Isolation.READ_COMMITTED)
     return [
         contents(partition),
         seen,
-        partition.offset_of_max_timestamp(),
+        done(partition.offset_of_max_timestamp()),
         partition.last_stable_offset,
         partition.log.aborted(0, 1000),
         [partition.read(offset, bytes_max=0).records for offset in range(partition.stop_offset)],

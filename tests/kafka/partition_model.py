@@ -10,6 +10,7 @@ from tests.kafka.reading import Entry, newest, records
 
 from cloudlet.kafka.cleaning import clean, extent
 from cloudlet.kafka.partition import Isolation, Partition
+from cloudlet.kafka.turns import whole
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, encode
 
@@ -221,7 +222,7 @@ class Model:
         entries = [entry for entry in every if entry.offset >= self.start]
         highest = max((entry.time_ms for entry in entries), default=-1)
         if self.start == 0:
-            found = partition.offset_of_max_timestamp()
+            found = whole(partition.offset_of_max_timestamp())
             if highest < 0:
                 assert found is None
             else:
@@ -231,5 +232,5 @@ class Model:
                 assert found.offset == expected.offset
         for time_ms in {NOW_MS, highest, highest + 1, NOW_MS + 500}:
             first = next((entry for entry in entries if entry.time_ms >= time_ms), None)
-            found = partition.offset_for_timestamp(time_ms)
+            found = whole(partition.offset_for_timestamp(time_ms))
             assert (found and found[:2]) == (first and (first.offset, first.time_ms)), time_ms

@@ -10,9 +10,10 @@ import google_crc32c
 import pytest
 from tests.kafka.partition_world import NOW_MS, batch
 
-from cloudlet.kafka.batch_checks import Origin, check_batches, checksum
+from cloudlet.kafka.batch_checks import Origin, check_batches, check_records, checksum, doubtful
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import HOUR_MS, LogSettings
+from cloudlet.kafka.turns import whole
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import CONTROL, LOG_APPEND_TIME, Producer, Record, encode, seal
 
@@ -21,7 +22,12 @@ COMPACT = LogSettings(cleanup_policy=frozenset({"compact"}))
 
 def checked(data: bytes, settings: LogSettings | None = None, **more: object):
     arguments = {"origin": Origin.CLIENT, "now_ms": NOW_MS, "partition": "t-0", **more}
-    return check_batches(data, settings or LogSettings(), **arguments)
+    settings = settings or LogSettings()
+    found = check_batches(data, settings, **arguments)
+    arguments.pop("produce_version", None)
+    for one in doubtful(found, settings, origin=arguments["origin"], now_ms=NOW_MS):
+        whole(check_records(data, one, settings, **arguments))
+    return found
 
 
 def changed(raw: bytes, position: int, form: str, value: int, *, is_sealed: bool = True) -> bytes:

@@ -62,3 +62,11 @@ def test_a_higher_level_tries_harder():
     data = b"".join(b"%d-%d " % (number, number * number) for number in range(20_000))
     low, high = (len(b"".join(compress(GZIP, data, Levels(gzip=level)))) for level in (1, 9))
     assert high < low
+
+
+@pytest.mark.parametrize("codec", DECODERS)
+def test_what_is_long_is_written_in_steps(libraries, codec):
+    data = b"the quick brown fox " * 100_000
+    parts = list(compress(codec, data))
+    assert len(parts) > 12
+    assert DECODERS[codec](b"".join(parts)) == data

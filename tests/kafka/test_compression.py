@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka import codec as foreign
 
-from cloudlet.kafka.compression import GZIP, LZ4, SNAPPY, ZSTD, Unreadable, decompress
+from cloudlet.kafka.compression import GZIP, LZ4, SNAPPY, ZSTD, Unreadable, decompress, decompressing
 from cloudlet.kernel.fault import ProtocolError
 
 ENCODERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
@@ -75,3 +75,18 @@ def test_a_bomb_is_refused() -> None:
 def test_an_unknown_codec_is_said_to_be_unreadable() -> None:
     with pytest.raises(Unreadable):
         decompress(5, b"")
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+@pytest.mark.parametrize("part", [bytes(1000), bytes(range(256)) * 4], ids=["zeros", "all bytes"])
+def test_what_is_long_is_read_in_steps(name: str, part: bytes) -> None:
+    number, encode = ENCODERS[name]
+    data = part * 4000
+    found = []
+
+    def counted():
+        found.append((yield from decompressing(number, encode(data))))
+
+    count = sum(1 for _ in counted())
+    assert found == [data]
+    assert count >= 3, "a megabyte at a time, or less"

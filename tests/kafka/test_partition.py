@@ -13,14 +13,17 @@ from tests.kafka.partition_world import NOW_MS, TOPIC_ID, World, batch, contents
 
 from cloudlet.engines import disk_segment
 from cloudlet.engines.disk_pins import DiskPins
+from cloudlet.kafka.compressing import pack
+from cloudlet.kafka.compression import GZIP
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Isolation
 from cloudlet.kafka.replicas import Replicas
-from cloudlet.kernel.batches import header
+from cloudlet.kafka.turns import Turn, whole
+from cloudlet.kernel.batches import HEADER_BYTES, header
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
-from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, decode
+from cloudlet.wire.kafka.records import TRANSACTIONAL, Producer, Record, decode, seal
 
 Scenario = Callable[[World], Awaitable[None]]
 Play = Callable[[Scenario], None]
@@ -139,7 +142,7 @@ def test_log_append_time_is_the_brokers(play: Play) -> None:
         world.clock.pass_ms(5)
         retry = await partition.append(sent)
         assert (retry.base_offset, retry.append_time_ms, retry.is_retry) == (0, NOW_MS + 5, True)
-        assert partition.offset_for_timestamp(NOW_MS + 5) == (0, NOW_MS + 5, 0)
+        assert whole(partition.offset_for_timestamp(NOW_MS + 5)) == (0, NOW_MS + 5, 0)
 
     play(scenario)
 
@@ -388,8 +391,8 @@ def test_a_checkpoint_brings_everything_back(play: Play) -> None:
         assert (partition.start_offset, partition.stop_offset, partition.leader_epoch) == (0, 10, 7)
         assert [value for _, value in contents(partition)][:8] == [b"%d" % n for n in range(8)]
         assert partition.read(8, bytes_max=5000, isolation=Isolation.READ_COMMITTED).aborted == [(2, 8)]
-        assert partition.offset_for_timestamp(NOW_MS + 3) == (3, NOW_MS + 3, 0)
-        assert partition.offset_for_timestamp(NOW_MS + 100) is None
+        assert whole(partition.offset_for_timestamp(NOW_MS + 3)) == (3, NOW_MS + 3, 0)
+        assert whole(partition.offset_for_timestamp(NOW_MS + 100)) is None
         assert (await partition.append(batch("7", producer=Producer(1, 0, 7)))).is_retry
         appended = await partition.append(batch("8", producer=Producer(1, 0, 8)))
         assert appended.base_offset == 10
@@ -413,5 +416,37 @@ def test_a_restart_replays_no_more_than_so_much(play: Play) -> None:
         await world.reopen()
         partition = world.partition()
         assert (await partition.append(batch("y", producer=Producer(1, 0, 5)))).base_offset == 5
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LogSettings(cleanup_policy=frozenset({"compact"})),
+        LogSettings(compression_type="lz4"),
+        LogSettings(message_timestamp_before_max_ms=1),
+    ],
+    ids=["keys", "another codec", "times"],
+)
+def test_others_have_their_turn_while_many_records_are_looked_at(
+    play: Play, monkeypatch: pytest.MonkeyPatch, settings: LogSettings
+) -> None:
+    async def scenario(world: World) -> None:
+        monkeypatch.setattr(Turn, "is_over", lambda _: True)
+        partition = world.partition(settings)
+        plain = batch(*["the same value"] * 20_000, key="k")
+        sent = seal(pack(GZIP, plain[HEADER_BYTES:]), 20_000, NOW_MS - 5, NOW_MS, attributes=GZIP)
+        appending = asyncio.ensure_future(partition.append(sent))
+        turns = 0
+        while not appending.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 20
+        if settings.message_timestamp_before_max_ms == 1:
+            await refused(ErrorCode.INVALID_TIMESTAMP, appending)
+            return
+        assert (await appending).stop_offset == 20_000
+        assert sum(1 for _ in partition.offset_for_timestamp(NOW_MS - 4)) > 20
 
     play(scenario)

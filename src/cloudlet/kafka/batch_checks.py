@@ -6,11 +6,13 @@ Absent  the keys of compressed batches in compacted topics, where the codec cann
 
 The headers are trusted where Kafka looks at the records: the highest timestamp is the header's, and so is the
 number of records, as long as the bytes could hold so many. Records are decoded in compacted topics, whose
-records need keys, and to name the record that a refusal is about.
+records need keys, and to name the record that a refusal is about. That takes a while, so it comes behind the
+rest, in steps, and only for batches that need it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -20,7 +22,8 @@ import google_crc32c
 from cloudlet.kafka.compression import RECORDS_BYTES_MAX
 from cloudlet.kafka.faults import KafkaFault, RecordError
 from cloudlet.kafka.log_settings import LogSettings
-from cloudlet.kafka.record_reader import Unreadable, read_records
+from cloudlet.kafka.record_reader import Unreadable, read_slowly
+from cloudlet.kafka.turns import Steps
 from cloudlet.kernel.batches import CRC_START, HEADER, HEADER_BYTES, LENGTH_STOP, MAGIC
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.kernel.partition_logs import Bytes
@@ -196,30 +199,54 @@ def _check(
     if attributes & CODEC_MASK > ZSTD:
         _refuse(f"Unknown compression type id: {attributes & CODEC_MASK}")
     batch = Batch(position, size, attributes, count, base_ms, max_ms, producer_id, epoch, sequence)
-    if not settings.is_log_append_time:
-        _check_timestamps(data, batch, settings, now_ms)
-    if settings.is_compacted and origin is Origin.CLIENT:
-        _check_keys(data, batch, partition)
+    if not settings.is_log_append_time and attributes & LOG_APPEND_TIME:
+        message = f"Invalid message timestamp type LogAppendTime for message batch {base_ms}"
+        raise KafkaFault(ErrorCode.INVALID_TIMESTAMP, message, [RecordError(0, message)])
     return batch
+
+
+def doubtful(found: Sequence[Batch], settings: LogSettings, *, origin: Origin, now_ms: int) -> list[Batch]:
+    """The batches that are good by their headers, and not surely by their records: `check_records` looks."""
+    if settings.is_compacted and origin is Origin.CLIENT:
+        return list(found)
+    if settings.is_log_append_time:
+        return []
+    return [batch for batch in found if not _is_timely(batch, settings, now_ms)]
+
+
+def check_records(
+    data: Bytes, batch: Batch, settings: LogSettings, *, origin: Origin, now_ms: int, partition: str
+) -> Steps[None]:
+    """Look at each record of a batch, in steps. KafkaFault."""
+    if not settings.is_log_append_time and not _is_timely(batch, settings, now_ms):
+        yield from _check_timestamps(data, batch, settings, now_ms)
+    if settings.is_compacted and origin is Origin.CLIENT:
+        yield from _check_keys(data, batch, partition)
 
 
 def _refuse(message: str) -> None:
     raise KafkaFault(ErrorCode.INVALID_RECORD, message)
 
 
-def _check_timestamps(data: Bytes, batch: Batch, settings: LogSettings, now_ms: int) -> None:
+def _is_timely(batch: Batch, settings: LogSettings, now_ms: int) -> bool:
+    """Whether none of its records is too old or too new, by its header."""
     before, after = settings.message_timestamp_before_max_ms, settings.message_timestamp_after_max_ms
-    if batch.attributes & LOG_APPEND_TIME:
-        message = f"Invalid message timestamp type LogAppendTime for message batch {batch.base_timestamp_ms}"
-        raise KafkaFault(ErrorCode.INVALID_TIMESTAMP, message, [RecordError(0, message)])
     lowest, highest = batch.base_timestamp_ms, batch.max_timestamp_ms
-    if highest - now_ms <= after and (now_ms - lowest <= before or lowest == NO_TIMESTAMP):
-        return
+    return highest - now_ms <= after and (now_ms - lowest <= before or lowest == NO_TIMESTAMP)
+
+
+def _check_timestamps(data: Bytes, batch: Batch, settings: LogSettings, now_ms: int) -> Steps[None]:
+    before, after = settings.message_timestamp_before_max_ms, settings.message_timestamp_after_max_ms
     errors: list[RecordError] = []
+    stamps: list[int] = []
     try:
-        stamps = [record.timestamp_ms for record in read_records(data, batch.position)]
+        for record in read_slowly(data, batch.position):
+            if record is None:
+                yield
+            else:
+                stamps.append(record.timestamp_ms)
     except (ProtocolError, Unreadable):
-        stamps = [highest]
+        stamps = [batch.max_timestamp_ms]
     for number, stamp in enumerate(stamps):
         if stamp != NO_TIMESTAMP and not -after <= now_ms - stamp <= before:
             errors.append(
@@ -237,16 +264,18 @@ def _check_timestamps(data: Bytes, batch: Batch, settings: LogSettings, now_ms: 
         )
 
 
-def _check_keys(data: Bytes, batch: Batch, partition: str) -> None:
+def _check_keys(data: Bytes, batch: Batch, partition: str) -> Steps[None]:
+    errors: list[RecordError] = []
+    number = 0
     try:
-        errors = [
-            RecordError(
-                number,
-                f"Compacted topic cannot accept message without key in topic partition {partition}.",
-            )
-            for number, record in enumerate(read_records(data, batch.position))
-            if record.key is None
-        ]
+        for record in read_slowly(data, batch.position):
+            if record is None:
+                yield
+                continue
+            if record.key is None:
+                message = f"Compacted topic cannot accept message without key in topic partition {partition}."
+                errors.append(RecordError(number, message))
+            number += 1
     except ProtocolError as error:
         raise KafkaFault(ErrorCode.INVALID_RECORD, str(error)) from error
     except Unreadable:

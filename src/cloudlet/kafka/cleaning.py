@@ -31,10 +31,11 @@ from collections.abc import Generator, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from cloudlet.kafka.compressing import pack
+from cloudlet.kafka.compressing import packing
 from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.partition import Partition
-from cloudlet.kafka.record_reader import RecordView, Unreadable, read_records
+from cloudlet.kafka.record_reader import RecordView, Unreadable, read_records, read_slowly
+from cloudlet.kafka.turns import Steps
 from cloudlet.kernel.batches import Header, header
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.partition_logs import Aborted, PartitionLog, Span, Step
@@ -45,7 +46,6 @@ KEYS_MAX = 1_000_000
 """Keys noted in a pass; some 150 bytes each. What is beyond them is left to the next pass."""
 KEY_BYTES_MAX = 32  # a longer key is noted by a digest of 16 bytes
 READ_BYTES = 256 << 10
-RECORDS_A_TURN = 256
 
 
 class Extent(NamedTuple):
@@ -157,17 +157,16 @@ def _note_keys(
     transactions = Transactions(log.aborted(found.start, found.stop))
     spans = [span for span in log.spans() if found.start <= span.base and span.stop <= found.stop]
     for span in spans:
-        seen = 0
         for batch, raw in _walk(log, span.base, span.stop):
+            yield
             if transactions.is_discarded(batch, raw) or batch.attributes & CONTROL:
                 continue
             try:
-                for record in read_records(raw):
-                    if record.key is not None:
-                        newest[_mark(record.key)] = record.offset
-                    seen += 1
-                    if seen % RECORDS_A_TURN == 0:
+                for record in read_slowly(raw):
+                    if record is None:
                         yield
+                    elif record.key is not None:
+                        newest[_mark(record.key)] = record.offset
             except Unreadable:
                 is_readable = False
         yield
@@ -255,17 +254,27 @@ class _Cleaner:
             is_discarded = self._transactions.is_discarded(batch, raw)
             records: list[RecordView] = []
             try:
-                for record in read_records(raw):
-                    records.append(record)
-                    if len(records) % RECORDS_A_TURN == 0:
+                for record in read_slowly(raw):
+                    if record is None:
                         yield b""
+                    else:
+                        records.append(record)
             except Unreadable:
                 if not is_discarded:
                     yield raw
                     continue
-            yield self._stays(batch, raw, records, is_discarded=is_discarded)
+            steps = self._stays(batch, raw, records, is_discarded=is_discarded)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    yield end.value
+                    break
+                yield b""
 
-    def _stays(self, batch: Header, raw: bytes, records: list[RecordView], *, is_discarded: bool) -> bytes:
+    def _stays(
+        self, batch: Header, raw: bytes, records: list[RecordView], *, is_discarded: bool
+    ) -> Steps[bytes]:
         is_marker = bool(batch.attributes & CONTROL)
         has_horizon = bool(batch.attributes & DELETE_HORIZON)
         is_past = has_horizon and batch.base_timestamp_ms <= self._now_ms
@@ -280,7 +289,9 @@ class _Cleaner:
         horizon_ms = self._now_ms + self._retention_ms if wants_horizon and not has_horizon and kept else None
         if len(kept) == batch.records_count and horizon_ms is None:
             return raw
-        return thinned(batch, [record.encoded for record in kept], _times(kept), horizon_ms, pack)
+        return (
+            yield from thinned(batch, [record.encoded for record in kept], _times(kept), horizon_ms, packing)
+        )
 
     def _keeps(self, record: RecordView, *, is_past: bool) -> bool:
         if record.key is None:

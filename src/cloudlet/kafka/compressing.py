@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from cloudlet.kafka.compression import GZIP, LZ4, SNAPPY, ZSTD
+from cloudlet.kafka.compression import GZIP, LZ4, SNAPPY, ZSTD, ZstdBuffer
+from cloudlet.kafka.turns import Steps, whole
 
 NONE = 0
 CODEC_OF = {"uncompressed": NONE, "none": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}
@@ -34,6 +35,7 @@ _LZ4_FRONT = b"\x04\x22\x4d\x18\x60\x40\x82"  # independent blocks of 64 KiB; th
 _LZ4_STOP = b"\0\0\0\0"
 _LZ4_PLAIN = 1 << 31
 _ZSTD_FRONT = b"\x28\xb5\x2f\xfd\xa0"  # one segment, its size in four bytes
+_ZSTD_LEVEL, _ZSTD_GO_ON, _ZSTD_END = 100, 0, 2  # of ZSTD_cParameter and ZSTD_EndDirective
 _MATCH_BYTES_MIN = 4
 _OFFSET_MAX = 65_535
 _LZ4_TAIL_BYTES, _LZ4_LAST_MATCH = 5, 12  # the last bytes are literals, the last match begins before them
@@ -64,9 +66,18 @@ def compress(codec: int, data: bytes, levels: Levels = DEFAULTS) -> Iterator[byt
     return _zstd_frame(data, levels.zstd)
 
 
+def packing(codec: int, data: bytes) -> Steps[bytes]:
+    """The compressed form, in steps."""
+    parts = []
+    for part in compress(codec, data):
+        parts.append(part)
+        yield
+    return b"".join(parts)
+
+
 def pack(codec: int, data: bytes) -> bytes:
     """The compressed form, whole."""
-    return b"".join(compress(codec, data))
+    return whole(packing(codec, data))
 
 
 def _gzip(data: bytes, level: int) -> Iterator[bytes]:
@@ -206,7 +217,7 @@ def _alike(data: bytes, one: int, other: int, stop: int) -> int:
 def _zstd_frame(data: bytes, level: int) -> Iterator[bytes]:
     library = _zstd_library()
     if library is not None:
-        yield library(data, level)
+        yield from library(data, level)
         return
     yield _ZSTD_FRONT + len(data).to_bytes(4, "little")
     for at in range(0, len(data), ZSTD_BLOCK_BYTES_MAX):
@@ -272,31 +283,66 @@ def _lz4_library() -> Callable[[bytes, int], bytes] | None:
 
 
 @lru_cache(maxsize=1)
-def _zstd_library() -> Callable[[bytes, int], bytes] | None:
+def _zstd_library() -> Callable[[bytes, int], Iterator[bytes]] | None:
     try:
         module = importlib.import_module("compression.zstd")
     except ImportError:
-        pass
-    else:
-        whole: Callable[[bytes, int], bytes] = module.compress
-        return whole
-    library = _loaded("zstd", 1)
-    if library is None:
-        return None
-    for function in (library.ZSTD_compressBound, library.ZSTD_compress):
-        function.restype = ctypes.c_size_t
-    library.ZSTD_compressBound.argtypes = (ctypes.c_size_t,)
-    library.ZSTD_compress.argtypes = (
-        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int,
-    )  # fmt: skip
-    library.ZSTD_isError.argtypes = (ctypes.c_size_t,)
-    library.ZSTD_isError.restype = ctypes.c_uint
+        library = _loaded("zstd", 1)
+        return None if library is None else _ZstdLibrary(library)
 
-    def frame(data: bytes, level: int) -> bytes:
-        size = library.ZSTD_compressBound(len(data))
-        out = ctypes.create_string_buffer(size)
-        size = library.ZSTD_compress(out, size, data, len(data), level)
-        assert not library.ZSTD_isError(size), "ZSTD_compress"
-        return out.raw[:size]
+    def frame(data: bytes, level: int) -> Iterator[bytes]:
+        packer = module.ZstdCompressor(level)
+        packer.set_pledged_input_size(len(data))
+        for at in range(0, len(data), PIECE_BYTES):
+            yield packer.compress(data[at : at + PIECE_BYTES])
+        yield packer.flush()
 
     return frame
+
+
+class _ZstdLibrary:
+    """libzstd's streaming encoder."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        library.ZSTD_createCCtx.restype = ctypes.c_void_p
+        library.ZSTD_freeCCtx.argtypes = (ctypes.c_void_p,)
+        library.ZSTD_CCtx_setParameter.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
+        library.ZSTD_CCtx_setPledgedSrcSize.argtypes = (ctypes.c_void_p, ctypes.c_ulonglong)
+        library.ZSTD_compressStream2.argtypes = (
+            ctypes.c_void_p, ctypes.POINTER(ZstdBuffer), ctypes.POINTER(ZstdBuffer), ctypes.c_int,
+        )  # fmt: skip
+        for function in (
+            library.ZSTD_CCtx_setParameter, library.ZSTD_CCtx_setPledgedSrcSize, library.ZSTD_compressStream2,
+        ):  # fmt: skip
+            function.restype = ctypes.c_size_t
+        library.ZSTD_isError.argtypes = (ctypes.c_size_t,)
+        library.ZSTD_isError.restype = ctypes.c_uint
+
+    def __call__(self, data: bytes, level: int) -> Iterator[bytes]:
+        library = self._library
+        context = library.ZSTD_createCCtx()
+        chunk = ctypes.create_string_buffer(ZSTD_BLOCK_BYTES_MAX)
+        source = ZstdBuffer(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), 0, 0)
+        try:
+            self._checked(library.ZSTD_CCtx_setParameter(context, _ZSTD_LEVEL, level))
+            self._checked(library.ZSTD_CCtx_setPledgedSrcSize(context, len(data)))
+            is_over = False
+            while not is_over:
+                source.size = min(source.size + PIECE_BYTES, len(data))
+                how = _ZSTD_END if source.size == len(data) else _ZSTD_GO_ON
+                while True:
+                    target = ZstdBuffer(ctypes.cast(chunk, ctypes.c_void_p), len(chunk), 0)
+                    left = self._checked(
+                        library.ZSTD_compressStream2(context, ctypes.byref(target), ctypes.byref(source), how)
+                    )
+                    yield chunk.raw[: target.position]
+                    is_over = how == _ZSTD_END and not left
+                    if is_over or (how == _ZSTD_GO_ON and source.position == source.size):
+                        break
+        finally:
+            library.ZSTD_freeCCtx(context)
+
+    def _checked(self, size: int) -> int:
+        assert not self._library.ZSTD_isError(size), "libzstd"
+        return size

@@ -11,7 +11,7 @@ from __future__ import annotations
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault, code_of
 from cloudlet.kafka.partition import Isolation, Partition
-from cloudlet.kafka.turns import Turn
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -49,7 +49,7 @@ async def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> mess
                     raise KafkaFault(ErrorCode.INVALID_REQUEST)
                 partition = call.broker.partition(topic.Name, wanted.PartitionIndex)
                 partition.check_leader_epoch(wanted.CurrentLeaderEpoch)
-                _find(row, call.api_version, partition, wanted.Timestamp, isolation)
+                await _find(row, call.api_version, partition, wanted.Timestamp, isolation, turn)
             except (KafkaFault, StoreError) as error:
                 row.ErrorCode = code_of(error)
             if turn.is_over():
@@ -58,7 +58,9 @@ async def list_offsets(call: Call, request: messages.ListOffsetsRequest) -> mess
     return cls(Topics=topics)
 
 
-def _find(row: OffsetRow, version: int, partition: Partition, timestamp: int, isolation: Isolation) -> None:
+async def _find(
+    row: OffsetRow, version: int, partition: Partition, timestamp: int, isolation: Isolation, turn: Turn
+) -> None:
     if timestamp < EARLIEST_PENDING or version < SINCE.get(timestamp, 0):
         raise KafkaFault(ErrorCode.UNSUPPORTED_VERSION)
     if timestamp == LATEST:
@@ -70,11 +72,12 @@ def _find(row: OffsetRow, version: int, partition: Partition, timestamp: int, is
     elif timestamp in (LATEST_TIERED, EARLIEST_PENDING):
         row.Offset = UNKNOWN
     else:
-        found = (
+        steps = (
             partition.offset_of_max_timestamp(isolation)
             if timestamp == MAX_TIMESTAMP
             else partition.offset_for_timestamp(timestamp, isolation)
         )
+        found = await in_turns(steps, turn)
         if found is not None:
             row.Offset, row.Timestamp, row.LeaderEpoch = found
 

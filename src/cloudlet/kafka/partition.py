@@ -12,8 +12,9 @@ Theory of operation
               read_committed       read_uncommitted       not yet committed
 
     An append is checked (batch_checks.py, producers.py), stamped with its offsets and the leader's epoch in
-    place, and written by one call; nothing suspends so far, but for a topic with a codec of its own: its
-    batches are brought into it before producers are asked about (recompression.py). With `flush.messages` the
+    place, and written by one call; nothing suspends so far, but where records have to be looked at (they need
+    keys in a compacted topic), or brought into the topic's codec (recompression.py): that comes before
+    producers are asked about. With `flush.messages` the
     log is synced then, and the high watermark stays below what is not synced yet: no reader sees what its
     writer was not promised. A sync that fails does not move it; a later one does, which covers all before it.
     A write of acks=all waits for the high watermark; all others return at once.
@@ -27,13 +28,14 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import NamedTuple, Self
 
-from cloudlet.kafka.batch_checks import Batch, Origin, check_batches, checksum
+from cloudlet.kafka.batch_checks import Batch, Origin, check_batches, check_records, checksum, doubtful
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import INT64_MAX, LogSettings
 from cloudlet.kafka.partition_reading import Fetched, Isolation, PartitionReading
 from cloudlet.kafka.producers import Ended, Kept, Producers, after
 from cloudlet.kafka.recompression import in_codec
 from cloudlet.kafka.replay import replay
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.batches import CRC_START, LENGTH_STOP, STAMP
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import OutOfRange, StoreError
@@ -162,6 +164,9 @@ class Partition(PartitionReading):
             partition=self.name,
             produce_version=produce_version,
         )
+        for batch in doubtful(found, settings, origin=origin, now_ms=now_ms):
+            steps = check_records(batches, batch, settings, origin=origin, now_ms=now_ms, partition=self.name)
+            await in_turns(steps, Turn(self._clock))
         if settings.codec is not None:
             batches, found = await in_codec(batches, found, settings, self._clock, self.name)
         if found[0].producer_id >= 0 or len(found) > 1:

@@ -17,6 +17,7 @@ from cloudlet.kafka.log_settings import LogSettings
 from cloudlet.kafka.producers import Producer, Producers
 from cloudlet.kafka.replicas import Replicas
 from cloudlet.kafka.seeking import Found, first_at, first_of_time
+from cloudlet.kafka.turns import Steps
 from cloudlet.kernel.batches import end_offset
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.partition_logs import PartitionLog, PartitionLogs, cut_at, cut_to
@@ -232,15 +233,17 @@ class PartitionReading:
 
     def offset_for_timestamp(
         self, timestamp_ms: int, isolation: Isolation = Isolation.READ_UNCOMMITTED
-    ) -> Found | None:
-        """The first record that is not older than a time; None if there is none, or the reader may not see
-        it."""
-        found = first_at(self._log, timestamp_ms)
+    ) -> Steps[Found | None]:
+        """The first record that is not older than a time, in steps; None if there is none, or the reader may
+        not see it."""
+        found = yield from first_at(self._log, timestamp_ms)
         return found if found is not None and found.offset < self._visible(isolation) else None
 
-    def offset_of_max_timestamp(self, isolation: Isolation = Isolation.READ_UNCOMMITTED) -> Found | None:
-        """The first record with the highest timestamp (KIP-734); None for an empty log."""
-        found = first_of_time(self._log, *self._log.latest())
+    def offset_of_max_timestamp(
+        self, isolation: Isolation = Isolation.READ_UNCOMMITTED
+    ) -> Steps[Found | None]:
+        """The first record with the highest timestamp (KIP-734), in steps; None for an empty log."""
+        found = yield from first_of_time(self._log, *self._log.latest())
         return found if found is not None and found.offset < self._visible(isolation) else None
 
     def _visible(self, isolation: Isolation) -> int:

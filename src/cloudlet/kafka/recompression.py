@@ -16,10 +16,10 @@ from struct import Struct
 
 from cloudlet.kafka.batch_checks import Batch, checksum
 from cloudlet.kafka.compressing import NONE, compress
-from cloudlet.kafka.compression import Unreadable, decompress
+from cloudlet.kafka.compression import Unreadable, decompressing
 from cloudlet.kafka.faults import KafkaFault
 from cloudlet.kafka.log_settings import LogSettings
-from cloudlet.kafka.turns import Turn
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.batches import CRC_START, HEADER_BYTES, LENGTH_STOP
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import ProtocolError
@@ -71,7 +71,7 @@ async def _records(raw: bytearray, batch: Batch, partition: str, turn: Turn) -> 
     codec = batch.attributes & CODEC_MASK
     try:
         if codec:
-            body = decompress(codec, body)
+            body = await in_turns(decompressing(codec, body), turn)
         await _count(body, batch.records_count, turn)
     except (ProtocolError, Unreadable) as error:
         raise KafkaFault(

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cloudlet.kafka.compression import Unreadable, decompress
+from cloudlet.kafka.compression import Unreadable, decompressing
 from cloudlet.kernel.batches import HEADER_BYTES, header
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.kernel.partition_logs import Bytes
 from cloudlet.wire.kafka.records import CODEC_MASK, LOG_APPEND_TIME
 
-__all__ = ["RecordView", "Unreadable", "read_records"]
+__all__ = ["RecordView", "Unreadable", "read_records", "read_slowly"]
+
+RECORDS_A_STEP = 256
 
 
 class RecordView(NamedTuple):
@@ -32,14 +34,21 @@ class RecordView(NamedTuple):
 def read_records(batch: Bytes, position: int = 0) -> Iterator[RecordView]:
     """The records of the batch at `position`, control records too. ProtocolError where it contradicts
     itself; Unreadable for a codec that is not read."""
+    return (record for record in read_slowly(batch, position) if record is not None)
+
+
+def read_slowly(batch: Bytes, position: int = 0) -> Iterator[RecordView | None]:
+    """The same, for whoever must not hold the loop: None wherever others may have their turn."""
     found = header(bytes(batch[position : position + HEADER_BYTES]))
     body = bytes(batch[position + HEADER_BYTES : position + found.size_bytes])
     codec = found.attributes & CODEC_MASK
     if codec:
-        body = decompress(codec, body)
+        body = yield from decompressing(codec, body)
     append_ms = found.max_timestamp_ms if found.attributes & LOG_APPEND_TIME else None
     at, size = 0, len(body)
-    for _ in range(found.records_count):
+    for number in range(found.records_count):
+        if number % RECORDS_A_STEP == RECORDS_A_STEP - 1:
+            yield None
         length, at = _varint(body, at, size)
         stop = at + length
         if length < 6 or stop > size:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cloudlet.kafka.record_reader import Unreadable, read_records
+from cloudlet.kafka.record_reader import Unreadable, read_slowly
+from cloudlet.kafka.turns import Steps
 from cloudlet.kernel.batches import header
 from cloudlet.kernel.partition_logs import PartitionLog
 
@@ -24,8 +25,8 @@ class Found(NamedTuple):
     leader_epoch: int
 
 
-def first_at(log: PartitionLog, timestamp_ms: int) -> Found | None:
-    """The first record, from the log's start on, that is not older than `timestamp_ms`."""
+def first_at(log: PartitionLog, timestamp_ms: int) -> Steps[Found | None]:
+    """The first record, from the log's start on, that is not older than `timestamp_ms`; in steps."""
     offset = log.offset_before(timestamp_ms)
     while offset is not None and offset < log.stop:
         batches = log.read(offset, READ_BYTES)
@@ -34,26 +35,29 @@ def first_at(log: PartitionLog, timestamp_ms: int) -> Found | None:
             batch = header(batches, position)
             offset = batch.next_offset
             if batch.max_timestamp_ms >= timestamp_ms:
-                found = _in_batch(batches, position, timestamp_ms, log.start)
+                found = yield from _in_batch(batches, position, timestamp_ms, log.start)
                 if found is not None:
                     return found
             position += batch.size_bytes
+        yield
     return None
 
 
-def first_of_time(log: PartitionLog, timestamp_ms: int, last_offset: int) -> Found | None:
-    """The first record with a timestamp in the batch that ends at `last_offset`."""
+def first_of_time(log: PartitionLog, timestamp_ms: int, last_offset: int) -> Steps[Found | None]:
+    """The first record with a timestamp in the batch that ends at `last_offset`; in steps."""
     if last_offset < 0 or not log.start <= last_offset < log.stop:
         return None
-    return _in_batch(log.read(last_offset, 0), 0, timestamp_ms, log.start)
+    return (yield from _in_batch(log.read(last_offset, 0), 0, timestamp_ms, log.start))
 
 
-def _in_batch(batches: bytes, position: int, timestamp_ms: int, start: int) -> Found | None:
+def _in_batch(batches: bytes, position: int, timestamp_ms: int, start: int) -> Steps[Found | None]:
     batch = header(batches, position)
     epoch = batch.leader_epoch
     try:
-        for record in read_records(batches, position):
-            if record.timestamp_ms >= timestamp_ms and record.offset >= start:
+        for record in read_slowly(batches, position):
+            if record is None:
+                yield
+            elif record.timestamp_ms >= timestamp_ms and record.offset >= start:
                 return Found(record.offset, record.timestamp_ms, epoch)
     except Unreadable:
         if batch.base_timestamp_ms >= timestamp_ms:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.kafka.compressing import pack
+from cloudlet.kafka.compressing import pack, packing
 from cloudlet.kafka.record_reader import read_records
+from cloudlet.kafka.turns import whole as done
 from cloudlet.kernel.batches import checked_size, header
 from cloudlet.wire.kafka.records import LOG_APPEND_TIME, TRANSACTIONAL, Producer, Record, encode, seal
 from cloudlet.wire.kafka.thinning import DELETE_HORIZON, thinned
@@ -39,7 +40,9 @@ def test_what_stays_is_what_it_was(records, picks, horizon, attributes):
     batch = header(whole)
     kept = [view for number, view in enumerate(read_records(whole)) if number in picks]
     times = [view.timestamp_ms for view in kept]
-    raw = thinned(batch, [view.encoded for view in kept], times, HORIZON_MS if horizon else None, pack)
+    raw = done(
+        thinned(batch, [view.encoded for view in kept], times, HORIZON_MS if horizon else None, packing)
+    )
     assert checked_size(raw) == len(raw)
     found = header(raw)
     assert (found.base_offset, found.next_offset) == (batch.base_offset, batch.next_offset)
@@ -65,15 +68,15 @@ def test_the_codec_stays(codec):
     plain = encode([Record(b"v%d" % number, b"k", NOW_MS) for number in range(3)])
     batch = header(seal(pack(codec, plain[61:]), 3, NOW_MS, NOW_MS, attributes=codec))
     views = list(read_records(plain))[1:]
-    raw = thinned(batch, [view.encoded for view in views], [NOW_MS] * 2, None, pack)
+    raw = done(thinned(batch, [view.encoded for view in views], [NOW_MS] * 2, None, packing))
     assert header(raw).attributes == codec
     assert [view.value for view in read_records(raw)] == [b"v1", b"v2"]
-    emptied = thinned(batch, [], [], None, pack)
+    emptied = done(thinned(batch, [], [], None, packing))
     assert (header(emptied).attributes, len(emptied)) == (0, 61)
 
 
 def test_the_time_of_an_append_stays():
     whole = encode([Record(None, b"k", NOW_MS)], attributes=LOG_APPEND_TIME)
     (view,) = read_records(whole)
-    raw = thinned(header(whole), [view.encoded], [view.timestamp_ms], HORIZON_MS, pack)
+    raw = done(thinned(header(whole), [view.encoded], [view.timestamp_ms], HORIZON_MS, packing))
     assert [again.timestamp_ms for again in read_records(raw)] == [NOW_MS]

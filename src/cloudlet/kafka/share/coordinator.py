@@ -30,7 +30,7 @@ from cloudlet.kafka.share.share_partition import Limits
 from cloudlet.kafka.share.state_log import StateLog, is_begun
 from cloudlet.kafka.share.state_records import ShareKey
 from cloudlet.kafka.topics import SHARE_STATE_TOPIC
-from cloudlet.kafka.turns import Turn
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,8 @@ class Shares:
             )
         state_log = await self.state_log(key)
         if not is_begun(state_log.kept.get(key)):
-            await state_log.begin(key, self._first_offset(key.group, partition), partition.leader_epoch)
+            start = await self._first_offset(key.group, partition)
+            await state_log.begin(key, start, partition.leader_epoch)
         found = self._lives.get(key)
         if found is not None:
             return found  # others were let through whose turn it was not: two would give a record twice
@@ -175,13 +176,14 @@ class Shares:
         found = (await runner.ready()).groups.get(group_id)
         return found if isinstance(found, ShareGroup) else None
 
-    def _first_offset(self, group_id: str, partition: Partition) -> int:
+    async def _first_offset(self, group_id: str, partition: Partition) -> int:
         """Where a group begins to read a partition of which nothing is kept: share.auto.offset.reset."""
         reset = parse_offset_reset(self._own(group_id).get("share.auto.offset.reset", Strategy.LATEST))
         if reset.strategy is Strategy.EARLIEST:
             return partition.start_offset
         if reset.strategy is Strategy.BY_DURATION:
-            found = partition.offset_for_timestamp(self.broker.clock.wall_ms() - reset.age_ms)
+            steps = partition.offset_for_timestamp(self.broker.clock.wall_ms() - reset.age_ms)
+            found = await in_turns(steps, Turn(self.broker.clock))
             return partition.high_watermark if found is None else found.offset
         return partition.high_watermark
 

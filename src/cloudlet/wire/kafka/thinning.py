@@ -10,7 +10,7 @@ sequence. With a delete horizon the base timestamp is the horizon, and the recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from struct import Struct
 
 import google_crc32c
@@ -29,10 +29,10 @@ def thinned(
     records: Sequence[bytes],
     times_ms: Sequence[int],
     horizon_ms: int | None,
-    pack: Callable[[int, bytes], bytes],
-) -> bytes:
+    packing: Callable[[int, bytes], Generator[None, None, bytes]],
+) -> Generator[None, None, bytes]:
     """The batch with only these records (each without its length), whose times are given; with a new delete
-    horizon if there is one. `pack` compresses by a codec's number."""
+    horizon if there is one. `packing` compresses by a codec's number. In steps."""
     attributes, base_ms = batch.attributes, batch.base_timestamp_ms
     if horizon_ms is not None:
         attributes |= DELETE_HORIZON
@@ -45,7 +45,7 @@ def thinned(
         attributes &= ~DELETE_HORIZON
     body = b"".join(varint(len(record)) + record for record in records)
     if attributes & CODEC_MASK and records:
-        body = pack(attributes & CODEC_MASK, body)
+        body = yield from packing(attributes & CODEC_MASK, body)
     else:
         attributes &= ~CODEC_MASK
     back = _BACK.pack(
