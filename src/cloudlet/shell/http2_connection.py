@@ -14,13 +14,13 @@ streams' queues. What a client sends in one go is served for TURN_MS, then every
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from cloudlet.shell.grpc_call import CLOSING, UNKNOWN_METHOD, ServerCall, refuse
 from cloudlet.shell.http2_web import WebCall
+from cloudlet.shell.http_outlet import write_past
 from cloudlet.wire.grpc import Code, GrpcStatus, Method, Terms, last_block, terms
 from cloudlet.wire.http2 import Http2
 from cloudlet.wire.http2_sending import Stream
@@ -245,16 +245,10 @@ class Http2Connection(asyncio.Protocol):
         if sender.closed:
             self.http2.tidy()
         data = sender.take()
-        transport = self._transport
-        if self._fileno < 0 or transport.get_write_buffer_size():
-            transport.write(data)
-            return
-        try:
-            sent = os.write(self._fileno, data)
-        except OSError:  # full, or broken: the transport knows what to do
-            sent = 0
-        if sent != len(data):
-            transport.write(data[sent:])
+        if self._fileno < 0:
+            self._transport.write(data)
+        else:
+            write_past(self._transport, self._fileno, data)
 
     def pause_writing(self) -> None:
         self.http2.sender.is_congested = True

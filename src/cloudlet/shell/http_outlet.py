@@ -47,19 +47,24 @@ class Outlet(asyncio.Protocol):
         data = self._unwritten
         if data:
             self._unwritten = b""
-            transport = self._transport
-            if transport.get_write_buffer_size():
-                transport.write(data)
-                return
-            try:
-                sent = os.write(self._fileno, data)
-            except OSError:  # full, or broken: the transport knows what to do
-                sent = 0
-            if sent != len(data):
-                transport.write(data[sent:])
+            write_past(self._transport, self._fileno, data)
 
     def _write(self, data: bytes) -> None:
         """Write, behind what is to be written before."""
         if self._unwritten:
             self.write_out()
         self._transport.write(data)
+
+
+def write_past(transport: asyncio.WriteTransport, fileno: int, data: bytes) -> None:
+    """Write to the socket below a plain transport, which costs less; what it does not take, and all behind
+    what waits already, through the transport. `fileno` must be surely the transport's."""
+    if transport.get_write_buffer_size():
+        transport.write(data)
+        return
+    try:
+        sent = os.write(fileno, data)
+    except OSError:  # full, or broken: the transport knows what to do
+        sent = 0
+    if sent != len(data):
+        transport.write(data[sent:])

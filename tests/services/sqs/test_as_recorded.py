@@ -6,6 +6,7 @@ import json
 import botocore.exceptions
 import pytest
 from tests.cloud import running
+from tests.services.sqs.asking import attribute, bodies, receive
 
 
 @pytest.fixture(scope="module")
@@ -15,18 +16,8 @@ def cloud():
 
 
 @pytest.fixture
-def sqs(cloud, request):
-    return cloud.client("sqs", key=f"{abs(hash(request.node.nodeid)) % 10**12:012d}")
-
-
-@pytest.fixture
-def queue(sqs):
-    return sqs.create_queue(QueueName="queue")["QueueUrl"]
-
-
-@pytest.fixture
 def fifo(sqs):
-    attributes = {"FifoQueue": "True", "ContentBasedDeduplication": "TRUE"}
+    attributes = {"FifoQueue": "True", "ContentBasedDeduplication": "TRUE"}  # flags in any case
     return sqs.create_queue(QueueName="queue.fifo", Attributes=attributes)["QueueUrl"]
 
 
@@ -36,18 +27,6 @@ def refused(call, **arguments):
     error = raised.value.response["Error"]
     status = raised.value.response["ResponseMetadata"]["HTTPStatusCode"]
     return status, error["Code"], error.get("QueryErrorCode"), error["Message"]
-
-
-def receive(sqs, queue, count=10, **more):
-    return sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=count, **more).get("Messages", [])
-
-
-def bodies(messages):
-    return [message["Body"] for message in messages]
-
-
-def attribute(sqs, queue, name):
-    return sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
 
 
 def test_errors_that_the_model_lacks_have_a_name_of_their_own_in_json(sqs, queue):

@@ -9,6 +9,7 @@ import urllib.request
 import botocore.exceptions
 import pytest
 from tests.cloud import running
+from tests.services.sqs.asking import attribute, bodies, receive
 
 from cloudlet.kernel.clock import ManualClock
 
@@ -19,44 +20,11 @@ def cloud(request, tmp_path_factory):
         yield cloud
 
 
-@pytest.fixture
-def account(request):
-    return f"{abs(hash(request.node.nodeid)) % 10**12:012d}"
-
-
-@pytest.fixture
-def sqs(cloud, account):
-    return cloud.client("sqs", key=account)
-
-
-@pytest.fixture
-def queue(sqs):
-    return sqs.create_queue(QueueName="queue")["QueueUrl"]
-
-
-@pytest.fixture
-def fifo(sqs):
-    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-    return sqs.create_queue(QueueName="queue.fifo", Attributes=attributes)["QueueUrl"]
-
-
 def refused(call, **arguments):
     with pytest.raises(botocore.exceptions.ClientError) as raised:
         call(**arguments)
     error = raised.value.response["Error"]
     return error["Code"], error.get("Message", "")
-
-
-def receive(sqs, queue, count=10, **more):
-    return sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=count, **more).get("Messages", [])
-
-
-def bodies(messages):
-    return [message["Body"] for message in messages]
-
-
-def attribute(sqs, queue, name):
-    return sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
 
 
 def arn(sqs, queue):

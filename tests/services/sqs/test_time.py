@@ -11,6 +11,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from tests.cloud import running
+from tests.services.sqs.asking import bodies, receive
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -21,11 +22,6 @@ SECONDS = 30
 def cloud(request, tmp_path_factory):
     with running(engine=request.param, folder=tmp_path_factory.mktemp("data")) as cloud:
         yield cloud
-
-
-@pytest.fixture
-def sqs(cloud, request):
-    return cloud.client("sqs", key=f"{abs(hash(request.node.nodeid)) % 10**12:012d}")
 
 
 @pytest.fixture
@@ -44,14 +40,6 @@ def queue(sqs):
 @pytest.fixture
 def fifo(sqs):
     return sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-
-
-def receive(sqs, queue, **more):
-    return sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, **more).get("Messages", [])
-
-
-def bodies(messages):
-    return [message["Body"] for message in messages]
 
 
 @contextlib.contextmanager
