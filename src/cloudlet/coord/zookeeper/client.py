@@ -17,6 +17,7 @@ from cloudlet.coord.zookeeper.acl import Identity
 from cloudlet.coord.zookeeper.sasl import DigestServer
 from cloudlet.coord.zookeeper.sessions import Session
 from cloudlet.kernel.keys import Author, LocalKeys
+from cloudlet.wire.zookeeper import reply_frame
 
 NEVER = 1 << 63
 """Of a frame that is being made: the store's head never gets there."""
@@ -114,6 +115,14 @@ class Client:
         self.outbox[at] = (head, frame)
         self.outbox_bytes += len(frame)
         self.is_waiting = False
+
+    def send_instead(self, xid: int, body: bytes, error: int) -> None:
+        """Give up the place that was kept: the reply comes behind what was sent meanwhile."""
+        place = next(kept for kept in self.outbox if kept[0] == NEVER)
+        self.outbox.remove(place)
+        self.is_waiting = False
+        head = self.last_zxid = self._keys.head
+        self.send(reply_frame(xid, head, error, body), head)
 
     def close(self) -> None:
         """Close the connection behind what is to be sent."""

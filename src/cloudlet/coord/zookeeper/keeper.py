@@ -166,7 +166,10 @@ class Keeper:
         client.is_gone = True
         client.outbox.clear()
         self.clients.pop(client, None)
-        self.watches.forget(client)
+        forgetting = self.watches.forget(client)
+        for _ in forgetting:
+            self.long_replies.work(forgetting)
+            break
         session = client.session
         if session is not None and session.client is client:
             session.client = None

@@ -9,6 +9,9 @@ Each is a function of (keeper, client, frame, where the request begins): see req
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import cast
+
 from cloudlet.coord.zookeeper import acl as acls
 from cloudlet.coord.zookeeper.children import SLICE_NAMES, Slices, children_of, names
 from cloudlet.coord.zookeeper.client import Client
@@ -36,6 +39,9 @@ from cloudlet.wire.zookeeper import (
     StatResponse,
     WhoAmIResponse,
 )
+
+READS_MAX = 250  # of a multiRead in one turn: a millisecond
+NAMES_A_READ, BYTES_A_READ = 12, 8192  # that cost as much as a read
 
 _path = codec(PathRequest)
 _path_watch = codec(PathWatchRequest)
@@ -162,20 +168,50 @@ def who_am_i(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 def multi_read(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     """Several reads, each with its own outcome."""
+    slices = _read_slices(keeper, client, frame, at)
+    try:
+        first = next(slices)
+    except StopIteration as end:
+        return cast(bytes, end.value) + MULTI_END
+    raise Deferred(_all(first, slices), MULTI_END, is_live=True)
+
+
+Pieces = Generator[tuple[int, bytes], None, bytes]
+
+
+def _all(first: tuple[int, bytes], slices: Pieces) -> Slices:
+    yield first
+    yield 0, (yield from slices)
+
+
+def _read_slices(keeper: Keeper, client: Client, frame: bytes, at: int) -> Pieces:
+    """The results one behind the other, in slices of about READS_MAX; the last is returned."""
     results: list[bytes] = []
+    weight = 0
     while True:
         header, at = _multi_header.decode(frame, at)
         if header.done:
-            return b"".join([*results, MULTI_END])
+            return b"".join(results)
         asked, at = _path_watch.decode(frame, at)
         try:
             if header.type == OpCode.getData:
                 body = _data_reply.encode(read_data(keeper, client, asked.path))
             elif header.type == OpCode.getChildren:
-                body = names(read_children(keeper, client, asked.path)[0])
+                taken: list[tuple[int, bytes]] = []
+                for some in read_children(keeper, client, asked.path)[0]:
+                    taken.append(some)
+                    weight += some[0] // NAMES_A_READ
+                    if weight >= READS_MAX:
+                        yield 0, b"".join(results)
+                        results, weight = [], 0
+                body = names(iter(taken))
             else:
                 raise Broken(f"operation {header.type} in a multiRead")
             results.append(_multi_header.encode(MultiHeader(header.type, False, 0)) + body)  # noqa: FBT003
         except KeeperFault as fault:
             failed = MultiHeader(OpCode.error, False, fault.error)  # noqa: FBT003
             results.append(_multi_header.encode(failed) + _number_reply.encode(NumberResponse(fault.error)))
+        weight += 1 + len(results[-1]) // BYTES_A_READ
+        if weight >= READS_MAX:
+            yield 0, b"".join(results)
+            results, weight = [], 0

@@ -11,7 +11,8 @@ write is committed when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from types import MappingProxyType
 
 from cloudlet.coord.faults import Fate
@@ -40,6 +41,8 @@ from cloudlet.wire.zookeeper import (
     event_frame,
     reply_frame,
 )
+
+PATHS_MAX = 300  # of a setWatches in one turn: a millisecond
 
 Operation = Callable[[Keeper, Client, bytes, int], bytes]
 
@@ -101,7 +104,9 @@ def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
     try:
         if operation is not None:
             operation(keeper, client, frame, HEADER_BYTES)
-    except (KeeperFault, Broken, Deferred):
+    except Deferred as deferred:
+        keeper.long_replies.work(None for _ in deferred.slices)
+    except (KeeperFault, Broken):
         pass  # nobody is told of the outcome
 
 
@@ -148,22 +153,36 @@ def remove_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> byt
 
 def set_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = codec(SetWatches).decode(frame, at)
-    _set_watches(keeper, client, asked)
-    return b""
+    return _over_turns(_set_watches(keeper, client, asked))
 
 
 def set_watches2(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = codec(SetWatches2).decode(frame, at)
-    _set_watches(keeper, client, asked)
-    for path in asked.persistentWatches:
-        keeper.watches.add(path, client, PERSISTENT)
-    for path in asked.persistentRecursiveWatches:
-        keeper.watches.add(path, client, RECURSIVE)
-    return b""
+    persistent = [(path, PERSISTENT) for path in asked.persistentWatches]
+    persistent += [(path, RECURSIVE) for path in asked.persistentRecursiveWatches]
+    return _over_turns(chain(_set_watches(keeper, client, asked), _add_watches(keeper, client, persistent)))
 
 
-def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2) -> None:
-    """The watches of a client that comes back, and at once the events that it has missed."""
+def _over_turns(paths: Iterator[object]) -> bytes:
+    """An operation on paths, in this turn if there are few."""
+    if len(list(islice(paths, PATHS_MAX))) < PATHS_MAX:
+        return b""
+
+    def slices() -> Iterator[tuple[int, bytes]]:
+        while len(list(islice(paths, PATHS_MAX))) == PATHS_MAX:
+            yield 0, b""
+
+    raise Deferred(slices(), b"", is_live=True)
+
+
+def _add_watches(keeper: Keeper, client: Client, asked: Sequence[tuple[str, int]]) -> Iterator[object]:
+    for path, mode in asked:
+        keeper.watches.add(path, client, mode)
+        yield path
+
+
+def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2) -> Iterator[object]:
+    """The watches of a client that comes back, and at once the events that it has missed; path by path."""
     tree, watches, since = keeper.tree, keeper.watches, asked.relativeZxid
 
     def tell(kind: EventType, path: str) -> None:
@@ -177,11 +196,13 @@ def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2
             tell(EventType.NodeDataChanged, path)
         else:
             watches.data.add(path, client, STANDARD)
+        yield path
     for path in asked.existWatches:
         if tree.find(path) is not None:
             tell(EventType.NodeCreated, path)
         else:
             watches.data.add(path, client, STANDARD)
+        yield path
     for path in asked.childWatches:
         znode = tree.find(path)
         if znode is None:
@@ -190,6 +211,7 @@ def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2
             tell(EventType.NodeChildrenChanged, path)
         else:
             watches.children.add(path, client, STANDARD)
+        yield path
 
 
 # --- proving who one is

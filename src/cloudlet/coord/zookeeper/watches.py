@@ -27,6 +27,7 @@ from cloudlet.coord.zookeeper.paths import ROOT, parent_of
 from cloudlet.coord.zookeeper.transaction import Happened
 from cloudlet.wire.zookeeper import EventType, Perms, event_frame
 
+FORGOTTEN_MAX = 1000  # in one turn
 STANDARD, PERSISTENT, RECURSIVE = 1, 2, 4
 STAYS = PERSISTENT | RECURSIVE
 
@@ -137,12 +138,14 @@ class Watches:
             gone |= self.children.leave(path, watcher, modes)
         return bool(gone)
 
-    def forget(self, watcher: Watcher) -> None:
-        """The client has gone."""
-        for path in list(self.data.by_watcher.get(watcher, ())):
-            self._recursive -= bool(self.data.leave(path, watcher, STANDARD | STAYS) & RECURSIVE)
-        for path in list(self.children.by_watcher.get(watcher, ())):
-            self.children.leave(path, watcher, STANDARD | STAYS)
+    def forget(self, watcher: Watcher) -> Iterator[None]:
+        """The client has gone: some of its watches go with each step."""
+        for table in (self.data, self.children):
+            for number, path in enumerate(list(table.by_watcher.get(watcher, ())), 1):
+                gone = table.leave(path, watcher, STANDARD | STAYS)
+                self._recursive -= bool(table is self.data and gone & RECURSIVE)
+                if number % FORGOTTEN_MAX == 0:
+                    yield
 
     # --- telling
 

@@ -1,0 +1,170 @@
+"""Requests that take more than one turn: what each slice does, and where the reply stands among events."""
+
+import pytest
+from tests.coord.zookeeper.keepers import Told, opened
+
+from cloudlet.coord.zookeeper import children, long_replies, reads, requests, watches
+from cloudlet.coord.zookeeper.requests import answer
+from cloudlet.wire.jute import codec
+from cloudlet.wire.zookeeper import (
+    MULTI_END,
+    Code,
+    MultiHeader,
+    OpCode,
+    PathWatchRequest,
+    ReplyHeader,
+    RequestHeader,
+    SetWatches,
+    SetWatches2,
+    WatcherEvent,
+)
+
+EVENT = -1
+
+
+@pytest.fixture
+def keeper(monkeypatch):
+    monkeypatch.setattr(requests, "PATHS_MAX", 5)
+    monkeypatch.setattr(reads, "READS_MAX", 5)
+    monkeypatch.setattr(watches, "FORGOTTEN_MAX", 5)
+    return opened()
+
+
+def ask(client, kind, body):
+    client.xid += 1
+    head = codec(RequestHeader).encode(RequestHeader(client.xid, kind))
+    answer(client.keeper, client.client, head + body)
+
+
+def rest(keeper, between=lambda step: None):
+    """Make what is being made; how many steps it took."""
+    steps = 0
+    while keeper.long_replies.step():
+        steps += 1
+        between(steps)
+    return steps
+
+
+def shown(frame):
+    """An event as (kind, path), a reply as (xid, error, body)."""
+    header, at = codec(ReplyHeader).decode(frame, 0)
+    if header.xid == EVENT:
+        event, _ = codec(WatcherEvent).decode(frame, at)
+        return event.type, event.path
+    return header.xid, header.err, frame[at:]
+
+
+def filled(keeper, count):
+    client = Told(keeper)
+    for number in range(count):
+        client.create(f"/n{number:02}", b"%d" % number)
+    return client
+
+
+def test_watches_are_set_path_by_path_and_the_reply_comes_behind_their_events(keeper):
+    writer = filled(keeper, 30)
+    client = Told(keeper)
+    paths = [f"/n{number:02}" for number in range(30)]
+    head = keeper.keys.head
+    asked = SetWatches(head, [*paths, "/gone"], ["/none", "/n03"], ["/n00", "/missing"])
+    ask(client, OpCode.setWatches, codec(SetWatches).encode(asked))
+    assert client.client.is_waiting
+    assert client.frames() == []
+
+    def change(step):
+        if step == 1:
+            writer.set("/n00", b"1")  # which is watched by now
+            writer.set("/n29", b"1")  # which is not: it is found to be newer
+
+    assert rest(keeper, change) >= 6
+    frames = [shown(frame) for frame in client.frames()]
+    assert frames[-1] == (client.xid, 0, b"")
+    assert frames[:-1] == [(3, "/n00"), (3, "/n29"), (2, "/gone"), (1, "/n03"), (2, "/missing")]
+    writer.set("/n28", b"2")
+    writer.create("/none")
+    writer.create("/n00/child")
+    told = [shown(frame) for frame in client.frames()]
+    assert told == [(3, "/n28"), (1, "/none"), (4, "/n00")]
+    assert not client.client.is_waiting
+
+
+def test_many_persistent_watches_are_added_in_slices(keeper):
+    filled(keeper, 12)
+    client = Told(keeper)
+    paths = [f"/n{number:02}" for number in range(12)]
+    ask(client, OpCode.setWatches2, codec(SetWatches2).encode(SetWatches2(9, [], [], [], paths, ["/"])))
+    assert rest(keeper) == 1
+    assert [shown(frame) for frame in client.frames()] == [(client.xid, 0, b"")]
+    assert keeper.watches.data.count() == 13
+
+
+def multi_read(operations):
+    head, path = codec(MultiHeader), codec(PathWatchRequest)
+    parts = [
+        head.encode(MultiHeader(kind, False, -1)) + path.encode(PathWatchRequest(name, False))
+        for kind, name in operations
+    ]
+    return b"".join(parts) + MULTI_END
+
+
+OPERATIONS = [
+    *((OpCode.getData, f"/n{number:02}") for number in range(12)),
+    (OpCode.getChildren, "/"),
+    (OpCode.getData, "/none"),
+    (OpCode.getChildren, "/none"),
+    (OpCode.getChildren, "/n00"),
+]
+
+
+def test_a_long_multi_read_tells_what_a_short_one_does(keeper, monkeypatch):
+    filled(keeper, 40)
+    monkeypatch.setattr(children, "SLICE_NAMES", 7)
+    monkeypatch.setattr(reads, "NAMES_A_READ", 2)
+    client = Told(keeper)
+    ask(client, OpCode.multiRead, multi_read(OPERATIONS))
+    assert rest(keeper) >= 5
+    [(_, error, body)] = [shown(frame) for frame in client.frames()]
+    monkeypatch.setattr(reads, "READS_MAX", 1000)
+    assert client.call(OpCode.multiRead, multi_read(OPERATIONS)) == (Code.OK, body)
+    assert error == 0
+
+
+def test_what_changes_during_a_multi_read_is_told_before_its_reply(keeper):
+    writer = filled(keeper, 12)
+    client = Told(keeper)
+    client.data("/n11", watch=True)
+    ask(client, OpCode.multiRead, multi_read(OPERATIONS))
+    writer.set("/n11", b"new")
+    rest(keeper)
+    event, reply = [shown(frame) for frame in client.frames()]
+    assert event == (3, "/n11")
+    assert b"new" in reply[2]
+    assert client.client.last_zxid == keeper.keys.head
+
+
+def test_a_multi_read_that_cannot_be_told_has_an_error(keeper, monkeypatch):
+    filled(keeper, 12)
+    client = Told(keeper)
+    ask(client, OpCode.multiRead, multi_read([*OPERATIONS, (OpCode.setData, "/")]))
+    rest(keeper)
+    assert [shown(frame) for frame in client.frames()] == [(client.xid, Code.MARSHALLINGERROR, b"")]
+    monkeypatch.setattr(long_replies, "OUTBOX_BYTES_MAX", 500)
+    ask(client, OpCode.multiRead, multi_read(OPERATIONS))
+    rest(keeper)
+    assert [shown(frame) for frame in client.frames()] == [(client.xid, Code.SYSTEMERROR, b"")]
+
+
+def test_the_watches_of_a_client_that_has_gone_go_in_slices(keeper):
+    writer = filled(keeper, 22)
+    client = Told(keeper)
+    for number in range(22):
+        client.data(f"/n{number:02}", watch=True)
+    client.add_watch("/", recursive=True)
+    keeper.leave(client.client)
+    assert keeper.watches.data.count() == 18
+    writer.set("/n21", b"")
+    writer.set("/n00", b"")
+    assert rest(keeper) >= 3
+    assert keeper.watches.is_idle
+    assert keeper.watches._recursive == 0
+    assert client.frames() == []
