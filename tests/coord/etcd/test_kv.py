@@ -185,11 +185,11 @@ def test_compaction():
 def test_a_method_that_is_not_there_is_refused_by_name():
     async def body():
         async with running() as served:
-            stream = served.client.wire.stream("/etcdserverpb.KV/RangeStream")
+            stream = served.client.wire.stream("/etcdserverpb.KV/RangeBackwards")
             stream.send(b"", ends=True)
             assert await refusal(stream.receive()) == (
                 Code.UNIMPLEMENTED,
-                "unknown service or method /etcdserverpb.KV/RangeStream",
+                "unknown service or method /etcdserverpb.KV/RangeBackwards",
             )
 
     run(body)

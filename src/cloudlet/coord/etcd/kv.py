@@ -2,9 +2,8 @@
 
 State   none of its own: keys of the space "e"
 Source  etcd 3.6, "KV API guarantees", etcdserver's apply of requests (the order of its checks), rpc.proto
-Absent  RangeStream (3.7): refused by name. A transaction that puts a key and then deletes it is refused (as a
-        duplicate key) also where etcd overlooks it: in a range up to the end of everything, and in nested
-        transactions side by side
+Absent  A transaction that puts a key and then deletes it is refused (as a duplicate key) also where etcd
+        overlooks it: in a range up to the end of everything, and in nested transactions side by side
 
 Theory of operation
     A request is decided and applied within one turn of the loop: it reads the store at head, draws up one

@@ -53,7 +53,7 @@ class Turns:
 
 async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: pb.RangeRequest) -> bytes:
     """The whole reply; FutureRev, Compacted."""
-    revision, entries, count = await _read(keys, request)
+    revision, entries, count = await read_range(keys, request)
     if is_filtered(request):
         passed: list[Entry] = []
         for some in slices(entries):
@@ -93,7 +93,7 @@ def _fetched(request: pb.RangeRequest) -> int | None:
     return request.limit + 1
 
 
-async def _read(keys: LocalKeys, request: pb.RangeRequest) -> tuple[Revision, Sequence[Entry], int]:
+async def read_range(keys: LocalKeys, request: pb.RangeRequest) -> tuple[Revision, Sequence[Entry], int]:
     """The revision, the entries to look at, and how many there are: at head that needs no look at them."""
     start, stop = range_of(request.key, request.range_end)
     while True:

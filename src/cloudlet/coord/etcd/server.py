@@ -2,7 +2,7 @@
 
 State   none of its own: see the services
 Source  etcd 3.6, server/etcdserver/api/v3rpc (the order of its checks and limits)
-Absent  RangeStream; client-api-version is not looked at
+Absent  client-api-version is not looked at
 
 A unary method that writes applies its change in the turn in which the call came and answers once the change
 has settled (replies.py). Reads answer at once unless a write before them is still on its way to the disk.
@@ -26,6 +26,7 @@ from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
 from cloudlet.coord.etcd.long_writes import deleted_ranges, long_delete, long_txn
 from cloudlet.coord.etcd.long_writes import is_long as is_long_drop
+from cloudlet.coord.etcd.range_stream import range_stream
 from cloudlet.coord.etcd.ranges import range_of
 from cloudlet.coord.etcd.recipes import Recipes
 from cloudlet.coord.etcd.replies import Replies
@@ -89,6 +90,7 @@ class EtcdServer:
         add(kv, "DeleteRange", self._delete_range)
         add(kv, "Txn", self._txn)
         add(kv, "Compact", self._compact)
+        add(kv, "RangeStream", self._range_stream, server_stream)
         add("etcdserverpb.Watch", "Watch", self._watch, bidi)
         add("etcdserverpb.Lease", "LeaseKeepAlive", self.leases.keepalive, bidi)
         add("etcdserverpb.Maintenance", "Snapshot", self._snapshot, server_stream)
@@ -199,6 +201,14 @@ class EtcdServer:
         await self.kv.fetch(needed, past)
         reply, revision = self.kv.range(request, past)
         return await self.replies.settled(reply, revision)
+
+    async def _range_stream(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+        async for message in incoming:
+            request = parsed(self._range_request, message)
+            self.access.check(call, request.key, request.range_end, READ)
+            size = self._settings.request_bytes_max
+            await range_stream(self._keys, self.replies, self._turns, call, request, size)
+            return
 
     def _put(self, call: Call, message: bytes) -> Answer:
         request = parsed(self._put_request, message)
