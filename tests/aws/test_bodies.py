@@ -19,7 +19,7 @@ from cloudlet.aws.service import Answer, Service, Several
 from cloudlet.kernel.blobs_memory import MemoryBlobs
 from cloudlet.kernel.clock import ManualClock, SystemClock
 from cloudlet.kernel.collect import UNREFERENCED_MS
-from cloudlet.kernel.fault import Fault
+from cloudlet.kernel.fault import Fault, NoSpace
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
 from cloudlet.wire.aws_chunked import PlainBody
@@ -155,9 +155,20 @@ def send_another_body(request, **_):
     request.body = b"?" * int(request.headers["Content-Length"])
 
 
-@pytest.mark.parametrize("sizes", [(300_000, 10, 300_000, 5), (70_000,), (9, 600_000, 600_000), (524_288, 1)])
+LARGER = 1_100_000  # than a batch
+SIZES = [
+    (300_000, 10, 300_000, 5),
+    (70_000,),
+    (9, 600_000, 600_000),
+    (1 << 20, 1),
+    (LARGER, 7, LARGER, LARGER, 3),
+    (70_000, *([1] * 600)),
+]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
 def test_pieces_of_any_size_are_summed_and_kept_in_their_order(sizes):
-    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
+    pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
     whole = b"".join(pieces)
     sums = ("MD5", "CRC32", "CRC32C", "SHA1", "CRC64NVME")
 
@@ -181,6 +192,69 @@ def test_pieces_of_any_size_are_summed_and_kept_in_their_order(sizes):
     assert digests == {name: digest_of(name, whole) for name in sums}
     with pytest.raises(Fault, match="exceeds the maximum"):
         asyncio.run(main(len(whole) - 1))
+
+
+class Held(MemoryBlobs):
+    """Writes nothing until it is let, and refuses some of it."""
+
+    def __init__(self, refused_at=None):
+        super().__init__(ManualClock(), Ids())
+        self.let, self.is_written, self.events = asyncio.Event(), asyncio.Event(), []
+        self.refused_at = refused_at
+
+    def create(self):
+        return self
+
+    async def write(self, *chunks):
+        self.is_written.set()
+        await self.let.wait()
+        self.events.append(sum(map(len, chunks)))
+        if len(self.events) == self.refused_at:
+            raise NoSpace("the disk")
+
+    async def abandon(self):
+        self.events.append("abandoned")
+
+
+def receiving(blobs, sizes):
+    async def come():
+        for size in sizes:
+            yield bytes(size)
+
+    head = Head("PUT", b"/", b"/", b"", {}, True, sum(sizes), False, False)
+    reader = PlainBody(hashlib.sha256(bytes(sum(sizes))).hexdigest().encode(), sum(sizes))
+    return Bodies(blobs, Durability.RELAXED).receive(
+        head, come(), reader, Intake(1 << 30, TooLarge, ("MD5",))
+    )
+
+
+@pytest.mark.parametrize("refused_at", [1, 2, 3])
+def test_what_is_refused_while_the_next_batch_comes_is_told(refused_at):
+    async def main():
+        blobs = Held(refused_at)
+        blobs.let.set()
+        with pytest.raises(NoSpace):
+            await receiving(blobs, [LARGER] * 3)
+        assert blobs.events == [LARGER] * refused_at + ["abandoned"]
+
+    asyncio.run(main())
+
+
+def test_nothing_is_abandoned_under_the_hands_of_a_thread():
+    async def main():
+        blobs = Held()
+        task = asyncio.create_task(receiving(blobs, [LARGER] * 3))
+        await blobs.is_written.wait()
+        task.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert blobs.events == []
+        blobs.let.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert blobs.events == [LARGER, "abandoned"]
+
+    asyncio.run(main())
 
 
 def test_too_large_a_body_is_refused_before_it_is_sent(cloud):

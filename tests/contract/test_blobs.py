@@ -201,7 +201,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
                 await put(blobs, b"small")
         monkeypatch.undo()
         kept = await put(blobs, b"kept")
-        monkeypatch.setattr("os.write", full)
+        monkeypatch.setattr("os.writev", full)
         monkeypatch.setattr("os.pwrite", full)
         with pytest.raises(NoSpace):
             await put(blobs, b"x" * 60_000)

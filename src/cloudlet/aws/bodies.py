@@ -39,7 +39,8 @@ from cloudlet.wire.http1 import Fields, FileBody, Head
 NO_TRAILERS: Fields = {}
 SUMMED_MAX = 64
 INLINE_BYTES = 64 << 10  # hashing less takes less time than the way to a thread and back
-SPREAD_BYTES = 512 << 10  # of a large body taken in at a time: each way to a thread and back costs some 50 us
+SPREAD_BYTES = 1 << 20  # of a large body taken in at a time: each way to a thread and back costs some 50 us
+SPREAD_PIECES = 256  # or so many pieces, whatever their size
 QUICK_SUMS = frozenset({"CRC32", "CRC32C"})  # summing a piece takes less than half of that
 
 Piece = bytes | memoryview
@@ -231,13 +232,22 @@ def _summed(head: Head, body: bytes, intake: Intake) -> tuple[Mapping[str, bytes
     return digests, promised
 
 
+def _fed(feed: Callable[[bytes], Sequence[Piece]], pieces: Sequence[bytes]) -> Sequence[Piece]:
+    return [data for piece in pieces for data in feed(piece)]
+
+
 def _update_with(update: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:
     for piece in pieces:
         update(piece)
 
 
 class _Incoming:
-    """One body on its way in."""
+    """One body on its way in.
+
+    Small pieces are summed and written at once. With the first large one the body takes to the threads: its
+    pieces are gathered into batches, and the file and each slow sum take a batch in a thread of their own
+    (all of them release the GIL), while the next one comes in.
+    """
 
     def __init__(
         self, blobs: Blobs, reader: ChunkDecoder | PlainBody, promise: Promise | None, intake: Intake
@@ -252,58 +262,73 @@ class _Incoming:
         self._updates = [each.update for each in self._sums.values()]
         self._quick = [each.update for name, each in self._sums.items() if name in QUICK_SUMS]
         self._slow = [each.update for name, each in self._sums.items() if name not in QUICK_SUMS]
-        self._large: list[bytes] = []  # pieces that wait until there is enough for a way to the threads
-        self._large_bytes = 0
+        self._is_large = False
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+        self._spread: asyncio.Future[list[object]] | None = None  # what the threads have of the batch before
         self._writer: BlobWriter | None = None  # made with the first byte: an empty body is no blob
 
     async def take(self, piece: bytes) -> None:
-        if isinstance(self._reader, PlainBody) and (self._large or len(piece) > INLINE_BYTES):
-            self._large.append(piece)
-            self._large_bytes += len(piece)
-            if self._large_bytes >= SPREAD_BYTES:
-                await self._take_large(self._reader)
-        elif len(piece) <= INLINE_BYTES:
-            for data in self._reader.feed(piece):
-                for update in self._updates:
-                    update(data)
-                await self._write(data)
+        if self._is_large or len(piece) > INLINE_BYTES:
+            self._is_large = True
+            self._batch.append(piece)
+            self._batch_bytes += len(piece)
+            if self._batch_bytes >= SPREAD_BYTES or len(self._batch) >= SPREAD_PIECES:
+                await self._spread_batch()
+            return
+        for data in self._reader.feed(piece):
+            for update in self._updates:
+                update(data)
+            writer = self._counted(len(data))
+            if writer is not None:
+                await writer.write(data)
+
+    async def _spread_batch(self) -> None:
+        """Give the batch to the threads, once they are done with the one before."""
+        await self._settle()
+        pieces, self._batch, self._batch_bytes = self._batch, [], 0
+        loop, reader = asyncio.get_running_loop(), self._reader
+        slow: Sequence[Callable[[Piece], object]] = self._slow
+        data: Sequence[Piece] = pieces
+        if isinstance(reader, PlainBody):  # its bytes are the pieces', so its hash is one of the sums
+            if reader.is_hashed:
+                slow = [reader.feed, *slow]
+            else:
+                _update_with(reader.feed, pieces)
         else:
-            views = await asyncio.get_running_loop().run_in_executor(None, self._reader.feed, piece)
-            await self._spread([views[0] if len(views) == 1 else b"".join(views)], self._slow)
+            data = await loop.run_in_executor(None, _fed, reader.feed, pieces)
+        writer = self._counted(sum(map(len, data)))
+        if writer is None:
+            return
+        for update in self._quick:
+            _update_with(update, data)
+        sums = [loop.run_in_executor(None, _update_with, update, data) for update in slow]
+        self._spread = asyncio.gather(writer.write(*data), *sums, return_exceptions=True)
 
-    async def _take_large(self, reader: PlainBody) -> None:
-        """Take in the pieces that wait; a plain body's bytes are theirs, so its hash is one of the sums."""
-        pieces, self._large, self._large_bytes = self._large, [], 0
-        await self._spread(pieces, [reader.feed, *self._slow])
-
-    async def _spread(self, pieces: Sequence[Piece], slow: Sequence[Callable[[Piece], object]]) -> None:
-        """Sum and write large pieces, each slow sum in a thread of its own: all of them release the GIL."""
-        loop = asyncio.get_running_loop()
-        running = [loop.run_in_executor(None, _update_with, update, pieces) for update in slow]
-        try:
-            for piece in pieces:
-                for update in self._quick:
-                    update(piece)
-                await self._write(piece)
-        finally:
-            # Nothing may touch the sums once this has returned, whatever was wrong with the disk.
-            outcomes = await asyncio.gather(*running, return_exceptions=True)
-        for outcome in outcomes:
+    async def _settle(self) -> None:
+        """Wait for the threads; what was wrong with one of them."""
+        spread = self._spread
+        if spread is None:
+            return
+        await asyncio.wait([spread])  # which is not cancelled with us: nothing stops a thread
+        self._spread = None
+        for outcome in spread.result():
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _write(self, data: Piece) -> None:
-        self._size += len(data)
+    def _counted(self, size_bytes: int) -> BlobWriter | None:
+        """Who writes so many bytes more, None where that is nothing."""
+        self._size += size_bytes
         if self._size > self._intake.bytes_max:
             raise self._intake.too_large
-        if self._writer is None and len(data):
+        if self._writer is None and size_bytes:
             self._writer = self._blobs.create()
-        if self._writer is not None:
-            await self._writer.write(data)
+        return self._writer if size_bytes else None
 
     async def finish(self, durability: Durability) -> Body:
-        if self._large and isinstance(self._reader, PlainBody):
-            await self._take_large(self._reader)
+        if self._batch:
+            await self._spread_batch()
+        await self._settle()
         self._reader.finish()
         digests = {name: each.digest() for name, each in self._sums.items()}
         promised = None
@@ -314,5 +339,7 @@ class _Incoming:
         return Body(blob, self._size, digests, promised)
 
     async def abandon(self) -> None:
+        if self._spread is not None:  # nothing may touch the sums and the file once this has returned
+            await asyncio.wait([self._spread])
         if self._writer is not None:
             await self._writer.abandon()

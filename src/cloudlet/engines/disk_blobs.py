@@ -22,7 +22,9 @@ import asyncio
 import errno
 import heapq
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from cloudlet.engines.disk_pack_file import place_of
@@ -35,6 +37,7 @@ from cloudlet.kernel.fault import NoSpace, NoSuchBlob, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Durability
 
+VECTORS_MAX = 256  # pieces that one call writes; the system takes 1,024
 INLINE_BYTES = 64 << 10  # a smaller write costs less than the way to a thread and back
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FOLDERS = tuple(first + second for first in DIGITS for second in DIGITS)
@@ -158,19 +161,20 @@ class DiskBlobWriter:
         self._blob: BlobId
         self._path: Path
 
-    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
         assert self._parts is not None, "the writer is spent"
-        self._size += len(chunk)
+        size = sum(map(len, chunks))
+        self._size += size
         try:
             if self._file < 0:
                 if self._size <= BODY_BYTES_MAX:
-                    self._parts.append(bytes(chunk))
+                    self._parts += map(bytes, chunks)
                     return
                 self._begin_file(self._parts)
-            if len(chunk) <= INLINE_BYTES:
-                _write_all(self._file, chunk)
+            if size <= INLINE_BYTES:
+                _write_all(self._file, chunks)
             else:
-                await asyncio.get_running_loop().run_in_executor(None, _write_all, self._file, chunk)
+                await asyncio.get_running_loop().run_in_executor(None, _write_all, self._file, chunks)
         except OSError as error:
             raise _refusal(error) from error
 
@@ -180,8 +184,7 @@ class DiskBlobWriter:
         self._path = store.folder / "new" / self._blob
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         store.writers.add(self)
-        for part in parts:
-            _write_all(self._file, part)
+        _write_all(self._file, parts)
         parts.clear()
 
     async def finish(self, durability: Durability = Durability.RELAXED) -> BlobId:
@@ -221,10 +224,14 @@ class DiskBlobWriter:
             self._store.writers.discard(self)
 
 
-def _write_all(file: int, chunk: bytes | bytearray | memoryview) -> None:
-    rest = memoryview(chunk)
+def _write_all(file: int, chunks: Sequence[bytes | bytearray | memoryview]) -> None:
+    rest = deque(memoryview(chunk) for chunk in chunks if len(chunk))
     while rest:
-        rest = rest[os.write(file, rest) :]
+        written = os.writev(file, list(islice(rest, VECTORS_MAX)))
+        while rest and written >= len(rest[0]):
+            written -= len(rest.popleft())
+        if written:
+            rest[0] = rest[0][written:]
 
 
 def _refusal(error: OSError) -> Exception:

@@ -34,8 +34,8 @@ class BlobFacts(NamedTuple):
 class BlobWriter(Protocol):
     """A body on its way in. Unless finished it leaves nothing behind, also after kill -9."""
 
-    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Append to the body; the chunk may be reused when it returns. NoSpace."""
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
+        """Append to the body; the chunks may be reused when it returns. NoSpace."""
 
     async def finish(self, durability: Durability = Durability.RELAXED) -> BlobId:
         """Make the body whole, readable and durable as asked; the writer is spent."""

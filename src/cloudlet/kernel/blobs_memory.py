@@ -65,9 +65,9 @@ class MemoryBlobWriter:
         self._blob = blob
         self._parts: list[bytes] | None = []
 
-    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
         assert self._parts is not None, "the writer is spent"
-        self._parts.append(bytes(chunk))
+        self._parts += map(bytes, chunks)
 
     async def finish(self, durability: Durability = Durability.RELAXED) -> BlobId:
         assert self._parts is not None, "the writer is spent"

@@ -280,6 +280,11 @@ class PlainBody:
         self._received = 0
         self.trailers: Fields = {}
 
+    @property
+    def is_hashed(self) -> bool:
+        """Whether it takes time to feed."""
+        return self._hash is not None
+
     def feed(self, data: Piece) -> list[memoryview]:
         """The piece itself."""
         self._received += len(data)
