@@ -18,7 +18,7 @@ Theory of operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter, eq, gt, lt, ne
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ from cloudlet.kernel.keys import (
     Revision,
 )
 from cloudlet.wire import etcd_messages as pb
-from cloudlet.wire.protobuf import encoded
+from cloudlet.wire.protobuf import encode, encoded
 
 Past = dict[tuple[int, bytes, bytes], Sequence[Entry]]
 
@@ -55,6 +55,17 @@ class NeedsPast(Exception):
     def __init__(self, revision: int, start: bytes, stop: bytes) -> None:
         super().__init__(revision)
         self.place = (revision, start, stop)
+
+
+class Ahead(NamedTuple):
+    """What was found of long ranges before the transaction's turn, and still holds: see look_ahead.py."""
+
+    verdicts: dict[int, bool]  # of comparisons, by their id
+    replies: dict[int, bytes]  # to reads, by the request's id; without a header
+
+
+NOTHING_AHEAD = Ahead({}, {})
+"""Which nobody fills."""
 
 
 class Applied(NamedTuple):
@@ -166,9 +177,16 @@ def same_meta(key: bytes, before: Entry | None) -> bytes:
 class Draft:
     """What a request is about to change, over the store at head."""
 
-    __slots__ = ("_keys", "_meta_of", "after", "drops", "entries", "past", "puts", "revision")
+    __slots__ = ("_keys", "_meta_of", "after", "ahead", "drops", "entries", "past", "puts", "revision")
 
-    def __init__(self, keys: LocalKeys, past: Past | None = None, meta_of: MetaOf = same_meta) -> None:
+    def __init__(
+        self,
+        keys: LocalKeys,
+        past: Past | None = None,
+        meta_of: MetaOf = same_meta,
+        ahead: Ahead = NOTHING_AHEAD,
+    ) -> None:
+        self.ahead = ahead
         self._keys = keys
         self._meta_of = meta_of
         self.revision = Revision(keys.head + 1)  # of the changes, if there are any
@@ -199,7 +217,7 @@ class Draft:
 
     def scan(self, start: bytes, stop: bytes, limit: int | None = None) -> Sequence[Entry]:
         """The same of a range; with changes the limit is not minded."""
-        if not self._is_changed_within(start, stop):
+        if not self.is_changed_within(start, stop):
             return self._keys.scan(start, stop, limit=limit)
         if not self.puts and any(drop.start <= start and stop <= (drop.stop or b"") for drop in self.drops):
             return ()
@@ -211,11 +229,11 @@ class Draft:
         return [found[key] for key in sorted(found)]
 
     def count(self, start: bytes, stop: bytes) -> int:
-        if self._is_changed_within(start, stop):
+        if self.is_changed_within(start, stop):
             return len(self.scan(start, stop))
         return self._keys.count(start, stop)
 
-    def _is_changed_within(self, start: bytes, stop: bytes) -> bool:
+    def is_changed_within(self, start: bytes, stop: bytes) -> bool:
         return any(start <= key < stop for key in self.entries) or any(
             drop.start < stop and start < (drop.stop or b"") for drop in self.drops
         )
@@ -352,13 +370,18 @@ ABSENT = Entry(b"", b"", b"", Revision(0), Revision(0), 0, NO_LEASE)
 
 def holds(keys: LocalKeys, compare: pb.Compare) -> bool:
     """Whether every key of the comparison's range passes; an absent key has zeroes, and no value."""
-    target = compare.target
     found: Sequence[Entry]
     if compare.range_end:
         found = keys.scan(*range_of(compare.key, compare.range_end))
     else:
         one = keys.get(stored(compare.key))
         found = () if one is None else (one,)
+    return is_met(compare, found)
+
+
+def is_met(compare: pb.Compare, found: Sequence[Entry]) -> bool:
+    """Whether these entries pass."""
+    target = compare.target
     if not found:
         if target == VALUE:
             return False
@@ -381,18 +404,29 @@ class Path(NamedTuple):
     nested: tuple[Path, ...]
 
 
-def path_of(keys: LocalKeys, request: pb.TxnRequest) -> Path:
+def path_of(keys: LocalKeys, request: pb.TxnRequest, ahead: Ahead = NOTHING_AHEAD) -> Path:
     """All comparisons, also the nested ones, at head."""
     succeeded = True
     for compare in request.compare:
-        if not holds(keys, compare):
+        verdict = ahead.verdicts.get(id(compare)) if ahead.verdicts else None
+        if not (holds(keys, compare) if verdict is None else verdict):
             succeeded = False
             break
     nested: tuple[Path, ...] = ()
     for each in request.success if succeeded else request.failure:
         if each.request_txn is not None:
-            nested += (path_of(keys, each.request_txn),)
+            nested += (path_of(keys, each.request_txn, ahead),)
     return Path(succeeded, nested)
+
+
+def taken(request: pb.TxnRequest, path: Path) -> Iterator[pb.RangeRequest]:
+    """The reads of ranges in the branches taken."""
+    nested = iter(path.nested)
+    for each in request.success if path.succeeded else request.failure:
+        if each.request_range is not None and each.request_range.range_end:
+            yield each.request_range
+        if each.request_txn is not None:
+            yield from taken(each.request_txn, next(nested))
 
 
 def check_branches(draft: Draft, request: pb.TxnRequest, path: Path) -> None:
@@ -411,6 +445,16 @@ def check_branches(draft: Draft, request: pb.TxnRequest, path: Path) -> None:
             check_branches(draft, each.request_txn, next(nested))
 
 
+def _read_in(draft: Draft, request: pb.RangeRequest) -> Any:
+    body = draft.ahead.replies.get(id(request)) if draft.ahead.replies else None
+    if body is not None and not draft.is_changed_within(*range_of(request.key, request.range_end)):
+        head = encode(pb.RangeResponse(header=encoded(revision_field(draft.now))))
+        return encoded(head + body)  # which is one message
+    read = range_in(draft, request)
+    read.header = encoded(revision_field(draft.now))
+    return read
+
+
 def txn_in(draft: Draft, request: pb.TxnRequest, path: Path) -> pb.TxnResponse:
     """Run the operations of the branches taken. The header of each reply within has but the revision that the
     operation left, that of a nested transaction nothing at all."""
@@ -418,9 +462,7 @@ def txn_in(draft: Draft, request: pb.TxnRequest, path: Path) -> pb.TxnResponse:
     nested = iter(path.nested)
     for each in request.success if path.succeeded else request.failure:
         if each.request_range is not None:
-            read = range_in(draft, each.request_range)
-            read.header = encoded(revision_field(draft.now))
-            responses.append(pb.ResponseOp(response_range=read))
+            responses.append(pb.ResponseOp(response_range=_read_in(draft, each.request_range)))
         elif each.request_put is not None:
             written = put_in(draft, each.request_put)
             written.header = encoded(revision_field(draft.now))
@@ -473,11 +515,17 @@ class Kv:
         reply = delete_in(draft, request)
         return Applied(reply, self._commit(draft, author))
 
-    def txn(self, request: pb.TxnRequest, author: Author, past: Past | None = None) -> Applied:
+    def txn(
+        self,
+        request: pb.TxnRequest,
+        author: Author,
+        past: Past | None = None,
+        ahead: Ahead = NOTHING_AHEAD,
+    ) -> Applied:
         """NeedsPast with nothing applied, GrpcStatus."""
         check_txn(request, self._operations_max)
-        draft = Draft(self._keys, past, self._meta_of)
-        path = path_of(self._keys, request)
+        draft = Draft(self._keys, past, self._meta_of, ahead)
+        path = path_of(self._keys, request, ahead)
         check_branches(draft, request, path)
         reply = txn_in(draft, request, path)
         return Applied(reply, self._commit(draft, author))

@@ -2,7 +2,7 @@
 
 State   in memory: whose turn it is
 Source  etcd 3.6, rpc.proto, RangeRequest; what is chosen is told in kv.py
-Absent  the same for a range within a transaction: one turn
+Absent  none
 
 A hundred thousand keys take a tenth of a second to encode, and nobody else is to wait for that. The entries
 are those of one revision, however long it takes to look at them: if the store forgets it meanwhile, the head
@@ -32,11 +32,17 @@ KEYS_MAX = 2000  # that are looked at in one turn
 
 def is_long(keys: LocalKeys, request: pb.RangeRequest) -> bool:
     """Whether a range is worth more than one turn; of a past revision too, which is about as long as now."""
-    if not request.range_end or request.count_only:
-        return False
-    if 0 < request.limit <= KEYS_MAX and not is_sorted(request) and not is_filtered(request):
-        return False
-    return keys.count(*range_of(request.key, request.range_end)) > KEYS_MAX
+    return bool(request.range_end) and keys_looked_at(keys, request) > KEYS_MAX
+
+
+def keys_looked_at(keys: LocalKeys, request: pb.RangeRequest) -> int:
+    """How many keys a read of a range has to do with."""
+    if request.count_only:
+        return 0
+    count = keys.count(*range_of(request.key, request.range_end))
+    if request.limit > 0 and not is_sorted(request) and not is_filtered(request):
+        return min(count, request.limit)
+    return count
 
 
 class Turns:
@@ -53,6 +59,14 @@ class Turns:
 
 async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: pb.RangeRequest) -> bytes:
     """The whole reply; FutureRev, Compacted."""
+    shown, body = await range_body(keys, turns, request)
+    await keys.settle(shown)
+    # What is concatenated is one message: each piece adds to its list.
+    return encode(pb.RangeResponse(header=replies.header(shown))) + body
+
+
+async def range_body(keys: LocalKeys, turns: Turns, request: pb.RangeRequest) -> tuple[Revision, bytes]:
+    """The revision to be shown, and the reply without its header; FutureRev, Compacted."""
     revision, entries, count = await read_range(keys, request)
     if is_filtered(request):
         passed: list[Entry] = []
@@ -70,9 +84,8 @@ async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: p
             await turns.next()
             runs.append(in_order(request, some))
         ordered = merge(*runs, key=sort_field(request), reverse=request.sort_order == DESCEND)
-    # What is concatenated is one message: each piece adds to its list.
     shown = revision if not request.revision else keys.head
-    pieces = [encode(pb.RangeResponse(header=replies.header(shown)))]
+    pieces: list[bytes] = []
     ordered = islice(ordered, limit)
     with_value = not request.keys_only
     await turns.next()
@@ -81,8 +94,7 @@ async def long_range(keys: LocalKeys, replies: Replies, turns: Turns, request: p
         pieces.append(encode(pb.RangeResponse(kvs=kvs)))
         await turns.next()
     pieces.append(encode(pb.RangeResponse(more=has_more, count=count)))
-    await keys.settle(shown)
-    return b"".join(pieces)
+    return shown, b"".join(pieces)
 
 
 def _fetched(request: pb.RangeRequest) -> int | None:

@@ -1,4 +1,4 @@
-"""Deletes of very many keys: one revision, and several turns of the loop before and after it.
+"""Deletes of very many keys, and transactions over as many: several turns of the loop before and after.
 
 State   none
 Source  etcd 3.6, rpc.proto, DeleteRangeRequest; kernel/keys_drop.py tells how
@@ -13,6 +13,7 @@ import msgspec
 
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past
 from cloudlet.coord.etcd.long_range import Turns, slices
+from cloudlet.coord.etcd.look_ahead import LookingAhead, reads_long
 from cloudlet.coord.etcd.ranges import key_value, range_of
 from cloudlet.coord.etcd.replies import Replies
 from cloudlet.kernel.keys import Author, LocalKeys
@@ -25,6 +26,11 @@ KEYS_MAX = 1000  # that are deleted in one turn
 def is_long(keys: LocalKeys, start: bytes, stop: bytes) -> bool:
     """Whether so many keys are worth more than one turn."""
     return keys.count(start, stop) > KEYS_MAX
+
+
+def is_long_txn(keys: LocalKeys, request: pb.TxnRequest) -> bool:
+    """Whether a transaction reads or deletes so many."""
+    return any(is_long(keys, *place) for place in deleted_ranges(request)) or reads_long(keys, request)
 
 
 def deleted_ranges(request: pb.TxnRequest) -> Iterator[tuple[bytes, bytes]]:
@@ -55,16 +61,28 @@ async def long_delete(
 
 
 async def long_txn(
-    keys: LocalKeys, kv: Kv, replies: Replies, request: pb.TxnRequest, author: Author, past: Past
+    keys: LocalKeys,
+    kv: Kv,
+    replies: Replies,
+    turns: Turns,
+    request: pb.TxnRequest,
+    author: Author,
+    past: Past,
 ) -> bytes:
     """The whole reply. What it reads of the past is fetched, and all is decided anew each time: the present
     may have moved on."""
     ranges = list(deleted_ranges(request))
-    while True:
-        try:
-            async with keys.foresee(ranges):
-                reply, revision = kv.txn(request, author, past)
-        except NeedsPast as needed:
-            await kv.fetch(needed, past)
-            continue
-        return await replies.settled(reply, revision)
+    ahead = LookingAhead(keys, turns, request)
+    try:
+        while True:
+            if reads_long(keys, request):
+                await ahead.look()
+            try:
+                async with keys.foresee(ranges):
+                    reply, revision = kv.txn(request, author, past, ahead.found)
+            except NeedsPast as needed:
+                await kv.fetch(needed, past)
+                continue
+            return await replies.settled(reply, revision)
+    finally:
+        ahead.close()

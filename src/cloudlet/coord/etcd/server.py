@@ -24,8 +24,8 @@ from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, check_txn, is_readonly
 from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
-from cloudlet.coord.etcd.long_writes import deleted_ranges, long_delete, long_txn
 from cloudlet.coord.etcd.long_writes import is_long as is_long_drop
+from cloudlet.coord.etcd.long_writes import is_long_txn, long_delete, long_txn
 from cloudlet.coord.etcd.range_stream import range_stream
 from cloudlet.coord.etcd.ranges import range_of
 from cloudlet.coord.etcd.recipes import Recipes
@@ -235,13 +235,13 @@ class EtcdServer:
             self._check_space()
         author = self._author(call)
         past: Past = {}
-        if any(is_long_drop(self._keys, *place) for place in deleted_ranges(request)):
+        if is_long_txn(self._keys, request):
             check_txn(request, self._settings.operations_max)
-            return long_txn(self._keys, self.kv, self.replies, request, author, past)
+            return long_txn(self._keys, self.kv, self.replies, self._turns, request, author, past)
         try:
             reply, revision = self.kv.txn(request, author)
         except NeedsPast:
-            return long_txn(self._keys, self.kv, self.replies, request, author, past)
+            return long_txn(self._keys, self.kv, self.replies, self._turns, request, author, past)
         return self.replies.answer(call, reply, revision)
 
     async def _compact(self, call: Call, message: bytes) -> bytes:
