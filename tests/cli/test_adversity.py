@@ -107,6 +107,28 @@ def test_a_private_cloud_needs_no_home(monkeypatch):
     assert asked == [(True, ("true",))]
 
 
+def test_a_flag_that_run_does_not_have_is_no_command():
+    done = CliRunner().invoke(main, ["run", "--stric", "--", "true"])
+    assert done.exit_code == 2
+    assert "No such option" in done.output
+
+
+def test_run_shows_what_its_cloud_complains_of():
+    script = """if True:
+        import os
+        from kazoo.client import KazooClient
+        zk = KazooClient(os.environ["ZOOKEEPER_HOSTS"])
+        zk.start()
+        zk.create("/zookeeper/quota/a/zookeeper_limits", b"count=1,bytes=-1", makepath=True)
+        zk.create("/a/b", makepath=True)
+        zk.stop()
+    """
+    done = cloudlet_command("run", "--only", "zookeeper", "--", sys.executable, "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert "quota of /a exceeded" in done.stderr
+    assert cloudlet_command("run", "--only", "aws", "--", "true").stderr == ""
+
+
 def test_a_long_path_with_spaces_and_letters_of_all_kinds_serves(tmp_path):
     """A socket's address has 108 bytes."""
     folder = tmp_path / ("lange Wege ☁ " * 8) / "data"

@@ -241,6 +241,19 @@ def test_a_killed_test_process_leaves_no_cloud(tmp_path):
         time.sleep(0.02)
 
 
+def test_a_cloud_that_is_gone_is_said_to_be(tmp_path):
+    test = """
+        import os, pytest, signal
+        from cloudlet.testing.cloud import Gone
+
+        def test_it(cloudlet):
+            os.kill(cloudlet.tell("GET", "/status")["pid"], signal.SIGKILL)
+            with pytest.raises(Gone, match="does not answer"):
+                cloudlet.clock.freeze()
+    """
+    assert "1 passed" in ran(tmp_path, test)
+
+
 def test_a_process_that_a_test_has_left_behind_holds_no_cloud(tmp_path):
     test = """
         import os, signal, time

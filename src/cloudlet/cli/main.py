@@ -176,7 +176,7 @@ def env(data: Path | None, only: str) -> None:
     sys.exit(running.env(running.folder(data), only))
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(context_settings={"allow_interspersed_args": False})
 @start_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(command: tuple[str, ...], **flags: object) -> None:

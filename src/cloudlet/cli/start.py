@@ -137,8 +137,11 @@ def up(chosen: Settings) -> int:
     gc.disable()  # until the cloud is ready: looking for garbage takes a fifth of a start
     announce = announcer()
     life = os.environ.pop(LIFE_VARIABLE, None)
+    # Beside a command, whose output this is, only what somebody should look at is said.
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=logging.INFO if life is None else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
     )
     from cloudlet.kernel.fault import NoSpace, StoreError
     from cloudlet.shell.cloud import Cloud, serve_cloud
@@ -277,7 +280,7 @@ def spawn(chosen: Settings, life: int | None = None) -> tuple[subprocess.Popen[b
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cloudlet", "up", *arguments(chosen)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output if life is None else None,
             pass_fds=tuple(given.values()), start_new_session=True,
             env={**os.environ, **{name: str(fd) for name, fd in given.items()}},
         )  # fmt: skip
@@ -301,7 +304,8 @@ def answer(reader: int, process: subprocess.Popen[bytes], log: Path) -> Mapping[
         said: Mapping[str, object] = json.loads(text)
         return said
     process.kill()
-    return {"error": f"The cloud did not become ready; see {log}.", "status": FAILED}
+    where = "" if str(log) == os.devnull else f"; see {log}"
+    return {"error": f"The cloud did not become ready{where}.", "status": FAILED}
 
 
 def arguments(chosen: Settings) -> Sequence[str]:

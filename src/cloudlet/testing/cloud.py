@@ -41,6 +41,10 @@ class Refused(Exception):
     """The cloud refused a control verb; the message is its own."""
 
 
+class Gone(Exception):
+    """The cloud does not answer any more: it was ended, or has failed."""
+
+
 class Clock:
     """Cloud time. It moves for the whole cloud, so for every test of this process."""
 
@@ -170,7 +174,7 @@ class Cloud:
         self.tell("POST", "/init", {"text": text, "name": str(file)})
 
     def tell(self, method: str, verb: str, body: object = None) -> Mapping[str, object]:
-        """One control verb, such as ("GET", "/status"). Refused."""
+        """One control verb, such as ("GET", "/status"). Refused, Gone."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
         headers = {"authorization": f"Bearer {self._token}"}
@@ -180,6 +184,8 @@ class Cloud:
             )
             reply = connection.getresponse()
             said: Mapping[str, object] = json.loads(reply.read())
+        except OSError as error:
+            raise Gone(f"the cloud at {self.url} does not answer: {error}") from None
         finally:
             connection.close()
         if reply.status != http.client.OK:
