@@ -222,10 +222,11 @@ def test_calls_are_counted(cloud, client):
     assert 'service="ssm",operation="GetParameter",code="ParameterNotFound"' in text
 
 
-def test_a_reset_forgets_everything_and_goes_forward(cloud, client):
+@pytest.mark.parametrize("slash", ["/", "//"])  # s3fs's suite joins it to an endpoint that ends with one
+def test_a_reset_forgets_everything_and_goes_forward(cloud, client, slash):
     client.put_parameter(Name="a", Value="1", Type="String")
     before = cloud.call(lambda: cloud.face.desk.keys.head)
-    request = urllib.request.Request(f"{cloud.url}/moto-api/reset", method="POST")
+    request = urllib.request.Request(f"{cloud.url}{slash}moto-api/reset", method="POST")
     with urllib.request.urlopen(request) as reply:
         assert reply.status == 200
     assert refused(client.get_parameter, Name="a")[0] == "ParameterNotFound"

@@ -54,6 +54,7 @@ class Front:
             ("HEAD", b"/_localstack/health"): self._health,
             ("GET", b"/metrics"): self._exposition,
             ("POST", b"/moto-api/reset"): self._reset_all,
+            ("POST", b"//moto-api/reset"): self._reset_all,  # behind an endpoint that ends with a slash
         }
 
     def admit(self, head: Head, peer: str) -> Response | Buffer | Stream:
