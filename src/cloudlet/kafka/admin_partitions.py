@@ -54,6 +54,7 @@ async def describe_log_dirs(
     result = cls.DescribeLogDirsResult(
         LogDir=broker.log_dir, Topics=topics, TotalBytes=total, UsableBytes=usable
     )
+    call.is_long = True
     return cls(Results=[result])
 
 

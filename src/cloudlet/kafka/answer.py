@@ -19,13 +19,15 @@ from cloudlet.kafka.api_versions import API_VERSIONS, unsupported_version
 from cloudlet.kafka.broker import Broker
 from cloudlet.kafka.call import Call, Encoded, Handler, Peer
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.long_answers import LONG_BYTES
 from cloudlet.kafka.quotas import Quotas, charge
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.fault import ProtocolError, StoreError
 from cloudlet.wire.kafka.apis import Api, apis
 from cloudlet.wire.kafka.classes import Message
-from cloudlet.wire.kafka.codec import decode
+from cloudlet.wire.kafka.codec import decode, decode_slowly, encode_slowly
 from cloudlet.wire.kafka.error_codes import ErrorCode
-from cloudlet.wire.kafka.frames import read_front, read_header, response_parts
+from cloudlet.wire.kafka.frames import framed, read_front, read_header, response_parts
 
 log = logging.getLogger(__name__)
 
@@ -78,22 +80,44 @@ class Answering:
                 )
             route = self._routes[key, version] = found
         header = read_header(frame, is_flexible=route.is_flexible)
-        request, _ = decode(route.request, version, frame, header.stop)
         call = Call(self._broker, peer, key, version, correlation_id, header.client_id)
         call.request_bytes = len(frame)
+        if len(frame) > LONG_BYTES:
+            call.is_long = True
+            rest = begin(self._slowly(call, route, frame, header.stop))
+            call.has_waited = isinstance(rest, Rest)
+            return rest
+        request, _ = decode(route.request, version, frame, header.stop)
         began_ms = self._broker.clock.monotonic_ms()
         try:
-            if self._admit is None:
-                result = route.handler(call, request)
-            else:
-                result = self._admit(call, request, route.handler)
+            result = self._handled(call, route, request)
             if isinstance(result, Coroutine):
                 rest = begin(self._later(call, route.api, result, began_ms))
                 call.has_waited = isinstance(rest, Rest)
                 return rest
         except (KafkaFault, StoreError) as error:
             result = _fault_response(route.api, error)
-        return self._finish(call, route.api, result, self._broker.clock.monotonic_ms() - began_ms)
+        used_ms = self._broker.clock.monotonic_ms() - began_ms
+        if call.is_long and isinstance(result, Message):
+            return begin(self._finish_slowly(call, route.api, result, used_ms))
+        return self._finish(call, route.api, result, used_ms)
+
+    def _handled(self, call: Call, route: Route, request: Message) -> Any:
+        if self._admit is None:
+            return route.handler(call, request)
+        return self._admit(call, request, route.handler)
+
+    async def _slowly(self, call: Call, route: Route, frame: memoryview, start: int) -> Answer:
+        """Answer a long frame: it is read in turns, and so is what may be as long written."""
+        turn = Turn(self._broker.clock)
+        request, _ = await in_turns(decode_slowly(route.request, call.api_version, frame, start), turn)
+        began_ms = self._broker.clock.monotonic_ms()
+        try:
+            result = self._handled(call, route, request)
+        except (KafkaFault, StoreError) as error:
+            result = _fault_response(route.api, error)
+        work = result if isinstance(result, Coroutine) else _itself(result)
+        return await self._later(call, route.api, work, began_ms)
 
     async def _later(
         self, call: Call, api: Api, work: Coroutine[object, None, object], began_ms: float
@@ -104,7 +128,17 @@ class Answering:
             result = _fault_response(api, error)
         # What a request waits for is not the broker's time; what it takes beside that goes uncounted.
         used_ms = 0.0 if call.has_waited else self._broker.clock.monotonic_ms() - began_ms
+        if call.is_long and isinstance(result, Message):
+            return await self._finish_slowly(call, api, result, used_ms)
         return self._finish(call, api, result, used_ms)
+
+    async def _finish_slowly(self, call: Call, api: Api, response: Message, used_ms: float) -> Answer:
+        quotas = self._broker.part(Quotas)
+        if quotas:
+            charge(quotas, call, response, used_ms)
+        turn = Turn(self._broker.clock)
+        parts = await in_turns(encode_slowly(response, call.api_version), turn)
+        return Answer(framed(api, call.api_version, call.correlation_id, parts), call.mute_ms)
 
     def _route(self, key: int, version: int) -> Route | None:
         """How a version is answered; None for a version of ApiVersions that is not known. ProtocolError."""
@@ -131,6 +165,10 @@ class Answering:
         assert isinstance(result, Message)
         parts = response_parts(api, call.api_version, call.correlation_id, result)
         return Answer(parts, call.mute_ms)
+
+
+async def _itself(result: object) -> object:
+    return result
 
 
 def _fault_response(api: Api, error: KafkaFault | StoreError) -> Message:

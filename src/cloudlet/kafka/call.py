@@ -99,6 +99,7 @@ class Call:
         "client_id",
         "correlation_id",
         "has_waited",
+        "is_long",
         "mute_ms",
         "peer",
         "request_bytes",
@@ -121,6 +122,7 @@ class Call:
         self.client_id = client_id or ""
         self.request_bytes = 0  # of its frame
         self.has_waited = False
+        self.is_long = False  # its answer: it is written in turns (long_answers.py)
         self.mute_ms = 0  # KIP-219: nothing is read from the connection for so long after the response
 
     @property

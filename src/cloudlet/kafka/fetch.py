@@ -20,6 +20,7 @@ from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.compression import ZSTD
 from cloudlet.kafka.faults import KafkaFault, code_of
 from cloudlet.kafka.fetch_sessions import FINAL_EPOCH, FIRST_EPOCH, FetchSessions, Slot, SlotKey, Slots
+from cloudlet.kafka.long_answers import LONG_ROWS
 from cloudlet.kafka.pacing import Pace, count_records, is_paced
 from cloudlet.kafka.partition import Fetched, Isolation
 from cloudlet.kafka.turns import Turn
@@ -77,7 +78,7 @@ async def fetch(call: Call, request: messages.FetchRequest) -> Response:
             slots = Slots()
     except KafkaFault as fault:
         return Response(ErrorCode=fault.code, SessionId=0, Responses=[])
-    _want(slots, request, by_id=by_id)
+    await _want(slots, request, Turn(broker.clock), by_id=by_id)
     if is_incremental and not slots.slots:
         sessions.drop(request.SessionId)
     pace = _pace_of(call)
@@ -91,7 +92,8 @@ async def fetch(call: Call, request: messages.FetchRequest) -> Response:
         session_id = _keep(sessions, slots, found, by_id=by_id)
     if not is_incremental:
         slots.close()
-    return _respond(call, slots, found, session_id, is_incremental=is_incremental)
+    call.is_long = call.is_long or len(found) > LONG_ROWS
+    return await _respond(call, slots, found, session_id, is_incremental=is_incremental)
 
 
 def _pace_of(call: Call) -> Pace | None:
@@ -145,7 +147,7 @@ def _forget(slots: Slots, request: messages.FetchRequest, *, by_id: bool) -> Non
                 slot.let_go()
 
 
-def _want(slots: Slots, request: messages.FetchRequest, *, by_id: bool) -> None:
+async def _want(slots: Slots, request: messages.FetchRequest, turn: Turn, *, by_id: bool) -> None:
     """Take in what the request says of its partitions."""
     for topic in request.Topics:
         for wanted in topic.Partitions:
@@ -158,6 +160,8 @@ def _want(slots: Slots, request: messages.FetchRequest, *, by_id: bool) -> None:
             slot.leader_epoch = wanted.CurrentLeaderEpoch
             slot.fetched_epoch = wanted.LastFetchedEpoch
             slots.want(slot)
+            if turn.is_over():
+                await turn.end()
 
 
 def _isolation(request: messages.FetchRequest) -> Isolation:
@@ -259,15 +263,18 @@ def _look_at(call: Call, slot: Slot, limits: Limits, size: int) -> Found:
         return Found(code=code_of(error))
 
 
-def _respond(
+async def _respond(
     call: Call, slots: Slots, found: dict[Slot, Found], session_id: int, *, is_incremental: bool
 ) -> Response:
     topics: dict[str | bytes, messages.FetchResponse.FetchableTopicResponse] = {}
     response = Response(SessionId=session_id, Responses=[])
+    turn = Turn(call.broker.clock)
     for slot, one in found.items():
+        if turn.is_over():
+            await turn.end()
         if is_incremental and not _is_news(slot, one):
             continue
-        if is_incremental and one.fetched is not None and one.fetched.records:
+        if is_incremental and one.fetched is not None and one.fetched.records and slot.key in slots.slots:
             # Others come first the next time, so that a busy partition does not starve them.
             slots.slots[slot.key] = slots.slots.pop(slot.key)
         name = slot.key[0]

@@ -1,61 +1,43 @@
-"""Encodes a response with a long array, some of its rows in each turn of the loop.
+"""Requests and responses of thousands of rows: read, made and written some rows in each turn of the loop.
 
 State   none
 Source  docs/architecture.md, "Processes": no turn of the loop is longer than 10 ms
-Absent  rows that are long themselves: a topic of ten thousand partitions is one
+Absent  none
 
-The rows of an array lie one behind the other, whatever is before and after them. So the response is encoded
-with some of its rows at a time, and what is around the rows is cut off but once: an empty array and one of a
-row differ first in the last byte of their count.
+A request is long by its bytes (answer.py looks at that), and so is then what answers it. A handler whose
+answer to a short request may be long says so: `call.is_long`. Rows may be made when they are written, so that
+they do not all live at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from struct import Struct
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
-from cloudlet.kafka.turns import Turn
-from cloudlet.kernel.clock import Clock
 from cloudlet.wire.kafka.classes import Message
-from cloudlet.wire.kafka.codec import encode
-from cloudlet.wire.kafka.compiler import uvarint
 
-ROWS_A_STEP = 16  # fewer than 127: a compact count of them is one byte
-_COUNT = Struct(">i")
+LONG_BYTES = 64 << 10  # of a frame: two thousand partitions of a fetch
+LONG_ROWS = 256  # of an answer
 
 T = TypeVar("T")
 
 
-async def encode_long(
-    response: Message,
-    field: str,
-    items: Sequence[T],
-    row_of: Callable[[T], Message],
-    version: int,
-    clock: Clock,
-    *,
-    is_flexible: bool,
-) -> bytes:
-    """The response in a version, as `encode` gives it with the rows of `items` in its array `field`. The rows
-    are made as they are encoded: no more of them live at once than a step has."""
+class Rows(Generic[T]):
+    """An array of a response, of which each row is made when it is written."""
 
-    def encoded(some: Sequence[T]) -> bytes:
-        setattr(response, field, [row_of(item) for item in some])
-        return encode(response, version)
+    __slots__ = ("_items", "_row_of")
 
-    if len(items) <= ROWS_A_STEP:
-        return encoded(items)
-    empty, one = encoded(()), encoded(items[:1])
-    start = next(at for at, byte in enumerate(empty) if one[at] != byte) + 1
-    count = uvarint(len(items) + 1) if is_flexible else _COUNT.pack(len(items))
-    behind = len(empty) - start
-    parts = [empty[: start - (1 if is_flexible else _COUNT.size)], count]
-    turn = Turn(clock)
-    for first in range(0, len(items), ROWS_A_STEP):
-        some = encoded(items[first : first + ROWS_A_STEP])
-        parts.append(some[start : len(some) - behind])
-        if turn.is_over():
-            await turn.end()
-    parts.append(empty[start:])
-    return b"".join(parts)
+    def __init__(self, items: Sequence[T], row_of: Callable[[T], Message]) -> None:
+        self._items = items
+        self._row_of = row_of
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(self._row_of, self._items)
+
+
+def rows(items: Sequence[T], row_of: Callable[[T], Message]) -> Any:
+    """The same, for a field whose type is a list: its writer asks for no more than these."""
+    return Rows(items, row_of)

@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from cloudlet.kafka.call import Call, Encoded, Handler
 from cloudlet.kafka.create_topics import creation_of
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.long_answers import ROWS_A_STEP, encode_long
+from cloudlet.kafka.long_answers import rows
 from cloudlet.kafka.permissions import (
     CLUSTER_OPERATIONS,
     NO_OPERATIONS,
     TOPIC_OPERATIONS,
 )
-from cloudlet.kafka.topics import INTERNAL_TOPICS, NO_ID, TopicImage, invalid_name
+from cloudlet.kafka.topics import INTERNAL_TOPICS, NO_ID, PartitionState, TopicImage, invalid_name
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.fault import Conflict
 from cloudlet.wire.kafka import messages
+from cloudlet.wire.kafka.codec import encode_slowly
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
-FLEXIBLE_SINCE = 9
 CACHE_ENTRIES_MAX = 64
 CACHED_TOPICS_MAX = 8  # of a request by names; longer lists differ from client to client
 BROKER_ENDPOINT = 1  # KIP-919
@@ -61,7 +62,7 @@ class MetadataCache:
             self._bodies[key] = body
 
 
-async def metadata(call: Call, request: messages.MetadataRequest) -> Response | Encoded:
+async def metadata(call: Call, request: messages.MetadataRequest) -> Encoded | Response:
     """Brokers and topics; topics that are wanted and not there are made, where client and broker allow it."""
     key = _cache_key(call, request)
     cache = call.broker.part(MetadataCache)
@@ -84,21 +85,17 @@ async def metadata(call: Call, request: messages.MetadataRequest) -> Response | 
     operations = TOPIC_OPERATIONS if request.IncludeTopicAuthorizedOperations else NO_OPERATIONS
     found = await _found(call, request, operations)
     is_kept = key is not None and not any(isinstance(each, TopicRow) for each in found)
-    body = await encode_long(
-        response,
-        "Topics",
-        found,
-        lambda each: each if isinstance(each, TopicRow) else row_of(each, operations),
-        call.api_version,
-        call.broker.clock,
-        is_flexible=call.api_version >= FLEXIBLE_SINCE,
+    response.Topics = rows(
+        found, lambda each: each if isinstance(each, TopicRow) else row_of(each, operations)
     )
-    if not is_kept and len(found) <= ROWS_A_STEP:
-        return response
     if is_kept:
         assert key is not None
+        parts = await in_turns(encode_slowly(response, call.api_version), Turn(call.broker.clock))
+        body = b"".join(parts)
         cache.keep(epoch, key, body)
-    return Encoded(body)
+        return Encoded(body)
+    call.is_long = True
+    return response
 
 
 def _cache_key(call: Call, request: messages.MetadataRequest) -> tuple[object, ...] | None:
@@ -170,25 +167,26 @@ def _error_row(name: str, code: ErrorCode) -> TopicRow:
 
 
 def row_of(image: TopicImage, operations: int) -> TopicRow:
-    """A topic as Metadata tells of it."""
+    """A topic as Metadata tells of it; its partitions' rows are made as they are written."""
     return TopicRow(
         ErrorCode=0,
         Name=image.name,
         TopicId=image.id,
         IsInternal=image.is_internal,
-        Partitions=[
-            PartitionRow(
-                ErrorCode=0 if state.leader >= 0 else ErrorCode.LEADER_NOT_AVAILABLE,
-                PartitionIndex=index,
-                LeaderId=state.leader,
-                LeaderEpoch=state.leader_epoch,
-                ReplicaNodes=list(state.replicas),
-                IsrNodes=list(state.isr),
-                OfflineReplicas=[],
-            )
-            for index, state in enumerate(image.states)
-        ],
+        Partitions=rows(range(len(image.states)), lambda index: _partition_row(index, image.states[index])),
         TopicAuthorizedOperations=operations,
+    )
+
+
+def _partition_row(index: int, state: PartitionState) -> PartitionRow:
+    return PartitionRow(
+        ErrorCode=0 if state.leader >= 0 else ErrorCode.LEADER_NOT_AVAILABLE,
+        PartitionIndex=index,
+        LeaderId=state.leader,
+        LeaderEpoch=state.leader_epoch,
+        ReplicaNodes=list(state.replicas),
+        IsrNodes=list(state.isr),
+        OfflineReplicas=[],
     )
 
 
@@ -235,6 +233,7 @@ def describe_topic_partitions(
             response.NextCursor = cls.Cursor(TopicName=name, PartitionIndex=stop)
             break
         start = 0
+    call.is_long = True
     return response
 
 
@@ -246,21 +245,24 @@ def _described(
         Name=image.name,
         TopicId=image.id,
         IsInternal=image.is_internal,
-        Partitions=[
-            cls.DescribeTopicPartitionsResponsePartition(
-                ErrorCode=0 if state.leader >= 0 else ErrorCode.LEADER_NOT_AVAILABLE,
-                PartitionIndex=start + offset,
-                LeaderId=state.leader,
-                LeaderEpoch=state.leader_epoch,
-                ReplicaNodes=list(state.replicas),
-                IsrNodes=list(state.isr),
-                EligibleLeaderReplicas=[],
-                LastKnownElr=[],
-                OfflineReplicas=[],
-            )
-            for offset, state in enumerate(image.states[start:stop])
-        ],
+        Partitions=rows(range(start, stop), lambda index: _described_partition(index, image.states[index])),
         TopicAuthorizedOperations=TOPIC_OPERATIONS,
+    )
+
+
+def _described_partition(
+    index: int, state: PartitionState
+) -> messages.DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition:
+    return messages.DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition(
+        ErrorCode=0 if state.leader >= 0 else ErrorCode.LEADER_NOT_AVAILABLE,
+        PartitionIndex=index,
+        LeaderId=state.leader,
+        LeaderEpoch=state.leader_epoch,
+        ReplicaNodes=list(state.replicas),
+        IsrNodes=list(state.isr),
+        EligibleLeaderReplicas=[],
+        LastKnownElr=[],
+        OfflineReplicas=[],
     )
 
 

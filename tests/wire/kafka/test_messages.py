@@ -10,16 +10,19 @@ import kio.schema.errors
 import kio.serial
 import pytest
 
+from cloudlet.kafka.turns import whole
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.apis import apis
 from cloudlet.wire.kafka.classes import class_of
 from cloudlet.wire.kafka.codec import (
     decode,
+    decode_slowly,
     decode_versioned,
     decode_whole,
     encode,
     encode_parts,
+    encode_slowly,
     encode_versioned,
 )
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -101,6 +104,9 @@ def test_what_is_written_is_read_again(name, version):
         raw = encode(value, version)
         assert decode(class_of(name), version, b"front" + raw + b"behind", 5) == (value, 5 + len(raw))
         assert b"".join(encode_parts(value, version, bytearray())) == raw
+        assert b"".join(whole(encode_slowly(value, version))) == raw
+        slowly = decode_slowly(class_of(name), version, b"front" + raw + b"behind", 5)
+        assert whole(slowly) == (value, 5 + len(raw))
         with pytest.raises(ProtocolError):
             decode_whole(class_of(name), version, raw + b"\x00")
 
@@ -144,6 +150,8 @@ def test_broken_bytes_are_refused_and_nothing_else(name):
     for stop in range(min(len(raw), 600)):
         with pytest.raises(ProtocolError):
             decode_whole(cls, version, raw[:stop])
+        with pytest.raises(ProtocolError):
+            whole(decode_slowly(cls, version, raw[:stop]))
     for _ in range(200):
         changed = bytearray(raw)
         for _ in range(rng.choice([1, 2, 5])):
@@ -153,6 +161,38 @@ def test_broken_bytes_are_refused_and_nothing_else(name):
             decode(cls, version, bytes(changed))
         except ProtocolError:
             pass
+
+
+def test_what_is_long_is_read_and_written_in_steps():
+    partitions = messages.FetchRequest.FetchPartition, messages.FetchResponse.PartitionData
+    asked = messages.FetchRequest(
+        Topics=[
+            messages.FetchRequest.FetchTopic(
+                Topic=f"t{topic}", Partitions=[partitions[0](Partition=index) for index in range(1000)]
+            )
+            for topic in range(2)
+        ]
+    )
+    told = messages.FetchResponse(
+        Responses=[
+            messages.FetchResponse.FetchableTopicResponse(
+                Topic="t",
+                Partitions=[
+                    partitions[1](PartitionIndex=index, Records=bytes(index % 2 * 5000))
+                    for index in range(1000)
+                ],
+            )
+        ]
+    )
+    assert sum(1 for _ in decode_slowly(type(asked), 12, encode(asked, 12))) == 2002
+    parts = []
+
+    def written():
+        parts.extend((yield from encode_slowly(told, 12)))
+
+    assert sum(1 for _ in written()) == 1001
+    assert b"".join(parts) == encode(told, 12)
+    assert max(len(part) for part in parts) < 70_000
 
 
 def test_a_length_that_is_not_there_makes_nothing():

@@ -18,6 +18,7 @@ from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.groups.mixed import CONSUMER_PROTOCOL
 from cloudlet.kafka.groups.records import Entry
 from cloudlet.kafka.groups.shard import Group, Shard
+from cloudlet.kafka.long_answers import LONG_ROWS
 from cloudlet.kafka.permissions import GROUP_OPERATIONS, NO_OPERATIONS
 from cloudlet.kafka.share.coordinator import Shares
 from cloudlet.kafka.share.group import ShareGroup
@@ -81,6 +82,7 @@ async def list_groups(call: Call, request: messages.ListGroupsRequest) -> messag
                 GroupId=group.id, ProtocolType=protocol_type, GroupState=str(group.state), GroupType=kind
             )
         )
+    call.is_long = len(rows) > LONG_ROWS
     return messages.ListGroupsResponse(Groups=rows)
 
 

@@ -17,8 +17,10 @@ from cloudlet.kafka.groups.coordinator import Groups
 from cloudlet.kafka.groups.offsets import Committed
 from cloudlet.kafka.groups.records import Entry, OffsetEntry
 from cloudlet.kafka.groups.shard import Committer, Shard, is_subscribed
+from cloudlet.kafka.long_answers import LONG_ROWS, rows
 from cloudlet.kafka.topics import TopicImage
 from cloudlet.kafka.transactions.writes import check_offsets
+from cloudlet.kafka.turns import Turn
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
 from cloudlet.wire.kafka.records import Producer
@@ -52,19 +54,25 @@ async def offset_commit(call: Call, request: messages.OffsetCommitRequest) -> me
         version=call.api_version,
     )
     retention_ms = request.RetentionTimeMs
-    places = [_places(call, topic, retention_ms) for topic in request.Topics]
+    turn = Turn(call.broker.clock)
+    places = [await _places(call, topic, retention_ms, turn) for topic in request.Topics]
     errors = await _commit(call, by, [place for found in places for place in found])
-    rows = []
+    made = []
     for topic, found in zip(request.Topics, places, strict=True):
-        partitions = [
-            response.OffsetCommitResponsePartition(PartitionIndex=place.partition, ErrorCode=error)
-            for place, error in zip(found, errors, strict=False)
-        ]
+        partitions = rows(list(zip(found, errors, strict=False)), _committed_row)
         del errors[: len(found)]
-        rows.append(
+        made.append(
             response.OffsetCommitResponseTopic(Name=topic.Name, TopicId=topic.TopicId, Partitions=partitions)
         )
-    return response(Topics=rows)
+    return response(Topics=made)
+
+
+def _committed_row(
+    each: tuple[Place, ErrorCode],
+) -> messages.OffsetCommitResponse.OffsetCommitResponsePartition:
+    return messages.OffsetCommitResponse.OffsetCommitResponsePartition(
+        PartitionIndex=each[0].partition, ErrorCode=each[1]
+    )
 
 
 async def txn_offset_commit(
@@ -81,25 +89,26 @@ async def txn_offset_commit(
         version=call.api_version,
     )
     producer = Producer(request.ProducerId, request.ProducerEpoch)
-    places = [_places(call, topic, -1) for topic in request.Topics]
+    turn = Turn(call.broker.clock)
+    places = [await _places(call, topic, -1, turn) for topic in request.Topics]
     every = [place for found in places for place in found]
     try:
         await check_offsets(call, request)
         errors = await _commit(call, by, every, producer)
     except KafkaFault as fault:
         errors = [place.error or fault.code for place in every]
-    rows = []
+    made = []
     for topic, found in zip(request.Topics, places, strict=True):
         partitions = [
             response.TxnOffsetCommitResponsePartition(PartitionIndex=place.partition, ErrorCode=error)
             for place, error in zip(found, errors, strict=False)
         ]
         del errors[: len(found)]
-        rows.append(response.TxnOffsetCommitResponseTopic(Name=topic.Name, Partitions=partitions))
-    return response(Topics=rows)
+        made.append(response.TxnOffsetCommitResponseTopic(Name=topic.Name, Partitions=partitions))
+    return response(Topics=made)
 
 
-def _places(call: Call, topic: Any, retention_ms: int) -> list[Place]:
+async def _places(call: Call, topic: Any, retention_ms: int, turn: Turn) -> list[Place]:
     """The partitions of one topic of a request, looked up."""
     broker = call.broker
     by_id = call.api_version >= TOPIC_IDS_SINCE
@@ -126,6 +135,8 @@ def _places(call: Call, topic: Any, retention_ms: int) -> list[Place]:
             topic_id=topic.TopicId if by_id else bytes(16),
         )
         places.append(Place(image.name if image else "", each.PartitionIndex, committed, error))
+        if turn.is_over():
+            await turn.end()
     return places
 
 
@@ -169,19 +180,20 @@ Found = tuple[int, int, str, ErrorCode]
 async def _fetch_one(call: Call, request: messages.OffsetFetchRequest) -> messages.OffsetFetchResponse:
     response = messages.OffsetFetchResponse
 
-    def row(name: str, rows: list[tuple[int, Found]]) -> Any:
+    def row(name: str, each: list[tuple[int, Found]]) -> Any:
         return response.OffsetFetchResponseTopic(
             Name=name,
-            Partitions=[
-                response.OffsetFetchResponsePartition(
-                    PartitionIndex=partition,
-                    CommittedOffset=found[0],
-                    CommittedLeaderEpoch=found[1],
-                    Metadata=found[2],
-                    ErrorCode=found[3],
-                )
-                for partition, found in rows
-            ],
+            Partitions=rows(each, partition_row),
+        )
+
+    def partition_row(each: tuple[int, Found]) -> Any:
+        partition, (offset, epoch, metadata, error) = each
+        return response.OffsetFetchResponsePartition(
+            PartitionIndex=partition,
+            CommittedOffset=offset,
+            CommittedLeaderEpoch=epoch,
+            Metadata=metadata,
+            ErrorCode=error,
         )
 
     wanted = None
@@ -198,7 +210,8 @@ async def _fetch_one(call: Call, request: messages.OffsetFetchRequest) -> messag
         ]
         return response(Topics=refused, ErrorCode=fault.code)
     found = _found(shard, request.GroupId, wanted, must_be_stable=request.RequireStable)
-    return response(Topics=[row(name, rows) for name, rows in found])
+    call.is_long = call.is_long or sum(len(each) for _, each in found) > LONG_ROWS
+    return response(Topics=[row(name, each) for name, each in found])
 
 
 async def _fetch_group(
@@ -224,15 +237,16 @@ async def _fetch_group(
                 unknown.append(topic)
             else:
                 wanted.append((image.name if image else topic.Name, topic.PartitionIndexes))
-    rows = []
+    made = []
     for name, found in _found(shard, group.GroupId, wanted, must_be_stable=request.RequireStable):
+        call.is_long = call.is_long or len(found) > LONG_ROWS
         topic_id = _id_of(topics.by_name.get(name)) if by_id else bytes(16)
         if topic_id is not None:  # a topic that is gone has no id to be told by
-            rows.append(_group_row(name, topic_id, found))
+            made.append(_group_row(name, topic_id, found))
     for topic in unknown:
         refused: Found = (NO_OFFSET, NO_EPOCH, "", ErrorCode.UNKNOWN_TOPIC_ID)
-        rows.append(_group_row("", topic.TopicId, [(index, refused) for index in topic.PartitionIndexes]))
-    return response.OffsetFetchResponseGroup(GroupId=group.GroupId, Topics=rows)
+        made.append(_group_row("", topic.TopicId, [(index, refused) for index in topic.PartitionIndexes]))
+    return response.OffsetFetchResponseGroup(GroupId=group.GroupId, Topics=made)
 
 
 def _group_row(
@@ -242,16 +256,20 @@ def _group_row(
     return response.OffsetFetchResponseTopics(
         Name=name,
         TopicId=topic_id,
-        Partitions=[
-            response.OffsetFetchResponsePartitions(
-                PartitionIndex=partition,
-                CommittedOffset=offset,
-                CommittedLeaderEpoch=epoch,
-                Metadata=metadata,
-                ErrorCode=error,
-            )
-            for partition, (offset, epoch, metadata, error) in found
-        ],
+        Partitions=rows(found, _group_partition_row),
+    )
+
+
+def _group_partition_row(
+    each: tuple[int, Found],
+) -> messages.OffsetFetchResponse.OffsetFetchResponsePartitions:
+    partition, (offset, epoch, metadata, error) = each
+    return messages.OffsetFetchResponse.OffsetFetchResponsePartitions(
+        PartitionIndex=partition,
+        CommittedOffset=offset,
+        CommittedLeaderEpoch=epoch,
+        Metadata=metadata,
+        ErrorCode=error,
     )
 
 

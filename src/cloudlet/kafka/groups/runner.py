@@ -42,6 +42,7 @@ from cloudlet.kafka.groups.shard import Group, Settings, Shard
 from cloudlet.kafka.log_loading import Loading
 from cloudlet.kafka.partition import Partition
 from cloudlet.kafka.share.group import ShareGroup
+from cloudlet.kafka.turns import Turn
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import StoreError
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -49,7 +50,7 @@ from cloudlet.wire.kafka.records import NO_PRODUCER, TRANSACTIONAL, Producer, Re
 
 log = logging.getLogger(__name__)
 
-ENTRIES_MAX = 1000  # of one append: a batch has to stay below the topic's max.message.bytes
+ENTRIES_MAX = 300  # of one append: it takes a few milliseconds, and stays below max.message.bytes
 RETRY_MS = 100.0  # after a write that failed, before what is due is tried again
 
 T = TypeVar("T")
@@ -223,8 +224,11 @@ class Runner:
     async def _append(self, entries: Sequence[Entry], producer: Producer = NO_PRODUCER) -> None:
         """Write entries and replay them; KafkaFault where they cannot be written, and then none is there."""
         attributes = TRANSACTIONAL if producer.id >= 0 else 0
+        turn = Turn(self.clock)
         for start in range(0, len(entries), ENTRIES_MAX):
             some = entries[start : start + ENTRIES_MAX]
+            if isinstance(some[0], OffsetEntry) and turn.is_over():
+                await turn.end()  # offsets of thousands of partitions, each of which counts by itself
             records = []
             for entry in some:
                 key, value = encode_entry(entry)

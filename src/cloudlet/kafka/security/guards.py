@@ -17,9 +17,10 @@ from typing import Any
 from cloudlet.kafka.call import Call, Encoded, Handler
 from cloudlet.kafka.security.acls import allowed, allowed_some
 from cloudlet.kafka.security.rules import CLUSTER_NAME, Operation, ResourceType
+from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.apis import apis
-from cloudlet.wire.kafka.codec import decode
+from cloudlet.wire.kafka.codec import decode_slowly
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
 Guard = Callable[[Call, Any, Handler], Coroutine[object, None, Any]]
@@ -215,13 +216,18 @@ async def metadata(call: Call, request: messages.MetadataRequest, handler: Handl
         if not yes and call.api_version == 0:
             request.Topics = [messages.MetadataRequest.MetadataRequestTopic(Name="")]
     response = await run(call, request, handler)
+    turn = Turn(call.broker.clock)
     if isinstance(response, Encoded):  # for all who may see all of it
-        response, _ = decode(messages.MetadataResponse, call.api_version, response.body)
+        steps = decode_slowly(messages.MetadataResponse, call.api_version, response.body)
+        response, _ = await in_turns(steps, turn)
+        call.is_long = True
     is_whole = request.Topics is None or (call.api_version == 0 and not request.Topics)
-    if is_whole:
-        response.Topics = [
-            topic for topic in response.Topics if allowed(call, Operation.DESCRIBE, TOPIC, topic.Name or "")
-        ]
+    topics, response.Topics = response.Topics, []
+    for topic in topics:
+        if not is_whole or allowed(call, Operation.DESCRIBE, TOPIC, topic.Name or ""):
+            response.Topics.append(topic)
+        if turn.is_over():
+            await turn.end()
     response.Topics += [
         cls(
             ErrorCode=ErrorCode.UNKNOWN_TOPIC_ID if not topic.Name else REFUSED[TOPIC],

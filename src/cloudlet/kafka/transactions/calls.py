@@ -11,6 +11,7 @@ import re
 
 from cloudlet.kafka.call import Call, Handler
 from cloudlet.kafka.faults import KafkaFault
+from cloudlet.kafka.long_answers import LONG_ROWS
 from cloudlet.kafka.transactions.coordinator import Transactions
 from cloudlet.kafka.transactions.records import by_topic
 from cloudlet.kafka.transactions.states import Identity, Place, State
@@ -265,6 +266,7 @@ async def list_transactions(
                 TransactionalId=each.id, ProducerId=each.producer_id, TransactionState=each.state.spelled
             )
         )
+    call.is_long = len(rows) > LONG_ROWS
     return response(UnknownStateFilters=unknown, TransactionStates=rows)
 
 

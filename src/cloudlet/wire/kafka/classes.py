@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from cloudlet.wire.kafka.compiler import NO_UUID, Compiler, Reader, Writer, default_source
 from cloudlet.wire.kafka.schema import Field, Schema, schema_of
+from cloudlet.wire.kafka.stepping import SlowReader, SlowWriter, SteppingCompiler
 
 EMPTY: Any = object()
 """Stands for a fresh empty array in a signature."""
@@ -32,6 +33,7 @@ class Message:
     FIELDS: ClassVar[tuple[str, ...]]
     READERS: ClassVar[dict[int, Reader]]  # by version, once they are compiled
     WRITERS: ClassVar[dict[int, Writer]]
+    STEPPERS: ClassVar[dict[int, tuple[SlowReader, SlowWriter] | None]]  # None: it has nothing long
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -82,6 +84,7 @@ def _make(name: str, fields: tuple[Field, ...], schema: Schema, structures: dict
         "SCHEMA": schema,
         "READERS": {},
         "WRITERS": {},
+        "STEPPERS": {},
     }
     made = type(name, (Message,), {**members, "STRUCTURES": structures, "__module__": __name__})
     if fields:
@@ -118,6 +121,20 @@ def writer_of(message: type[Message], version: int) -> Writer:
     if found is None:
         found = message.WRITERS[version] = _compiler(message, version).writer()
     return found
+
+
+def steppers_of(message: type[Message], version: int) -> tuple[SlowReader, SlowWriter] | None:
+    """What reads and writes it in steps; None where it has no arrays that could be long."""
+    try:
+        return message.STEPPERS[version]
+    except KeyError:
+        schema = message.SCHEMA
+        reading, writing = (SteppingCompiler(schema, version, message.STRUCTURES) for _ in range(2))
+        found: Any = None
+        if reading.has_steps(schema.fields):
+            found = reading.reader(), writing.writer()
+        message.STEPPERS[version] = found
+        return found
 
 
 def _compiler(message: type[Message], version: int) -> Compiler:

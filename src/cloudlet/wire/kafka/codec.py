@@ -7,15 +7,18 @@ Absent  none
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception by its role
 from typing import Any, TypeVar
 
 from cloudlet.kernel.fault import ProtocolError
-from cloudlet.wire.kafka.classes import Message, reader_of, writer_of
+from cloudlet.wire.kafka.classes import Message, reader_of, steppers_of, writer_of
 
 M = TypeVar("M", bound=Message)
 Buffer = bytes | bytearray | memoryview
+
+PART_BYTES = 64 << 10
 
 _INT16 = Struct(">h")
 
@@ -50,6 +53,38 @@ def encode_parts(value: Message, version: int, out: bytearray) -> list[Any]:
     """The same behind what `out` holds, in parts: large `records` are the very objects given."""
     parts: list[Any] = []
     writer_of(type(value), version)(value, out, parts)
+    if out or not parts:
+        parts.append(bytes(out))
+    return parts
+
+
+def decode_slowly(
+    message: type[M], version: int, buffer: Buffer, offset: int = 0
+) -> Generator[None, None, tuple[M, int]]:
+    """The same as `decode`, in steps."""
+    steppers = steppers_of(message, version)
+    if steppers is None:
+        return decode(message, version, buffer, offset)
+    view = memoryview(buffer)
+    try:
+        value, stop = yield from steppers[0](view, offset, len(view))
+    except (StructError, IndexError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{message.__name__} version {version}: {error}") from None
+    return value, stop
+
+
+def encode_slowly(value: Message, version: int) -> Generator[None, None, list[Any]]:
+    """The same as `encode_parts`, in steps."""
+    steppers = steppers_of(type(value), version)
+    out = bytearray()
+    if steppers is None:
+        return encode_parts(value, version, out)
+    parts: list[Any] = []
+    for _ in steppers[1](value, out, parts):
+        if len(out) >= PART_BYTES:  # or it would be copied again and again while it grows
+            parts.append(bytes(out))
+            out.clear()
+        yield
     if out or not parts:
         parts.append(bytes(out))
     return parts

@@ -136,6 +136,15 @@ class Compiler:
                 self._structure(field.type, field.fields, write)
         write(name, fields)
 
+    # --- what a compiler of steps does otherwise (stepping.py)
+
+    def _call(self, field: Field) -> str:
+        """What stands before the call of a structure's function."""
+        return ""
+
+    def _step(self, depth: int) -> None:
+        """An element of an array is done."""
+
     # --- what a field is in this version
 
     def _plain(self, fields: tuple[Field, ...]) -> list[Field]:
@@ -178,7 +187,7 @@ class Compiler:
         source.names[f"new_{name}"] = self._classes[name].__new__
         for field in fields:
             if self._version not in field.versions or self._version in field.tagged:
-                source.add(1, f"o.{field.name} = {self._default(field)}")
+                source.add(1, f"o.{field.name} = {default_source(field)}")
         for run in self._runs(self._plain(fields)):
             if self._is_run(run[0]):
                 layout = source.struct("".join(FIXED[field.type] for field in run))
@@ -206,10 +215,10 @@ class Compiler:
                 depth,
                 "p += 1",
                 f"if b[p - 1] > 127: {target} = None",
-                f"else: {target}, p = read_{field.type}(b, p, e)",
+                f"else: {target}, p = {self._call(field)}read_{field.type}(b, p, e)",
             )
         else:
-            self._source.add(depth, f"{target}, p = read_{field.type}(b, p, e)")
+            self._source.add(depth, f"{target}, p = {self._call(field)}read_{field.type}(b, p, e)")
 
     def _read_count(self, depth: int, field: Field, target: str, *, is_short: bool = False) -> None:
         """Read a length into `n`, whose null has been seen to behind it: `else` branches follow."""
@@ -251,15 +260,13 @@ class Compiler:
         source.add(depth, f"if n > {limit}: raise short({field.name!r})", "a = []", "for _ in range(n):")
         element = field._replace(is_array=False, nullable=self._nothing())
         if element.fields or element.type not in ("string", "bytes", "records", *FIXED):
-            source.add(depth + 1, f"x, p = read_{field.type}(b, p, e)", "a.append(x)")
-        else:
-            self._read_element(depth + 1, element)
+            call = self._call(element)
+            source.add(depth + 1, f"x, p = {call}read_{field.type}(b, p, e)", "a.append(x)")
+        else:  # a text: its own length does not disturb the count that the loop has taken
+            self._read(depth + 1, element, "x")
+            source.add(depth + 1, "a.append(x)")
+        self._step(depth + 1)
         source.add(depth, f"{target} = a")
-
-    def _read_element(self, depth: int, element: Field) -> None:
-        """An element that is a text: its own length must not disturb the count that the loop has taken."""
-        self._read(depth, element, "x")
-        self._source.add(depth, "a.append(x)")
 
     def _nothing(self) -> Any:
         return type(self._schema.versions)(1, 0)
@@ -293,9 +300,6 @@ class Compiler:
             word = "elif"
         source.add(3, "p = s")
 
-    def _default(self, field: Field) -> str:
-        return default_source(field)
-
     # --- writing
 
     def _write_writer(self, name: str, fields: tuple[Field, ...]) -> None:
@@ -324,9 +328,10 @@ class Compiler:
             source.add(depth, f"{to} += {pack}({value})")
         elif self._is_null(field):
             source.add(depth, f"if {value} is None: {to} += b'\\xff'", "else:")
-            source.add(depth + 1, f"{to} += b'\\x01'", f"write_{field.type}({value}, {to}, {parts})")
+            call = self._call(field)
+            source.add(depth + 1, f"{to} += b'\\x01'", f"{call}write_{field.type}({value}, {to}, {parts})")
         else:
-            source.add(depth, f"write_{field.type}({value}, {to}, {parts})")
+            source.add(depth, f"{self._call(field)}write_{field.type}({value}, {to}, {parts})")
 
     def _write_count(self, depth: int, field: Field, value: str, to: str, *, is_short: bool = False) -> None:
         """Write the length of `value`; an `else` branch for what is not null follows."""
@@ -368,6 +373,7 @@ class Compiler:
         source.add(depth, f"for x in {value}:")
         element = field._replace(is_array=False, nullable=self._nothing())
         self._write(depth + 1, element, "x", to, parts)
+        self._step(depth + 1)
 
     def _write_tags(self, fields: list[Field]) -> None:
         source = self._source

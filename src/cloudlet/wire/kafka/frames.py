@@ -94,8 +94,12 @@ def request_frame(api: Api, version: int, correlation_id: int, client_id: str, r
 
 def response_parts(api: Api, version: int, correlation_id: int, response: Message) -> list[Any]:
     """A whole response with its length in front, in parts: large `records` of it are not copied."""
+    return framed(api, version, correlation_id, encode_parts(response, version, bytearray()))
+
+
+def framed(api: Api, version: int, correlation_id: int, parts: list[Any]) -> list[Any]:
+    """The same for one that is encoded already."""
     head = b"\0" if api.response_header(version) else b""
-    parts = encode_parts(response, version, bytearray())
     size = sum(map(len, parts)) + _LENGTH.size + len(head)
     front = _CORRELATED.pack(size, correlation_id) + head
     if len(parts) == 1:
