@@ -311,6 +311,9 @@ class DiskKeys:
     def leases(self) -> Sequence[Lease]:
         return self._newest.lease_rows()
 
+    def some_lease_keys(self, lease: LeaseId, limit: int) -> Sequence[bytes]:
+        return self._newest.some_lease_keys(lease, limit)
+
     def has_lease(self, lease: LeaseId) -> bool:
         return lease in self._newest.leases
 

@@ -319,6 +319,9 @@ class LocalKeys(Keys, Protocol):
     def has_lease(self, lease: LeaseId) -> bool:
         """Whether there is such a lease, without looking at its keys."""
 
+    def some_lease_keys(self, lease: LeaseId, limit: int) -> Sequence[bytes]:
+        """At most `limit` of a lease's keys, in no order: no look at the others; NoSuchLease."""
+
     def lease_begin(self, lease: LeaseId, ttl_ms: int) -> None:
         """`lease_grant` in this turn: as durable as the next sync commit. LeaseExists."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from operator import attrgetter
 from typing import TypeVar
 
@@ -347,6 +347,13 @@ class Newest:
 
     def lease_rows(self) -> list[Lease]:
         return [Lease(lease, held.ttl_ms, held.ends_ms) for lease, held in self.leases.items()]
+
+    def some_lease_keys(self, lease: LeaseId, limit: int) -> list[bytes]:
+        keys = self.held(lease).keys
+        if self.leaving is None:
+            return list(islice(keys, limit))
+        leaving = self.leaving.keys
+        return list(islice((key for key in keys if key not in leaving), limit))
 
     def lease_keys(self, lease: LeaseId) -> list[bytes]:
         keys = self.held(lease).keys

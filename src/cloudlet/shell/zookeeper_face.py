@@ -181,7 +181,12 @@ class ZooKeeperFace:
 
     def _make_long(self) -> None:
         """A slice of a reply in each turn, so that everybody else is served in between."""
-        if self.keeper.long_replies.step():
+        try:
+            is_more = self.keeper.long_replies.step()
+        except StoreError as error:
+            log.warning("what was left for later turns cannot be done: %s", error)
+            is_more = True  # perhaps: the next step tells
+        if is_more:
             asyncio.get_running_loop().call_soon(self._make_long)
         self.flush()
 

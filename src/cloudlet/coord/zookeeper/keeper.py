@@ -24,11 +24,12 @@ import msgspec
 from cloudlet.coord.faults import Faults
 from cloudlet.coord.zookeeper.acl import OPEN, Identity
 from cloudlet.coord.zookeeper.client import Client
+from cloudlet.coord.zookeeper.endings import end
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.long_replies import LongReplies
-from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of, path_of
+from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of
 from cloudlet.coord.zookeeper.quotas import Quotas
-from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password, session_key
+from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password
 from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.coord.zookeeper.transaction import Happened, Transaction
 from cloudlet.coord.zookeeper.tree import Touched, Tree
@@ -218,7 +219,9 @@ class Keeper:
 
     def _returned(self, client: Client, asked: ConnectRequest, timeout_ms: int) -> Session | None:
         session = self.sessions.by_id.get(self.sessions.as_id(asked.sessionId))
-        if session is None or not is_password(session, asked.passwd) or not self.renew(session):
+        if session is None or session.is_ending or not is_password(session, asked.passwd):
+            return None
+        if not self.renew(session):
             return None
         former = session.client
         if former is not None:
@@ -247,31 +250,9 @@ class Keeper:
         return True
 
     def end_session(self, session: Session) -> None:
-        """A session is over: it and all that hangs on it go in one commit, then its lease; its client is
-        closed."""
-        if self.sessions.by_id.get(session.id) is not session:
-            return
-        transaction = Transaction(self.tree, session.id, (), self.clock.cloud_ms())
-        drops = [Drop(session_key(session.id))]
-        try:
-            keys = self.keys.lease_keys(session.id)
-        except NoSuchLease:
-            keys = ()
-        for key in keys:
-            path = path_of(key) if key.startswith(ZNODES) else None
-            znode = transaction.find(path) if path is not None else None
-            if znode is None:
-                drops.append(Drop(key))  # hung on the session's lease by another face
-            else:
-                transaction.remove(znode, transaction.find(parent_of(znode.path)))
-        self.apply(transaction, session.author, drops)
-        self.sessions.remove(session)
-        if session.client is not None:
-            session.client.close()
-        try:
-            self.keys.lease_end(session.id)
-        except NoSuchLease:
-            pass
+        """A session is over: see endings.py; its client is closed."""
+        if self.sessions.by_id.get(session.id) is session and not session.is_ending:
+            end(self, session)
 
     def tick(self) -> None:
         """Time has passed: sessions may be over, znodes may have lived long enough."""
