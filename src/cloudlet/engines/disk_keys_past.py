@@ -89,7 +89,8 @@ class DiskPast:
         if self.history_free:
             keys = [key for key in keys if not key.startswith(self.history_free)]
         if revision > self.mark:
-            self.tombstones.update(dict.fromkeys(keys, revision))
+            for key in keys:
+                self.tombstones[key] = revision
             self.buried.add_all(keys)
 
     def _buried(self, start: bytes, stop: bytes, *, reverse: bool) -> list[bytes]:
