@@ -92,3 +92,12 @@ def test_what_was_stored_outlives_the_process(file, tmp_path):
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "file")], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert os.pread(file, 400, 1000) == b"kept" * 100
+
+
+def test_what_is_synced_at_once_is_written_by_a_call(file):
+    window = Window(file, SIZE)
+    window.write(b"x" * 10, 0)
+    window.call(b"y" * 5, 5)
+    window.write(b"z", 9)
+    assert os.pread(file, 11, 0) == b"xxxxxyyyyz\0"
+    window.close()

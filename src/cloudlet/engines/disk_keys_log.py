@@ -181,7 +181,7 @@ class Log:
             self.write()
         return stop
 
-    def write(self) -> None:
+    def write(self, *, is_to_be_synced: bool = False) -> None:
         """Hand what was gathered to the operating system; an OSError leaves the log unusable."""
         gathered = self._gathered
         if not gathered:
@@ -190,8 +190,9 @@ class Log:
             parts = gathered
         else:
             parts = [gathered[0] if len(gathered) == 1 else b"".join(gathered)]
+        write = self._window.call if is_to_be_synced else self._window.write
         for data in parts:
-            self._window.write(data, self._gathered_at)
+            write(data, self._gathered_at)
             self._gathered_at += len(data)
         gathered.clear()
 

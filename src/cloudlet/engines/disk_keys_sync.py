@@ -163,7 +163,7 @@ class GroupSync:
             return
         self._is_held_back = False
         try:
-            log.write()
+            log.write(is_to_be_synced=True)
         except OSError as error:
             self._fatal(error)
             return

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.requests import answer
 from cloudlet.coord.zookeeper.words import WORDS
+from cloudlet.shell.http_outlet import write_past
 from cloudlet.wire.jute import INT, Broken
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_asked_s",
         "_delayed",
         "_face",
+        "_fileno",
         "_is_begun",
         "_is_congested",
         "_is_held",
@@ -61,18 +63,23 @@ class Connection(asyncio.Protocol):
         self._asked_s = 0.0  # when what is being answered came; 0: nothing is
         self._loop = asyncio.get_running_loop()
         self._delayed = 0  # writes that a fault keeps back
+        self._fileno = -1  # of a plain connection, until it is lost
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
         self.client: Client = None  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]
+        socket = transport.get_extra_info("socket")
+        if socket is not None and transport.get_extra_info("ssl_object") is None:
+            self._fileno = socket.fileno()
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)  # type: ignore[attr-defined]
         self.client = self._face.joined(self, transport)
         if self._face.is_silent:
             self.hold()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._fileno = -1
         self._face.left(self)
 
     # --- reading
@@ -201,8 +208,10 @@ class Connection(asyncio.Protocol):
             if delay_ms or self._delayed:
                 self._delayed += 1
                 self._loop.call_later(delay_ms / 1000, self._write_delayed, data)
-            else:
+            elif self._fileno < 0:
                 self._transport.write(data)
+            else:
+                write_past(self._transport, self._fileno, data)
             if client.is_overfull or (
                 self._is_congested and self._transport.get_write_buffer_size() > TAKES_MAX_BYTES
             ):
