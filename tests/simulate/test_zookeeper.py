@@ -81,6 +81,7 @@ def gap_after_return(patch):
             keeper.watches.data.add(path, client, watches.STANDARD)
         for path in asked.childWatches:
             keeper.watches.children.add(path, client, watches.STANDARD)
+        return iter(())
 
     patch.setattr(requests, "_set_watches", set_watches)
 

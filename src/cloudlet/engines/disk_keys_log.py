@@ -186,12 +186,9 @@ class Log:
         gathered = self._gathered
         if not gathered:
             return
-        if self._offset - self._gathered_at > 2 * GATHERED_BYTES_MAX:  # one frame is nearly all of it
-            parts = gathered
-        else:
-            parts = [gathered[0] if len(gathered) == 1 else b"".join(gathered)]
+        is_one = self._offset - self._gathered_at > 2 * GATHERED_BYTES_MAX  # frame, or nearly
         write = self._window.call if is_to_be_synced else self._window.write
-        for data in parts:
+        for data in gathered if is_one else [b"".join(gathered)]:
             write(data, self._gathered_at)
             self._gathered_at += len(data)
         gathered.clear()
