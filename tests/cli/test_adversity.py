@@ -217,6 +217,13 @@ def test_a_reader_that_goes_ends_a_writer_without_a_word(running):
         assert process.stderr.read() == ""
 
 
+def test_a_cloud_whose_starter_has_gone_ends_without_a_wrong_reason(tmp_path):
+    with under_way("up", "--only", "aws", "--ports", "auto", "--data", tmp_path) as process:
+        process.stdout.close()
+        assert process.wait(SECONDS) == 141
+        assert "cannot start" not in process.stderr.read()
+
+
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="the machine has no full device")
 def test_a_full_disk_behind_the_output_is_told(running):
     with open("/dev/full", "w") as full:

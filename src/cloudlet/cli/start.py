@@ -7,6 +7,7 @@ Absent  none
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import logging
@@ -183,6 +184,8 @@ def up(chosen: Settings) -> int:
         announce({"error": f"The cloud cannot start: {error}", "status": FAILED})
         return FAILED
     except OSError as error:
+        if error.errno == errno.EPIPE and error.filename is None:
+            raise  # whoever was to be told that it is ready has gone
         announce({"error": failed(chosen, error), "status": FAILED})
         return FAILED
     return 0
