@@ -148,8 +148,9 @@ class Cluster:
         return await self._replies.settled(reply, head)
 
     async def defragment(self, request: pb.DefragmentRequest) -> bytes:
-        """Nothing is fragmented: the history gives its space back by whole segments."""
-        return await self._replies.settled(pb.DefragmentResponse(), self._keys.head)
+        """Nothing is fragmented: the history gives its space back by whole segments. As etcd's, the reply has
+        no header."""
+        return encode(pb.DefragmentResponse())
 
     async def hash(self, request: pb.HashRequest) -> bytes:
         found, _ = await self._hash(self._keys.head)
@@ -207,6 +208,9 @@ class Cluster:
             await call.send(encode(pb.SnapshotResponse(header=header, blob=blob, version=VERSION)))
 
     async def move_leader(self, request: pb.MoveLeaderRequest) -> bytes:
+        """To itself, the leader moves at once; as etcd's, the reply has no header."""
+        if request.targetID == MEMBER_ID:
+            return encode(pb.MoveLeaderResponse())
         raise refused("BadLeaderTransferee")
 
     async def downgrade(self, request: pb.DowngradeRequest) -> bytes:
