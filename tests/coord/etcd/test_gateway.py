@@ -9,7 +9,11 @@ import json
 import pytest
 from tests.coord.etcd.running import run, running
 
+from cloudlet.coord.etcd.gateway import SLOW_BYTES, PageCall, _lines
 from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import server_stream
+from cloudlet.wire.http1 import Head
+from cloudlet.wire.protobuf import encode
 
 
 def b64(text):
@@ -171,6 +175,28 @@ def test_a_keepalive_and_a_snapshot_end_by_themselves():
 
             lines = await asyncio.to_thread(snapshot)
             assert len(base64.b64decode(lines[-1]["result"]["blob"])) == 32
+
+    run(body)
+
+
+def test_a_page_that_reads_slowly_gets_every_message_and_holds_few():
+    """The last ones were lost where the page was behind when the method ended."""
+
+    async def body():
+        async def method(call, incoming):
+            for number in range(300):
+                await call.send(encode(pb.SnapshotResponse(remaining_bytes=number, blob=bytes(1000))))
+
+        call = PageCall(
+            server_stream("/x/Y", method), Head("POST", b"/x", b"/x", b"", {}, True, 0, False, False), ""
+        )
+        found = []
+        async for line in _lines(call, b"", pb.SnapshotResponse):
+            found.append(int(json.loads(line)["result"].get("remaining_bytes", 0)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert call.unsent_bytes <= SLOW_BYTES + 1100
+        assert found == list(range(300))
 
     run(body)
 

@@ -11,6 +11,7 @@ a stream answers a line of JSON per message, `{"result": …}`. The token of Aut
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
@@ -28,7 +29,7 @@ from cloudlet.wire.protobuf_json import from_json, to_json
 JSON = (b"content-type", b"application/json")
 TEXT = (b"content-type", b"text/plain; version=0.0.4")
 BODY_BYTES_MAX = 4 << 20
-SLOW_MESSAGES = 64
+SLOW_BYTES = 64 << 10  # not yet taken by the page: `send` waits
 
 STATUSES = {
     Code.OK: 200, Code.CANCELLED: 408, Code.UNKNOWN: 500, Code.INVALID_ARGUMENT: 400,
@@ -54,15 +55,14 @@ class PageCall:
         self.deadline_ms: float | None = None
         self.is_cancelled = False
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.sent: asyncio.Queue[bytes | None] = asyncio.Queue(SLOW_MESSAGES)
+        self.unsent_bytes = 0
+        self.is_ended = False
+        self._sent: deque[bytes] = deque()
+        self._moved = asyncio.Event()
 
     @property
     def is_slow(self) -> bool:
-        return self.sent.full()
-
-    @property
-    def unsent_bytes(self) -> int:
-        return 0
+        return self.unsent_bytes > SLOW_BYTES
 
     def finish(self, message: bytes) -> None:
         if not self.answer.done():
@@ -76,14 +76,35 @@ class PageCall:
         """A page's head is sent with its first line."""
 
     async def send(self, message: bytes) -> None:
-        await self.sent.put(message)
+        await self.drained()
+        self.send_nowait(message)
 
     def send_nowait(self, message: bytes) -> None:
-        self.sent.put_nowait(message)
+        self._sent.append(message)
+        self.unsent_bytes += len(message)
+        self._moved.set()
 
     async def drained(self) -> None:
-        while self.sent.full():
-            await asyncio.sleep(0)
+        while self.is_slow:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def end(self) -> None:
+        """No message comes any more."""
+        self.is_ended = True
+        self._moved.set()
+
+    async def take(self) -> bytes | None:
+        """The next message of a stream, for its page; None behind the last."""
+        while not self._sent:
+            if self.is_ended:
+                return None
+            self._moved.clear()
+            await self._moved.wait()
+        message = self._sent.popleft()
+        self.unsent_bytes -= len(message)
+        self._moved.set()
+        return message
 
 
 class Gateway:
@@ -164,12 +185,9 @@ async def _lines(call: PageCall, message: bytes, reply: type) -> AsyncIterator[b
     """A line of JSON per message of a stream, until it or its client ends."""
     running: Any = call.method.handler(call, _once(message, call))
     task: asyncio.Task[None] = asyncio.ensure_future(running)
-    task.add_done_callback(lambda done: _end(call))
+    task.add_done_callback(lambda done: call.end())
     try:
-        while True:
-            got = await call.sent.get()
-            if got is None:
-                break
+        while (got := await call.take()) is not None:
             yield orjson.dumps({"result": to_json(decode(reply, got))}) + b"\n"
         failure = task.exception() if task.done() and not task.cancelled() else None
         if isinstance(failure, GrpcStatus):
@@ -177,12 +195,6 @@ async def _lines(call: PageCall, message: bytes, reply: type) -> AsyncIterator[b
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _end(call: PageCall) -> None:
-    if call.sent.full():
-        call.sent.get_nowait()
-    call.sent.put_nowait(None)
 
 
 async def _once(message: bytes, call: PageCall) -> AsyncIterator[bytes]:
