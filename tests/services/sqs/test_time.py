@@ -153,6 +153,32 @@ def test_the_deduplication_window(cloud, frozen, sqs, fifo):
     assert send() != first
 
 
+def test_a_change_of_scope_forgets_no_deduplication_id(cloud, frozen, sqs, fifo):
+    """As recorded: an id of before means a duplicate in every group after the change too."""
+
+    def sent(group, identity):
+        sqs.send_message(
+            QueueUrl=fifo, MessageBody=group, MessageGroupId=group, MessageDeduplicationId=identity
+        )
+        received = sqs.receive_message(QueueUrl=fifo, MaxNumberOfMessages=10).get("Messages", [])
+        for each in received:
+            sqs.delete_message(QueueUrl=fifo, ReceiptHandle=each["ReceiptHandle"])
+        return len(received)
+
+    def scoped(scope, limit):
+        changes = {"DeduplicationScope": scope, "FifoThroughputLimit": limit}
+        sqs.set_queue_attributes(QueueUrl=fifo, Attributes=changes)
+
+    assert sent("a", "one") == 1
+    scoped("messageGroup", "perMessageGroupId")
+    assert [sent("a", "one"), sent("b", "one")] == [0, 0]
+    assert [sent("a", "two"), sent("b", "two")] == [1, 1]
+    scoped("queue", "perQueue")
+    assert [sent("a", "two"), sent("b", "two"), sent("c", "two"), sent("a", "two")] == [0, 0, 1, 0]
+    cloud.move_clock("advance", 300_000)
+    assert [sent("a", "one"), sent("b", "two")] == [1, 1]
+
+
 def test_a_receive_attempt_is_repeated_for_five_minutes(cloud, frozen, sqs, fifo):
     sqs.send_message(QueueUrl=fifo, MessageBody="x", MessageGroupId="g", MessageDeduplicationId="d")
     attempt = {"ReceiveRequestAttemptId": "a", "VisibilityTimeout": 3600}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cloudlet.kernel.fault import Fault
-from cloudlet.services.sqs.recall import Arrivals
+from cloudlet.services.sqs.recall import REMEMBERED_MS, Arrivals
 from cloudlet.services.sqs.receipts import Receipt
 from cloudlet.services.sqs.records import (
     Content,
@@ -46,6 +46,7 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     retention_ms: int = 345_600_000
     receives_max: int | None = None  # None where nothing is a dead letter
     is_deduplicated_by_group: bool = False
+    changed_ms: int = 0  # when an attribute was last set
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +79,8 @@ def send(state: QueueState, rules: Rules, now_ms: int, drafts: Sequence[Draft]) 
         if rules.is_fifo and draft.deduplication_id is not None:
             key = deduplication_key(rules, draft.group, draft.deduplication_id)
             known = state.deduplication.find(key, now_ms) or fresh.get(key)
+            if known is None and now_ms < rules.changed_ms + REMEMBERED_MS:
+                known = state.deduplication.find(key_before(rules, draft), now_ms)
             if known is not None:
                 accepted.append(Accepted(known.message_id, known.sequence, None))
                 continue
@@ -110,6 +113,14 @@ def deduplication_key(rules: Rules, group: str | None, deduplication_id: str) ->
     digest = hashlib.blake2b(deduplication_id.encode(), digest_size=KEY_BYTES, key=scope[:64])
     digest.update(scope[64:])
     return digest.digest()
+
+
+def key_before(rules: Rules, draft: Draft) -> bytes:
+    """What the id would have been kept under in the other scope: a change of scope forgets no id, and one
+    that all groups shared goes on to mean a duplicate in each."""
+    other = msgspec.structs.replace(rules, is_deduplicated_by_group=not rules.is_deduplicated_by_group)
+    assert draft.deduplication_id is not None
+    return deduplication_key(other, draft.group, draft.deduplication_id)
 
 
 class Given(msgspec.Struct, frozen=True, gc=False):

@@ -82,6 +82,7 @@ def found(key: Key, record: Queue) -> Found:
         record.retention_seconds * 1000,
         record.receives_max if record.dead_letters_arn else None,
         record.deduplication_scope == BY_GROUP,
+        record.modified_ms,
     )
     log = LogName(f"sqs/{account}/{region}/{name}/{record.id.hex()}")
     return Found(account, region, name, record, log, rules)
