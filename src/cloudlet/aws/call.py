@@ -149,10 +149,10 @@ class Desk:
         acting: Rest[bool] | bool | None = None
         if pending is None:
             if request.is_idle and keys.settled >= keys.head:
-                return cast(T, decided)  # it only read, and what it may have read is settled
+                return decided  # type: ignore[return-value]  # it only read, and what it may have read is settled
             seen = None if request.appends else self._committed(request)
             if seen is not None and seen <= keys.settled:
-                return cast(T, decided)
+                return decided  # type: ignore[return-value]
             acting = begin(self._act(request) if seen is None else self._settle(seen))
             if acting is True and decided is not ANEW:
                 return cast(T, decided)

@@ -201,10 +201,10 @@ class RestPaths:
         """The operation at a raw path, with these arguments. UnicodeDecodeError for labels that are not
         UTF-8."""
         headers, method = head.headers, head.method
-        stripped = path[1:-1] if path[-1:] == "/" else path[1:]
-        segments = stripped.split("/") if stripped else ()
         tree = self._trees.get(method)
-        if tree is not None and len(segments) <= tree.depth:
+        if tree is not None and path.count("/", 0, -1) <= tree.depth:  # the last slash is optional
+            stripped = path[1:-1] if path[-1:] == "/" else path[1:]
+            segments = stripped.split("/") if stripped else ()
             parts: list[str] = []
             found = tree.find(segments, 0, parts, lambda template: template.choose(given, headers))
             if found is not None:

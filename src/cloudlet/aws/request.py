@@ -100,6 +100,7 @@ class Request(msgspec.Struct):
     appends: list[Append] = []  # what `append` was asked for, in order
     dropped_logs: list[LogName] = []
     _guards: dict[bytes, Guard] = {}  # by where their range starts: no key is a range's start
+    _seen: dict[Key, Record] = {}  # what `get` has found
     _commit: tuple[list[Put], list[Drop]] | None = None
 
     @property
@@ -133,11 +134,17 @@ class Request(msgspec.Struct):
 
     def get(self, key: Key, kind: type[R]) -> R | None:
         """The record under a key; the commit is refused if it has changed meanwhile."""
+        seen = self._seen.get(key)
+        if type(seen) is kind:
+            return seen
         raw = packed(key)
         entry = self._keys.get(raw)
         if raw not in self._guards:
             self._guards[raw] = Guard(raw, MOD, EQUAL, 0 if entry is None else entry.mod_revision)
-        return None if entry is None else self._decode(raw, entry.mod_revision, entry.value, kind)
+        if entry is None:
+            return None
+        record = self._seen[key] = self._decode(raw, entry.mod_revision, entry.value, kind)
+        return record
 
     def peek(self, key: Key, kind: type[R]) -> R | None:
         """The record under a key, unguarded: for what may be a moment old."""
@@ -215,15 +222,16 @@ class Request(msgspec.Struct):
     def commit(self, put: Mapping[Key, Record] | None = None, drop: Sequence[Key | Prefix] = ()) -> None:
         """Write and delete records as one step, after the operation has returned; at most once a call."""
         assert self._commit is None, "an operation commits once"
-        puts = [Put(packed(key), encode(record)) for key, record in put.items()] if put else []
-        drops = (
-            [
-                Drop(*prefix_range(each.parts)) if isinstance(each, Prefix) else Drop(packed(each))
-                for each in drop
-            ]
-            if drop
-            else []
-        )
+        puts: list[Put] = []
+        if put:
+            for key, record in put.items():
+                puts.append(Put(packed(key), encode(record)))
+        drops: list[Drop] = []
+        for each in drop:
+            if isinstance(each, Prefix):
+                drops.append(Drop(*prefix_range(each.parts)))
+            else:
+                drops.append(Drop(packed(each)))
         self._commit = puts, drops
 
     def add_to_commit(self, put: Mapping[Key, Record], drop: Sequence[Key]) -> None:

@@ -186,12 +186,13 @@ class Log:
         gathered = self._gathered
         if not gathered:
             return
-        is_one = self._offset - self._gathered_at > 2 * GATHERED_BYTES_MAX  # frame, or nearly
+        if len(gathered) > 1 and self._offset - self._gathered_at <= 2 * GATHERED_BYTES_MAX:
+            gathered = [b"".join(gathered)]  # else one frame is nearly all of it
         write = self._window.call if is_to_be_synced else self._window.write
-        for data in gathered if is_one else [b"".join(gathered)]:
+        for data in gathered:
             write(data, self._gathered_at)
             self._gathered_at += len(data)
-        gathered.clear()
+        self._gathered.clear()
 
     def _roll(self, size_bytes: int, head: int) -> None:
         self.write()

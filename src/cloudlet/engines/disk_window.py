@@ -42,8 +42,9 @@ class Window:
         """Write at a place of the file; an OSError may leave a part of it there."""
         size = len(data)
         start = at - self._start
-        if self._map is not None and size <= STORED_BYTES_MAX and 0 <= start <= self._length - size:
-            self._map[start : start + size] = data
+        mapped = self._map
+        if mapped is not None and 0 <= start <= self._length - size and size <= STORED_BYTES_MAX:
+            mapped[start : start + size] = data
         elif not self._is_mappable or size > STORED_BYTES_MAX or not self._moved(at, size):
             _write_all(self._descriptor, data, at)
         else:

@@ -34,7 +34,7 @@ from typing import Protocol
 
 from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import FIRST_REVISION, Change, Event, Revision
-from cloudlet.kernel.keys_newest import Step, change_of, change_within, in_order, tombstone
+from cloudlet.kernel.keys_newest import Step, change_of, change_within, in_order, key_of, tombstone
 
 revision_of = attrgetter("revision")
 EVENTS_MAX = 1000  # of a long step that are made in one turn
@@ -86,10 +86,14 @@ class Feed:
         if step.long is not None:
             self._publish_long(step)
             return
+        taps = self.taps
+        if not taps and not self._lengths:
+            return
+        keys = step_keys(step)
         if self._lengths:
-            self._deliver(step)
-        for tap in self.taps:
-            if not tap.is_paused and touches(step_keys(step), tap.start, tap.stop):
+            self._deliver(step, keys)
+        for tap in taps:
+            if not tap.is_paused and touches(keys, tap.start, tap.stop):
                 tap.applied(change_of(step))
 
     def _publish_long(self, step: Step) -> None:
@@ -194,10 +198,10 @@ class Feed:
             if not self._lengths[length]:
                 del self._lengths[length]
 
-    def _deliver(self, step: Step) -> None:
+    def _deliver(self, step: Step, keys: Sequence[bytes]) -> None:
         find, lengths = self._watches.get, self._lengths
         touched: set[FeedWatch] | None = None  # most steps touch nobody's range
-        for key in step_keys(step):
+        for key in keys:
             for length in lengths:
                 group = find(key[:length])
                 if group is None:
@@ -245,8 +249,8 @@ def touches(keys: Sequence[bytes], start: bytes, stop: bytes) -> bool:
 def step_keys(step: Step) -> Sequence[bytes]:
     """The keys that a step touches."""
     if not step.dropped:
-        return [entry.key for entry in step.entries]
-    return [entry.key for entry in (*step.dropped, *step.entries)]
+        return list(map(key_of, step.entries))
+    return list(map(key_of, (*step.dropped, *step.entries)))
 
 
 def step_touches(step: Step, start: bytes, stop: bytes) -> bool:

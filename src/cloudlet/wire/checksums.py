@@ -186,11 +186,10 @@ class Promise:
 def promise_of(headers: Fields) -> Promise | None:
     """The sum that a request promises for its body; InvalidRequest for more than one."""
     found: Promise | None = None
-    for header, algorithm in ALGORITHM_OF_HEADER.items():
-        if header in headers:
-            if found is not None:
-                raise _several()
-            found = Promise(header, algorithm, headers[header])
+    for header in headers.keys() & ALGORITHM_OF_HEADER.keys():
+        if found is not None:
+            raise _several()
+        found = Promise(header, ALGORITHM_OF_HEADER[header], headers[header])
     trailers = headers.get(b"x-amz-trailer")
     if trailers is not None:
         for part in trailers.split(b","):

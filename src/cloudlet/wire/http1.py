@@ -172,7 +172,7 @@ def render_planned(plan: Plan, head: Head, response: Response, date: bytes) -> b
 
 def render_plain(status: int, headers: Sequence[tuple[bytes, bytes]], date: bytes, body: bytes) -> bytes:
     """A whole reply on a connection that is kept; `date` is the server's date line."""
-    lines = [b": ".join(pair) for pair in headers]
+    lines = list(map(b": ".join, headers))
     lines.append(b"content-length: %d" % len(body))
     block = b"\r\n".join(lines)
     # One call finds every line break. Our own line is the last one, so that a break at the end of the
@@ -189,7 +189,7 @@ def render_head(status: int, headers: Sequence[tuple[bytes, bytes]], framing: by
     `framing` are the server's own lines (date, length, connection), each with its line break.
     """
     line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    lines = [b": ".join(pair) for pair in headers]
+    lines = list(map(b": ".join, headers))
     lines.append(b"\r\n")
     block = b"\r\n".join(lines)
     if len(block.splitlines()) != len(lines):

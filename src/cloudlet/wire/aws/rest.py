@@ -195,7 +195,8 @@ class ReplyBindings:
         for name, value in result.items():
             bound = bindings.get(name)
             if bound is not None and (value or (value is not None and value != [])):
-                headers.append((bound[0], bound[1](value).encode()))
+                wire_name, write_one = bound
+                headers.append((wire_name, write_one(value).encode()))
         for name, prefix in self._prefixes:
             for key, value in (result.get(name) or {}).items():
                 headers.append((f"{prefix}{key.lower()}".encode(), str(value).encode()))
