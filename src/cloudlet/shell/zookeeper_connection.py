@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._asked_s = 0.0  # when what is being answered came; 0: nothing is
         self._loop = asyncio.get_running_loop()
         self._delayed = 0  # writes that a fault keeps back
-        self._fileno = -1  # of a plain connection, until it is lost
+        self._fileno = -1  # of a plain connection, until it is closed or lost
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
         self.client: Client = None  # type: ignore[assignment]
 
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
     def _begin_text(self, data: bytes) -> None:
         if data[:4] in WORDS:
             self._transport.write(self._face.word(data[:4].decode(), data[4:], self.client))
-            self._transport.close()
+            self.close()
         else:
             self._face.hand_to_http(self, self._transport, data)
 
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
                 (length,) = INT.unpack_from(data, at)
                 if not 0 <= length <= most:
                     log.info("%s sends a frame of %d bytes", client.address, length)
-                    self._transport.close()
+                    self.close()
                     return
                 stop = at + 4 + length
                 if stop > size:
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
                     break
         except Broken as error:
             log.info("%s breaks the protocol: %s", client.address, error)
-            self._transport.close()
+            self.close()
             return
         except Exception:
             log.exception("a request of %s failed", client.address)
@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
             statistics.note((now_s - self._asked_s) * 1000)
             self._asked_s = 0.0
         if client.is_closing and not self._delayed:
-            self._transport.close()
+            self.close()
         elif self._is_held and not self._delayed:
             self._release_soon()
         return True
@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         if not self._delayed and not self.client.outbox:
             if self.client.is_closing:
-                self._transport.close()
+                self.close()
             else:
                 self.release()
 
@@ -242,5 +242,6 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def close(self) -> None:
-        """Close behind what was written."""
+        """Close behind what was written; nothing more is."""
+        self._fileno = -1
         self._transport.close()
