@@ -107,6 +107,37 @@ def test_a_private_cloud_needs_no_home(monkeypatch):
     assert asked == [(True, ("true",))]
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("region", "a b"), ("region", ""), ("host", "a/b"), ("host", ""), ("host", "a..b"),
+        ("advertise", "a b"), ("advertise", "-x"), ("advertise", "name:4566"),
+    ],
+)  # fmt: skip
+def test_what_clients_could_not_use_is_refused(flag, value):
+    done = CliRunner().invoke(main, ["run", f"--{flag}={value}", "--", "true"])
+    assert done.exit_code == 2
+    assert f"--{flag} {value}: this is no" in done.output
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("region", "local"), ("host", "::1"), ("host", "0.0.0.0"), ("advertise", "my_cloud-1.test"),
+     ("advertise", "fe80::1:2")],
+)  # fmt: skip
+def test_what_clients_can_use_is_taken(monkeypatch, flag, value):
+    asked = []
+    monkeypatch.setattr(start, "run", lambda chosen, command: asked.append(getattr(chosen, flag)))
+    assert CliRunner().invoke(main, ["run", f"--{flag}={value}", "--", "true"]).exit_code == 0
+    assert asked == [value]
+
+
+def test_an_address_that_the_machine_does_not_have_is_named(tmp_path):
+    done = cloudlet_command("up", "--host", "192.0.2.1", "--ports", "auto", "--data", tmp_path / "data")
+    assert done.returncode == 5
+    assert done.stderr.startswith("cloudlet: The cloud cannot start: 192.0.2.1: no address of this machine (")
+
+
 def test_a_flag_that_run_does_not_have_is_no_command():
     done = CliRunner().invoke(main, ["run", "--stric", "--", "true"])
     assert done.exit_code == 2

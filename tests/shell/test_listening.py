@@ -1,5 +1,7 @@
 """Ports of the faces: whose they are, and that nothing stays bound where one cannot be had."""
 
+import socket
+
 import pytest
 
 from cloudlet.kernel.settings import Settings
@@ -37,3 +39,14 @@ def test_one_port_at_several_addresses_or_none():
     everywhere = bind_all("kafka", ("0.0.0.0",), 0)
     assert everywhere.address == f"127.0.0.1:{everywhere.port}"
     close_all({"a": everywhere})
+
+
+def test_a_host_that_nobody_knows_is_named(monkeypatch):
+    class Listener(socket.socket):
+        def bind(self, address):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "socket", Listener)
+    with pytest.raises(OSError, match="no address of this machine") as raised:
+        bind_all("aws", ["nobody.test"], 0)
+    assert raised.value.filename == "nobody.test"

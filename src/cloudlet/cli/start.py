@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -27,6 +28,11 @@ from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
 READY_SECONDS = 60.0
+LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOST = re.compile(rf"{LABEL}(\.{LABEL})*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+FORMS = MappingProxyType({"region": re.compile(r"[A-Za-z0-9-]{1,64}"), "host": HOST, "advertise": HOST})
+"""What texts look like that clients are told: a space or a slash in one would fail them, not us."""
+
 OF_OTHER_KEYS = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -56,6 +62,11 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
             raise click.UsageError(f"--only {face}: there is no such face; there is: {', '.join(FACES)}.")
     if not re.fullmatch(r"\d{12}", str(flags["account"])):
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
+    for name, form in FORMS.items():
+        if (given := flags[name]) is not None and not form.fullmatch(str(given)):
+            raise click.UsageError(
+                f"--{name} {given}: this is no {'name of a host' if form is HOST else name}."
+            )
     flags["ports"] = flags["ports"] or "default"
     check_ports(str(flags["ports"]), only)
     for name, check in CHECKS.items():

@@ -91,7 +91,8 @@ def ports_to_keep(settings: Settings, bound: Mapping[str, Bound], kept: Mapping[
 
 
 def bind(face: str, host: str, port: int, *, is_only: bool) -> socket.socket | None:
-    """A bound socket; None where the machine lacks the address and another one serves."""
+    """A bound socket; None where the machine lacks the address and another one serves. PortTaken; OSError
+    where no other one does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.socket(family)
@@ -108,6 +109,8 @@ def bind(face: str, host: str, port: int, *, is_only: bool) -> socket.socket | N
         listener.close()
         if not is_only and port and not _is_taken(error):
             return None  # a machine without IPv6
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise OSError(error.errno, f"no address of this machine ({error.strerror})", host) from error
         raise PortTaken(_advice(face, host, port, error)) from error
     return listener
 
