@@ -73,8 +73,7 @@ class ServerCall:
     def __init__(
         self, connection: Http2Connection, stream: Stream, method: Method, call_terms: Terms
     ) -> None:
-        self._connection = connection
-        self._stream = stream
+        self._connection, self._stream = connection, stream
         self._terms = call_terms
         self.method, self.scheme = method, call_terms.scheme
         self.is_cancelled = False
@@ -249,7 +248,8 @@ class ServerCall:
         elif self._message is None:
             self.fail(ONE_MESSAGE)
         else:
-            self._serve(self._message)
+            message, self._message = self._message, None  # may be large, and calls live on in a cycle
+            self._serve(message)
 
     def cancel(self, status: GrpcStatus | None = None) -> None:
         """Stop: the client has gone (no status), or is told why."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -81,6 +82,7 @@ class Trimmer:
         self._floor = min(self._floor, resident)
         if resident - self._floor < GROWN_BYTES:
             return None
+        gc.collect(1)  # what the last calls have left in cycles
         self._trimming = asyncio.get_running_loop().run_in_executor(None, self._trim)
         self._trimming.add_done_callback(self._trimmed)
         return self._trimming

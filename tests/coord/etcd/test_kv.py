@@ -1,11 +1,13 @@
 """KV over the wire: what random comparison with a real etcd does not reach, and its texts by name."""
 
 import asyncio
+import gc
 
 import pytest
 from tests.coord.etcd.running import run, running
 
 from cloudlet.kernel.keys import Author, Commit, Durability, Put
+from cloudlet.shell.grpc_call import ServerCall
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Code, GrpcStatus
 
@@ -217,5 +219,22 @@ def test_a_put_under_a_lease_does_not_look_at_the_keys_of_the_lease(monkeypatch)
             await client.Txn(success=[pb.RequestOp(request_put=pb.PutRequest(key=b"b", lease=lease))])
             assert (await refusal(client.Put(key=b"a", lease=lease + 1)))[0] is Code.NOT_FOUND
             assert looked == []
+
+    run(body)
+
+
+def test_what_a_client_has_sent_is_let_go_of_with_its_answer(tmp_path):
+    async def body():
+        async with running(tmp_path) as served:
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(3):
+                    await served.client.Put(key=b"k", value=bytes(MIB))
+                calls = [each for each in gc.get_objects() if type(each) is ServerCall]
+                assert calls
+                assert {call._message for call in calls} == {None}
+            finally:
+                gc.enable()
 
     run(body)
