@@ -3,6 +3,7 @@
 import pytest
 from tests.kafka.raw_client import RawClient
 
+from cloudlet.kafka.groups import consumer_calls
 from cloudlet.wire.kafka import messages as m
 from cloudlet.wire.kafka.error_codes import ErrorCode
 
@@ -322,3 +323,23 @@ def test_a_groups_own_properties_hold(client, topic):
     resource = shape.AlterConfigsResource(ResourceType=32, ResourceName=topic, Configs=[change])
     assert client.ask(shape(Resources=[resource]), 1).Responses[0].ErrorCode == 0
     assert beat(client, topic).HeartbeatIntervalMs == 7000
+
+
+@pytest.mark.parametrize("software", ["librdkafka", "apache-kafka-java"])
+def test_a_librdkafka_waits_a_moment_for_a_new_assignment(client, name, topic, monkeypatch, software):
+    """Or one that has unsubscribed meanwhile never comes back: consumer_calls.NEWS_S."""
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr(consumer_calls, "sleep", sleep)
+    client.ask(m.ApiVersionsRequest(ClientSoftwareName=software, ClientSoftwareVersion="2.15.0"), 3)
+    answer = beat(
+        client, name, epoch=0, SubscribedTopicNames=[topic], RebalanceTimeoutMs=1000, TopicPartitions=[]
+    )
+    assert answer.ErrorCode == 0
+    assert (consumer_calls.NEWS_S in waited) is (software == "librdkafka")
+    waited.clear()
+    beat(client, name, epoch=answer.MemberEpoch)
+    assert consumer_calls.NEWS_S not in waited

@@ -151,11 +151,11 @@ def configure(kafka, group, **values):
         assert answer.Responses[0].ErrorCode == 0, answer.Responses[0].ErrorMessage
 
 
-def fill(kafka, topic, *values, **more):
+def fill(kafka, topic, *values, partition=0, **more):
     with RawClient(kafka.address) as client:
         request = messages.ProduceRequest
         batch = encode([Record(str(value).encode(), None, 1) for value in values], **more)
-        row = request.PartitionProduceData(Index=0, Records=batch)
+        row = request.PartitionProduceData(Index=partition, Records=batch)
         answer = client.ask(
             request(
                 Acks=-1,
@@ -440,6 +440,30 @@ def test_groups_of_other_kinds_are_not_share_groups(kafka, name, member):
     assert {(each.GroupType, each.ProtocolType) for each in listed.Groups} == {("Share", "share")}
     deleted = client.ask(messages.DeleteGroupsRequest(GroupsNames=[name]), 2)
     assert deleted.Results[0].ErrorCode == ErrorCode.NON_EMPTY_GROUP
+
+
+def test_what_nobody_has_read_before_comes_a_partition_at_a_time(kafka, name):
+    """As from Kafka, whose partitions are there one after the other; later fetches bring both."""
+    make_topic(kafka, name, 2)
+    configure(kafka, name, share_auto_offset_reset="earliest")
+    member = Member(kafka, name, name)
+    member.join()
+    partitions = [Fetch.FetchPartition(PartitionIndex=index) for index in range(2)]
+    both = {"Topics": [Fetch.FetchTopic(TopicId=member.topic_id, Partitions=partitions)]}
+
+    def fetched():
+        member.fetch(**both)
+        rows = [row for topic in member.answer.Responses for row in topic.Partitions]
+        return sorted((row.PartitionIndex, each) for row in rows for each in acquired(row))
+
+    for index in range(2):
+        fill(kafka, name, "a", "b", partition=index)
+    one, other = fetched(), fetched()
+    assert sorted([one, other]) == [[(0, (0, 1, 1))], [(1, (0, 1, 1))]]
+    for index in range(2):
+        fill(kafka, name, "c", partition=index)
+    assert fetched() == [(0, (2, 2, 1)), (1, (2, 2, 1))]
+    member.client.socket.close()
 
 
 def test_two_who_make_a_share_partition_at_once_make_one(kafka, name, member):

@@ -12,8 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 from math import inf
 
-from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.groups.assignors import Assignment, TopicId
+from cloudlet.kafka.groups.assignors import TopicId
 from cloudlet.kafka.groups.consumer_values import (
     LEAVE_EPOCH,
     NOTHING,
@@ -30,7 +29,7 @@ from cloudlet.kafka.groups.consumer_values import (
     TargetFact,
     pairs,
 )
-from cloudlet.wire.kafka.error_codes import ErrorCode
+from cloudlet.kafka.groups.epoch_group import EpochGroup
 
 
 class ConsumerState(StrEnum):
@@ -43,37 +42,17 @@ class ConsumerState(StrEnum):
     DEAD = "Dead"
 
 
-class ConsumerImage:
+class ConsumerImage(EpochGroup[ConsumerMember]):
     """One group as it is; `ConsumerGroup` adds the decisions. `now_ms` is monotonic."""
 
-    __slots__ = (
-        "checked_version",
-        "deadlines",
-        "epoch",
-        "id",
-        "instances",
-        "members",
-        "owners",
-        "regexes",
-        "sessions",
-        "target_epoch",
-        "targets",
-        "topics_hash",
-    )
+    __slots__ = ("deadlines", "instances", "owners", "regexes")
 
     def __init__(self, group_id: str) -> None:
-        self.id = group_id
-        self.epoch = 0
-        self.topics_hash = 0
-        self.target_epoch = 0
-        self.members: dict[str, ConsumerMember] = {}
+        super().__init__(group_id)
         self.instances: dict[str, str] = {}
-        self.targets: dict[str, Assignment] = {}
         self.owners: dict[tuple[TopicId, int], str] = {}
         self.regexes: dict[str, Matched] = {}
-        self.sessions: dict[str, float] = {}
         self.deadlines: dict[str, float] = {}  # of members that are to let go of something
-        self.checked_version = -1  # of the topics, when they were last compared with the group's hash
 
     @property
     def state(self) -> ConsumerState:
@@ -89,15 +68,8 @@ class ConsumerImage:
 
     def apply(self, fact: Fact) -> None:
         """Change the state as a record says."""
-        if isinstance(fact, GroupFact):
-            self.epoch, self.topics_hash = fact.epoch or 0, fact.topics_hash
-        elif isinstance(fact, TargetEpochFact):
-            self.target_epoch = fact.epoch or 0
-        elif isinstance(fact, TargetFact):
-            if fact.target is None:
-                self.targets.pop(fact.member_id, None)
-            else:
-                self.targets[fact.member_id] = fact.target
+        if isinstance(fact, GroupFact | TargetEpochFact | TargetFact):
+            self.apply_to_group(fact)
         elif isinstance(fact, MemberFact):
             self._apply_member(fact)
         elif isinstance(fact, CurrentFact):
@@ -193,16 +165,6 @@ class ConsumerImage:
         facts = [fact for member_id in self.members for fact in removal(member_id)]
         facts += [RegexFact(regex, None) for regex in self.regexes]
         return [*facts, TargetEpochFact(None), GroupFact(None)]
-
-    # -- questions
-
-    def member(self, member_id: str) -> ConsumerMember:
-        found = self.members.get(member_id)
-        if found is None:
-            raise KafkaFault(
-                ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {self.id}."
-            )
-        return found
 
 
 def current_of(member: ConsumerMember) -> Current:

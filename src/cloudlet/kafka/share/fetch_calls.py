@@ -54,14 +54,7 @@ class Found(NamedTuple):
 
 
 async def share_fetch(call: Call, request: FetchRequest) -> FetchResponse:
-    """Records that nobody else of the group has at the same time."""
-    try:
-        return await _fetch(call, request)
-    except KafkaFault as fault:
-        return FetchResponse(ErrorCode=fault.code, ErrorMessage=fault.message or None, Responses=[])
-
-
-async def _fetch(call: Call, request: FetchRequest) -> FetchResponse:
+    """Records that nobody else of the group has at the same time. KafkaFault."""
     shares = call.broker.part(Shares)
     key = _checked(request)
     is_renewal = call.api_version >= RENEW_SINCE and request.IsRenewAck
@@ -237,7 +230,7 @@ async def _gather(
     places = session.rotated(request.ShareSessionEpoch)
     turn = Turn(clock)
     while shares.sessions.peek(session.key) is session:
-        lives = await _lives(call, shares, session, places, rows, turn)
+        lives, is_all = await _lives(call, shares, session, places, rows, turn)
         try:
             if call.peer.is_gone or shares.sessions.peek(session.key) is not session:
                 return  # nobody is to have anything any more
@@ -254,7 +247,8 @@ async def _gather(
         finally:
             for live in lives.values():
                 live.pass_on()
-        await _wait(call, lives, left_ms)
+        if is_all:
+            await _wait(call, lives, left_ms)
 
 
 async def _lives(
@@ -264,15 +258,19 @@ async def _lives(
     places: Sequence[Place],
     rows: dict[Place, Row],
     turn: Turn,
-) -> dict[Place, Live]:
-    """The share-partitions that may be read; the errors of others are added to the rows."""
+) -> tuple[dict[Place, Live], bool]:
+    """The share-partitions that may be read, and whether these are all; the errors of others are added to
+    the rows. Behind one that nobody has read before, and that has records, there is no looking further: Kafka
+    answers as soon as the first is there, and there are clients that count on its records coming alone."""
     lives: dict[Place, Live] = {}
     for place in places:
         if turn.is_over():
             await turn.end()
         try:
             _check_place(call, place)
-            live = await shares.live(ShareKey(session.key.group, *place))
+            key = ShareKey(session.key.group, *place)
+            is_new = shares.peek(key) is None
+            live = await shares.live(key)
         except KafkaFault as fault:
             rows[place] = _row(place)
             rows[place].ErrorCode, rows[place].ErrorMessage = fault.code, fault.message or None
@@ -283,7 +281,9 @@ async def _lives(
             continue
         shares.use(session, place, live)
         lives[place] = live
-    return lives
+        if is_new and live.has_more():
+            return lives, len(lives) + len(rows) == len(places)
+    return lives, True
 
 
 def _look(
@@ -373,15 +373,12 @@ def _row(place: Place) -> Row:
 
 
 async def share_acknowledge(call: Call, request: AcknowledgeRequest) -> AcknowledgeResponse:
-    """Take in what a member says of its records, without another fetch."""
+    """Take in what a member says of its records, without another fetch. KafkaFault."""
     shares = call.broker.part(Shares)
-    try:
-        key = _checked(request)
-        if request.ShareSessionEpoch == FIRST_EPOCH:
-            raise KafkaFault(ErrorCode.INVALID_SHARE_SESSION_EPOCH)
-        session = shares.sessions.find(key, request.ShareSessionEpoch)
-    except KafkaFault as fault:
-        return AcknowledgeResponse(ErrorCode=fault.code, ErrorMessage=fault.message or None, Responses=[])
+    key = _checked(request)
+    if request.ShareSessionEpoch == FIRST_EPOCH:
+        raise KafkaFault(ErrorCode.INVALID_SHARE_SESSION_EPOCH)
+    session = shares.sessions.find(key, request.ShareSessionEpoch)
     is_renewal = call.api_version >= RENEW_SINCE and request.IsRenewAck
     outcomes = await _acknowledge(call, shares, key, _batches(request.Topics), is_renewal=is_renewal)
     for place in _places(request.Topics):

@@ -33,6 +33,7 @@ from cloudlet.kafka.groups.consumer_values import (
     TargetFact,
     Topics,
 )
+from cloudlet.kafka.groups.epoch_group import EpochGroup
 from cloudlet.kafka.share.assignor import assign_simple
 from cloudlet.kafka.share.group_values import (
     ShareBeat,
@@ -56,31 +57,14 @@ class ShareState(StrEnum):
     DEAD = "Dead"
 
 
-class ShareGroup:
+class ShareGroup(EpochGroup[ShareMember]):
     """One group. `now_ms` is monotonic."""
 
-    __slots__ = (
-        "checked_version",
-        "epoch",
-        "id",
-        "members",
-        "sessions",
-        "state_topics",
-        "target_epoch",
-        "targets",
-        "topics_hash",
-    )
+    __slots__ = ("state_topics",)
 
     def __init__(self, group_id: str) -> None:
-        self.id = group_id
-        self.epoch = 0
-        self.topics_hash = 0
-        self.target_epoch = 0
-        self.members: dict[str, ShareMember] = {}
-        self.targets: dict[str, Assignment] = {}
+        super().__init__(group_id)
         self.state_topics: Mapping[TopicId, StateTopic] = {}
-        self.sessions: dict[str, float] = {}
-        self.checked_version = -1  # of the topics, when they were last compared with the group's hash
 
     @property
     def state(self) -> ShareState:
@@ -90,15 +74,8 @@ class ShareGroup:
 
     def apply(self, fact: ShareFact) -> None:
         """Change the state as a record says."""
-        if isinstance(fact, GroupFact):
-            self.epoch, self.topics_hash = fact.epoch or 0, fact.topics_hash
-        elif isinstance(fact, TargetEpochFact):
-            self.target_epoch = fact.epoch or 0
-        elif isinstance(fact, TargetFact):
-            if fact.target is None:
-                self.targets.pop(fact.member_id, None)
-            else:
-                self.targets[fact.member_id] = fact.target
+        if isinstance(fact, GroupFact | TargetEpochFact | TargetFact):
+            self.apply_to_group(fact)
         elif isinstance(fact, StateTopicsFact):
             self.state_topics = fact.topics or {}
         elif isinstance(fact, ShareMemberFact):
@@ -275,14 +252,6 @@ class ShareGroup:
         return min(self.sessions.values(), default=inf)
 
     # -- questions
-
-    def member(self, member_id: str) -> ShareMember:
-        found = self.members.get(member_id)
-        if found is None:
-            raise KafkaFault(
-                ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {self.id}."
-            )
-        return found
 
     def has_state(self, topic: TopicId, index: int) -> bool:
         known = self.state_topics.get(topic)

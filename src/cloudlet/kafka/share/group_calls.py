@@ -28,14 +28,7 @@ Response = messages.ShareGroupHeartbeatResponse
 
 
 async def share_group_heartbeat(call: Call, request: Request) -> Response:
-    """A member joins, lives, says what it wants, or leaves; the answer tells what it has."""
-    try:
-        return await _beat(call, request)
-    except KafkaFault as fault:
-        return Response(ErrorCode=fault.code, ErrorMessage=fault.message or None)
-
-
-async def _beat(call: Call, request: Request) -> Response:
+    """A member joins, lives, says what it wants, or leaves; the answer tells what it has. KafkaFault."""
     _check(request)
     if not all(may_describe(call, name) for name in request.SubscribedTopicNames or ()):
         raise KafkaFault(ErrorCode.TOPIC_AUTHORIZATION_FAILED)

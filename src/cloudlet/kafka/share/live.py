@@ -96,6 +96,11 @@ class Live:
         limits = self.limits()
         return self._share.next_offset() if self._share.may_acquire(limits) else None
 
+    def has_more(self) -> bool:
+        """Whether something may be acquired now."""
+        offset = self.next_offset()
+        return offset is not None and offset < self.partition.high_watermark
+
     def acquire(
         self,
         wish: Wish,
@@ -126,10 +131,7 @@ class Live:
 
     def pass_on(self) -> None:
         """Tell the next one who waits, if there is something left for him."""
-        if not self._untold:
-            return
-        offset = self.next_offset()
-        if offset is None or offset >= self.partition.high_watermark:
+        if not self._untold or not self.has_more():
             return
         while self._untold:
             callback = self._waiters.get(self._untold.popleft())

@@ -107,14 +107,7 @@ async def _partition_row(call: Call, group_id: str, image: TopicImage, index: in
 
 
 async def alter_share_group_offsets(call: Call, request: messages.AlterShareGroupOffsetsRequest) -> Altered:
-    """Let an empty group, perhaps one that is made by it, begin elsewhere."""
-    try:
-        return await _alter(call, request)
-    except KafkaFault as fault:
-        return Altered(ErrorCode=fault.code, ErrorMessage=fault.message or None, Responses=[])
-
-
-async def _alter(call: Call, request: messages.AlterShareGroupOffsetsRequest) -> Altered:
+    """Let an empty group, perhaps one that is made by it, begin elsewhere. KafkaFault."""
     topics: dict[bytes, StateTopic] = {}
     starts: dict[ShareKey, int] = {}
     rows = []
@@ -160,14 +153,7 @@ async def _alter(call: Call, request: messages.AlterShareGroupOffsetsRequest) ->
 
 
 async def delete_share_group_offsets(call: Call, request: messages.DeleteShareGroupOffsetsRequest) -> Deleted:
-    """Let an empty group forget topics."""
-    try:
-        return await _delete(call, request)
-    except KafkaFault as fault:
-        return Deleted(ErrorCode=fault.code, ErrorMessage=fault.message or None, Responses=[])
-
-
-async def _delete(call: Call, request: messages.DeleteShareGroupOffsetsRequest) -> Deleted:
+    """Let an empty group forget topics. KafkaFault."""
     row_of = Deleted.DeleteShareGroupOffsetsResponseTopic
     runner = await call.broker.part(Groups).runner(request.GroupId)
     group = (await runner.ready()).share_group(request.GroupId, may_make=False)

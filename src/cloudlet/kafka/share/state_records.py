@@ -146,32 +146,18 @@ def encode_entry(entry: StateEntry) -> tuple[bytes, bytes | None]:
     raw = encode_versioned(shape(GroupId=key.group, TopicId=key.topic_id, Partition=key.partition), kind)
     if fact is None:
         return raw, None
-    if isinstance(fact, Update):
-        update = messages.ShareUpdateValue
-        return raw, encode_versioned(
-            update(
-                SnapshotEpoch=fact.snapshot_epoch,
-                LeaderEpoch=fact.leader_epoch,
-                StartOffset=fact.start,
-                DeliveryCompleteCount=fact.done_count,
-                StateBatches=_batches(update.StateBatch, fact.spans),
-            ),
-            0,
-        )
-    snapshot = messages.ShareSnapshotValue
-    return raw, encode_versioned(
-        snapshot(
-            SnapshotEpoch=fact.snapshot_epoch,
-            StateEpoch=fact.state_epoch,
-            LeaderEpoch=fact.leader_epoch,
-            StartOffset=fact.start,
-            DeliveryCompleteCount=fact.done_count,
-            CreateTimestamp=fact.created_ms,
-            WriteTimestamp=fact.written_ms,
-            StateBatches=_batches(snapshot.StateBatch, fact.spans),
-        ),
-        0,
+    shape = messages.ShareUpdateValue if isinstance(fact, Update) else messages.ShareSnapshotValue
+    value = shape(
+        SnapshotEpoch=fact.snapshot_epoch,
+        LeaderEpoch=fact.leader_epoch,
+        StartOffset=fact.start,
+        DeliveryCompleteCount=fact.done_count,
+        StateBatches=_batches(shape.StateBatch, fact.spans),
     )
+    if isinstance(fact, Snapshot):
+        value.StateEpoch = fact.state_epoch
+        value.CreateTimestamp, value.WriteTimestamp = fact.created_ms, fact.written_ms
+    return raw, encode_versioned(value, 0)
 
 
 def _batches(shape: Any, spans: Iterable[Span]) -> list[Any]:
