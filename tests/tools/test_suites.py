@@ -9,6 +9,8 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_s3.TestCopy" name="test_b[one]"><failure>no</failure></testcase>
 <testcase classname="tests.test_s3" name="test_c"><error>no</error></testcase>
 <testcase classname="tests.test_s3" name="test_d"><skipped/></testcase>
+<testcase classname="tests.test_s3" name="test_e">
+<failure message="s3: X is not implemented by cloudlet"/></testcase>
 </testsuite></testsuites>"""
 
 
@@ -25,8 +27,10 @@ def test_a_report_is_read_and_judged(tmp_path):
         "tests.test_s3.TestCopy::test_b[one]": "failed",
         "tests.test_s3::test_c": "failed",
         "tests.test_s3::test_d": "skipped",
+        "tests.test_s3::test_e": "refused",
     }
     assert judge(suite(**{"TestCopy::test_b": "x", "test_c": "y"}), outcomes) == []
+    assert judge(suite(**{"TestCopy::test_b": "x", "test_c": "y", "test_e": "z"}), outcomes) == []
     assert judge(suite(test_c="y"), outcomes) == ["not explained: tests.test_s3.TestCopy::test_b[one]"]
     both = {"TestCopy::test_b": "x", "test_c": "y", "TestCopy::test_a": "z"}
     assert judge(suite(**both), outcomes) == ["no longer fails: TestCopy::test_a (z)"]

@@ -9,6 +9,8 @@ import urllib.request
 import botocore.exceptions
 import pytest
 
+from cloudlet.wire.checksums import digest_of
+
 BODY = bytes(range(256)) * 4
 
 
@@ -211,6 +213,12 @@ def test_crc64_where_none_is_sent(cloud, s3, bucket):
         == (said["ChecksumCRC64NVME"])
     )
     assert "ChecksumCRC64NVME" not in plain.head_object(Bucket=bucket, Key="k")
+    large = bytes(range(256)) * 12_000  # three megabytes, which come in pieces
+    said = plain.put_object(Bucket=bucket, Key="k", Body=large)
+    summed = base64.b64encode(digest_of("CRC64NVME", large)).decode()
+    assert (said["ChecksumCRC64NVME"], said["ChecksumType"]) == (summed, "FULL_OBJECT")
+    listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["ChecksumAlgorithm"] for each in listed] == [["CRC64NVME"]]
 
 
 def test_content_md5(s3, bucket):

@@ -2,8 +2,7 @@
 
 State   see state.py
 Source  S3 API Reference 2006-03-01, PutObject, GetObject, HeadObject, GetObjectAttributes; docs/sources/s3.md
-Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones; the CRC-64/NVME that S3
-        adds to a body of more than a megabyte that came without any checksum; what headers.py lists
+Absent  appending (WriteOffsetBytes); checksums other than S3's five older ones; what headers.py lists
 """
 
 from __future__ import annotations
