@@ -251,3 +251,42 @@ def test_the_past_of_a_long_drop_is_read_once_and_in_slices(tmp_path, monkeypatc
         await keys.close()
 
     asyncio.run(run())
+
+
+def test_the_same_drop_by_somebody_else_takes_all_keys_also_while_one_is_prepared(small, tmp_path):
+    async def run():
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0)
+        lease = LeaseId(1)
+
+        def fill():
+            keys.lease_begin(lease, 1000)
+            puts = [Put(numbered(number), b"v", lease=lease) for number in range(40)]
+            keys.commit_now(Commit(ME, put=puts))
+
+        async def drop():
+            async with keys.foresee([(START, STOP)]):
+                return keys.commit_now(Commit(ME, drop=[Drop(START, STOP)]))
+
+        async def begun(coroutine):
+            task = asyncio.create_task(coroutine)
+            while keys._newest.foreseen is None or not keys._newest.foreseen.parts[0].pages:
+                await asyncio.sleep(0)
+            assert len(keys._newest.foreseen.parts[0].pages) < 3
+            return task
+
+        fill()
+        task = await begun(drop())
+        revision = keys.commit_now(Commit(ME, drop=[Drop(START, STOP)]))
+        assert keys.count(START, STOP) == 0
+        assert await task == revision  # there was nothing left to drop
+        keys.lease_end(lease)
+        fill()
+        task = await begun(keys.lease_revoke(lease, ME))
+        keys.commit_now(Commit(ME, drop=[Drop(numbered(3), STOP)]))
+        await keys.lease_revoke(lease, ME)  # of few keys now: in this turn
+        assert keys.count(START, STOP) == 0
+        with pytest.raises(NoSuchLease):
+            await task
+        await keys.close()
+
+    asyncio.run(run())

@@ -50,6 +50,7 @@ class LongDrops:
             for part in parts:
                 await self._fill(part)
             await self._patch(parts)
+            self._newest.foreseen.is_ready = True
             yield self._scan
         finally:
             self._end()
@@ -60,7 +61,8 @@ class LongDrops:
     def _scan(self, start: bytes, stop: bytes) -> Sequence[Entry]:
         """The entries of a range, as far as possible of one that is prepared for."""
         newest = self._newest
-        part = newest.foreseen.part_of(start, stop) if newest.foreseen is not None else None
+        foreseen = newest.foreseen
+        part = foreseen.part_of(start, stop) if foreseen is not None and foreseen.is_ready else None
         if part is None:
             return newest.scan(start, stop, None, reverse=False)
         part.patch(newest.find, None)
@@ -79,6 +81,7 @@ class LongDrops:
             newest.foreseen = Foreseen([part], self._rows_of)
             await self._fill_from(part, list(newest.held(lease).keys))
             await self._patch([part])
+            newest.foreseen.is_ready = True
             yield
         finally:
             self._end()

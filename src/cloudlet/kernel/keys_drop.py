@@ -121,6 +121,7 @@ class Foreseen:
     def __init__(self, parts: Sequence[Part], rows_of: RowsOf) -> None:
         self.parts = parts
         self.rows_of = rows_of
+        self.is_ready = False  # the pages are all there; until then it stands for nothing
 
     def note(self, entries: Sequence[Entry], previous: Sequence[Entry | None], gone: Sequence[Entry]) -> None:
         """Another commit has come first."""

@@ -160,7 +160,11 @@ class Newest:
         long: LongDrop | None = None
         if not commit.drop:
             pass
-        elif self.foreseen is not None and (found_long := self._foreseen(commit.drop, commit.after)):
+        elif (
+            self.foreseen is not None
+            and self.foreseen.is_ready
+            and (found_long := self._foreseen(commit.drop, commit.after))
+        ):
             dropped, after, long = found_long
         else:
             dropped, after = self._dropped(commit.drop, commit.after)
@@ -325,7 +329,7 @@ class Newest:
     def decide_revoke(self, lease: LeaseId, author: Author) -> Step | None:
         """The end of a lease that has keys; NoSuchLease. The lease itself goes with `forget`."""
         revision = Revision(self.head + 1)
-        for part in self.foreseen.parts if self.foreseen is not None else ():
+        for part in self.foreseen.parts if self.foreseen is not None and self.foreseen.is_ready else ():
             if part.lease == lease:
                 self.held(lease)
                 part.patch(self.find, None)
