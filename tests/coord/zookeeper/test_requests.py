@@ -341,6 +341,13 @@ def test_watches_can_be_removed(keeper, client):
     assert client.events() == ["NodeChildrenChanged /a"]
 
 
+@pytest.mark.parametrize("kind", [0, 6, 9, -1])
+def test_a_type_of_watches_that_is_none(keeper, client, kind):
+    client.create("/a")
+    for op in (OpCode.checkWatches, OpCode.removeWatches):
+        assert client.call(op, PathModeRequest("/a", kind))[0] is Code.MARSHALLINGERROR
+
+
 def test_watches_go_with_the_connection(keeper, client):
     client.add_watch("/", recursive=True)
     client.data("/", watch=True)

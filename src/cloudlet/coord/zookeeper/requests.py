@@ -23,7 +23,7 @@ from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.long_replies import Deferred
 from cloudlet.coord.zookeeper.sasl import DigestServer, Failed
-from cloudlet.coord.zookeeper.watches import PERSISTENT, RECURSIVE, STANDARD
+from cloudlet.coord.zookeeper.watches import PERSISTENT, RECURSIVE, STANDARD, WATCHER_TYPES
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.jute import Broken, codec
 from cloudlet.wire.zookeeper import (
@@ -146,17 +146,25 @@ def add_watch(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 
 def check_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked, _ = _path_mode.decode(frame, at)
+    asked = _of_some_type(frame, at)
     if not keeper.watches.has(asked.path, client, asked.mode):
         raise KeeperFault(Code.NOWATCHER, asked.path)
     return b""
 
 
 def remove_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked, _ = _path_mode.decode(frame, at)
+    asked = _of_some_type(frame, at)
     if not keeper.watches.remove(asked.path, client, asked.mode):
         raise KeeperFault(Code.NOWATCHER, asked.path)
     return b""
+
+
+def _of_some_type(frame: bytes, at: int) -> PathModeRequest:
+    """A path and a type of watches: one that there is."""
+    asked, _ = _path_mode.decode(frame, at)
+    if asked.mode not in WATCHER_TYPES:
+        raise KeeperFault(Code.MARSHALLINGERROR, asked.path)
+    return asked
 
 
 def set_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
