@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 
 import msgspec
 import pytest
@@ -168,3 +169,22 @@ def test_history_that_went_with_its_segments(tmp_path):
         await keys.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("named", "there_is"),
+    [("jobs/1", "'#etcd/jobs/1'"), ("/app/a", "'#etcd//zk/2/app/a'"), ("jobs/2", None)],
+)
+def test_a_key_named_as_its_client_names_it(named, there_is):
+    """`cloudlet keys get jobs/1`, right after `etcdctl put jobs/1`: where it is kept is said."""
+
+    async def main():
+        keys = MemoryKeys(lambda: 0.0)
+        await keys.commit(Commit(ALICE, put=[Put(b"ejobs/1", b"x"), Put(b"e/zk/2/app/a", b"x")]))
+        for verb in ("/keys/get", "/keys/history"):
+            status, said = await ask(keys, verb, key=named)
+            assert status == 404
+            assert (f"there is {there_is}" in json.dumps(said)) == (there_is is not None)
+        await keys.close()
+
+    asyncio.run(main())

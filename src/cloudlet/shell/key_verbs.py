@@ -18,6 +18,7 @@ import msgspec
 from cloudlet.kernel.fault import Compacted, FutureRevision
 from cloudlet.kernel.key_paths import key_of, path_of, prefix_of
 from cloudlet.kernel.keys import Change, Entry, Event, Keys, Revision
+from cloudlet.kernel.spaces import ETCD
 from cloudlet.shell.control import Refused, Verbs, json_reply, said
 from cloudlet.wire.http1 import Request, Response
 
@@ -81,7 +82,7 @@ class KeyVerbs:
         except (Compacted, FutureRevision) as error:
             raise out_of_history(at, error) from None
         if not found:
-            raise Refused(f"there is no key {asked.key} at revision {at}", 404)
+            raise Refused(f"there is no key {asked.key} at revision {at}{self._etcds(asked.key)}", 404)
         return json_reply(entry_row(found[0]))
 
     def _list(self, request: Request) -> Response:
@@ -92,8 +93,15 @@ class KeyVerbs:
         ]
         return json_reply({"revision": self._keys.head, "keys": rows, "more": len(found) - len(rows)})
 
+    def _etcds(self, path: str) -> str:
+        """Where a key is that was named as a client of etcd's or of ZooKeeper's names it."""
+        as_key, as_znode = path.encode(), b"/zk/%d%b" % (path.count("/"), path.encode())
+        found = [path_of(ETCD + each) for each in (as_key, as_znode) if self._keys.get(ETCD + each)]
+        return f"; there is {found[0]!r}, to be quoted in a shell" if found else ""
+
     async def _history(self, request: Request) -> Response:
-        key = wanted(said(request, Key).key)
+        named = said(request, Key).key
+        key = wanted(named)
         oldest = await self._oldest()
         rows = []
         async for change in self._changes(oldest, self._keys.head):
@@ -101,7 +109,8 @@ class KeyVerbs:
                 if event.entry.key == key:
                     rows.append(change_row(change, event))
         if not rows and self._keys.get(key) is None:
-            raise Refused(f"there is no key {path_of(key)}, and was none since revision {oldest}", 404)
+            hint = self._etcds(named)
+            raise Refused(f"there is no key {path_of(key)}, and was none since revision {oldest}{hint}", 404)
         return json_reply({"key": path_of(key), "oldest_revision": oldest, "changes": rows})
 
     async def _diff(self, request: Request) -> Response:
