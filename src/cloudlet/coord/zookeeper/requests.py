@@ -146,25 +146,25 @@ def add_watch(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 
 def check_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked = _of_some_type(frame, at)
+    asked, _ = _path_mode.decode(frame, at)
+    _check_type(asked.mode, asked.path)
     if not keeper.watches.has(asked.path, client, asked.mode):
         raise KeeperFault(Code.NOWATCHER, asked.path)
     return b""
 
 
 def remove_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked = _of_some_type(frame, at)
+    asked, _ = _path_mode.decode(frame, at)
+    _check_type(asked.mode, asked.path)
     if not keeper.watches.remove(asked.path, client, asked.mode):
         raise KeeperFault(Code.NOWATCHER, asked.path)
     return b""
 
 
-def _of_some_type(frame: bytes, at: int) -> PathModeRequest:
-    """A path and a type of watches: one that there is."""
-    asked, _ = _path_mode.decode(frame, at)
-    if asked.mode not in WATCHER_TYPES:
-        raise KeeperFault(Code.MARSHALLINGERROR, asked.path)
-    return asked
+def _check_type(kind: int, path: str) -> None:
+    """That there are watches of a type."""
+    if kind not in WATCHER_TYPES:
+        raise KeeperFault(Code.MARSHALLINGERROR, path)
 
 
 def set_watches(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
