@@ -28,6 +28,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from bench.gateway import first_request
 from bench.peers import CORES, Server, cloudlet, machine
 from bench.replay import Signer
 
@@ -168,6 +169,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         server = Server(cloudlet(), Path(home))
         try:
+            server.first_answer_s(first_request)
             for pid in server.processes():
                 os.sched_setaffinity(pid, CORES)
             Signer(server.url).client("s3").create_bucket(Bucket="bench")
