@@ -35,6 +35,7 @@ from cloudlet.kernel.fault import Conflict, Fault, OutcomeUnknown, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Commit, Durability, Keys, Revision
 from cloudlet.kernel.logs import LogName
+from cloudlet.wire.http1 import Request as HttpRequest
 
 if TYPE_CHECKING:
     from cloudlet.aws.authorise import Authoriser
@@ -63,14 +64,29 @@ class Call(msgspec.Struct):
     started_ms: float  # on the monotonic clock
     face: str = "aws"
     address: str = ""
-    base_url: str = ""  # "http://localhost:4566": how the caller reached us, for URLs that we return
-    raw_path: bytes = b"/"  # of the HTTP request, as it came
-    trace: str = ""  # its X-Amzn-Trace-Id
+    http: HttpRequest | None = None  # that it came by
+    own_url: str = ""  # of one that came by none: the cloud's
+
+    @property
+    def base_url(self) -> str:
+        """How the caller reached us ("http://localhost:4566"), for URLs that we return."""
+        http = self.http
+        if http is None:
+            return self.own_url
+        host = http.head.headers.get(b"host", b"localhost").decode("latin-1")
+        return f"{'https' if http.secure else 'http'}://{host}"
 
     @property
     def path(self) -> str:
         """The path of the HTTP request, still encoded."""
-        return self.raw_path.decode("latin-1")
+        return "/" if self.http is None else self.http.head.path.decode("latin-1")
+
+    @property
+    def trace(self) -> str:
+        """Its X-Amzn-Trace-Id."""
+        return (
+            "" if self.http is None else self.http.head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1")
+        )
 
     def waited_ms(self) -> float:
         """Milliseconds since the call began, on the monotonic clock."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from functools import lru_cache, partial
+from functools import partial
 from types import CoroutineType
 
 import msgspec
@@ -228,9 +228,7 @@ class Gateway:
             exchange.started_ms,
             "aws",
             http.peer,
-            base_url_of(head.headers.get(b"host", b"localhost"), http.secure),
-            head.path,
-            head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
+            http,
         )
         if claim is not None and claim.expires_s is not None and claim.signing.is_s3:
             head = presigned.with_headers(head)
@@ -331,12 +329,6 @@ class Exchange(msgspec.Struct):
     intake: Intake | None = None  # of an operation whose body is streamed
     look: Request | None = None  # what admitted it has seen
     slices: Slices | None = None  # of a reply whose body is streamed
-
-
-@lru_cache(maxsize=256)
-def base_url_of(host: bytes, is_secure: bool) -> str:  # noqa: FBT001
-    """How a caller reached us, by its Host header."""
-    return f"{'https' if is_secure else 'http'}://{host.decode('latin-1')}"
 
 
 def is_small(http: HttpRequest) -> bool:

@@ -58,7 +58,7 @@ class Inside:
         clock = self._desk.clock
         call = Call(
             root_of(place.account), place.region, self._desk.ids.uuid(), clock, clock.monotonic_ms(),
-            face=self._name, base_url=self._base_url,
+            face=self._name, own_url=self._base_url,
         )  # fmt: skip
         try:
             found.check(params)

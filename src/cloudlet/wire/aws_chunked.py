@@ -314,8 +314,8 @@ def check_whole(head: Head, body: bytes) -> None:
     """A Fault unless a body without framing is the one that was hashed, if it was."""
     claimed = head.headers.get(b"x-amz-content-sha256", b"")
     if len(claimed) == 64:
-        fault = body_mismatch(claimed, sha256(body).hexdigest().encode())
-        if fault is not None:
+        computed = sha256(body).hexdigest().encode()
+        if computed != claimed and (fault := body_mismatch(claimed, computed)) is not None:
             raise fault
 
 

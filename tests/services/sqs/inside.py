@@ -70,7 +70,7 @@ class Cloud:
         operation = self.service.operation(name, "json")
         params = operation.codec.parse(HEAD, json.dumps(members).encode(), {})
         now_ms = self.clock.monotonic_ms()
-        call = Call(root_of(ACCOUNT), "us-east-1", "id", self.clock, now_ms, base_url="http://localhost")
+        call = Call(root_of(ACCOUNT), "us-east-1", "id", self.clock, now_ms, own_url="http://localhost")
         return await self.face.desk.run(call, lambda rq: operation.declared.act(rq, params) or {})
 
     async def receive(self, queue, **more):
