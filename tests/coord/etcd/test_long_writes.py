@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from tests.coord.etcd.running import run, running
 
+from cloudlet.coord.etcd import lease as leases
 from cloudlet.coord.etcd import watch as watching
 from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.kernel.spaces import ETCD
@@ -89,7 +90,7 @@ def test_a_long_delete_in_a_transaction(tmp_path):
     run(body)
 
 
-def test_the_end_of_a_lease_with_many_keys(tmp_path):
+def test_the_end_of_a_lease_with_many_keys(tmp_path, monkeypatch):
     async def body():
         async with running(tmp_path) as served:
             client = served.client
@@ -98,6 +99,11 @@ def test_the_end_of_a_lease_with_many_keys(tmp_path):
                 puts = [Put(ETCD + b"k%05d" % n, b"", lease=lease) for n in range(at, at + 100)]
                 served.keys.commit_now(Commit(Author("test"), put=puts))
             before = served.keys.head
+            monkeypatch.setattr(leases, "KEYS_MAX", 50)
+            with Turns() as turns:
+                shown = await client.LeaseTimeToLive(ID=lease, keys=True)
+            assert turns.count > KEYS // 50
+            assert (shown.grantedTTL, sorted(shown.keys)) == (600, [b"k%05d" % n for n in range(KEYS)])
             with Turns() as turns:
                 assert (await client.LeaseRevoke(ID=lease)).header.revision == before + 1
             assert turns.count > KEYS // 500

@@ -13,8 +13,11 @@ from cloudlet.wire.jute import codec
 from cloudlet.wire.zookeeper import (
     MULTI_END,
     Code,
+    GetChildrenResponse,
     MultiHeader,
+    NumberResponse,
     OpCode,
+    PathRequest,
     PathWatchRequest,
     ReplyHeader,
     RequestHeader,
@@ -172,6 +175,23 @@ def test_the_watches_of_a_client_that_has_gone_go_in_slices(keeper):
     assert keeper.watches.is_idle
     assert keeper.watches._recursive == 0
     assert client.frames() == []
+
+
+def test_many_ephemerals_are_listed_and_many_znodes_counted_in_slices(keeper, monkeypatch):
+    client, _ = hanging(keeper, 17)
+    filled(keeper, 7)
+    asked = codec(PathRequest).encode(PathRequest("/"))
+    listed = client.read(OpCode.getEphemerals, PathRequest("/e/0"), GetChildrenResponse).children
+    counted = client.read(OpCode.getAllChildrenNumber, PathRequest("/"), NumberResponse).number
+    assert (len(listed), counted) == (10, 17 + 7 + 1 + 3)
+    monkeypatch.setattr(reads, "LISTED_MAX", 5)
+    ask(client, OpCode.getEphemerals, codec(PathRequest).encode(PathRequest("/e/0")))
+    assert rest(keeper) == 4
+    [(_, error, body)] = [shown(frame) for frame in client.frames()]
+    assert (error, sorted(codec(GetChildrenResponse).decode(body, 0)[0].children)) == (0, listed)
+    ask(client, OpCode.getAllChildrenNumber, asked)
+    assert rest(keeper) >= 4
+    assert [shown(frame)[1:] for frame in client.frames()] == [(0, counted.to_bytes(4))]
 
 
 def hanging(keeper, count):

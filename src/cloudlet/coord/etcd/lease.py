@@ -7,6 +7,8 @@ Absent  checkpoints of remaining time: after a restart a lease has its full time
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 from cloudlet.coord.etcd.faults import of_store, refused
@@ -22,6 +24,7 @@ from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode
 
 LEASE_SECONDS_MAX = 9_000_000_000
+KEYS_MAX = 2000  # shown in one turn
 MS = 1000
 
 
@@ -97,12 +100,21 @@ class Leases:
     async def time_to_live(self, request: pb.LeaseTimeToLiveRequest) -> bytes:
         reply = pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=-1)
         found = next((lease for lease in self._keys.leases() if lease.id == request.ID), None)
+        pieces: list[bytes] = []
         if found is not None:
             reply.TTL = max(int(self._lessor.remaining_ms(found)) // MS, 0)
             reply.grantedTTL = found.ttl_ms // MS
-            if request.keys:
-                reply.keys = self.keys_of(found.id)
-        return await self._replies.settled(reply, self._keys.head)
+            keys = self._keys.some_lease_keys(found.id, sys.maxsize) if request.keys else ()
+            head = self._keys.head
+            for at in range(0, len(keys), KEYS_MAX):  # in no order, as etcd's
+                if at:
+                    await asyncio.sleep(0)
+                some = sorted(keys[at : at + KEYS_MAX])
+                shown = [key[len(ETCD) :] for key in some if key.startswith(ETCD)]
+                pieces.append(encode(pb.LeaseTimeToLiveResponse(keys=shown)))
+            await self._keys.settle(head)
+        # What is concatenated is one message: each piece adds to its list.
+        return b"".join([await self._replies.settled(reply, self._keys.head), *pieces])
 
     def keys_of(self, lease: int) -> list[bytes]:
         """The keys of etcd's that a lease has; none for one that is not there."""

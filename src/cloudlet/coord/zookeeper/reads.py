@@ -9,7 +9,8 @@ Each is a function of (keeper, client, frame, where the request begins): see req
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Sequence
 from typing import cast
 
 from cloudlet.coord.zookeeper import acl as acls
@@ -19,9 +20,9 @@ from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.figures import ephemerals_of
 from cloudlet.coord.zookeeper.keeper import Keeper
 from cloudlet.coord.zookeeper.long_replies import Deferred
-from cloudlet.coord.zookeeper.paths import CONFIG, QUOTA, ROOT
+from cloudlet.coord.zookeeper.paths import CONFIG, QUOTA, ROOT, ZNODES, path_of
 from cloudlet.coord.zookeeper.watches import STANDARD
-from cloudlet.wire.jute import Broken, codec
+from cloudlet.wire.jute import INT, Broken, codec
 from cloudlet.wire.zookeeper import (
     MULTI_END,
     ClientInfo,
@@ -40,6 +41,10 @@ from cloudlet.wire.zookeeper import (
     WhoAmIResponse,
 )
 
+Pieces = Generator[tuple[int, bytes], None, bytes]
+"""Slices of a live reply, and the last of them."""
+
+LISTED_MAX = 1000  # paths in one turn: two milliseconds
 READS_MAX = 250  # of a multiRead in one turn: a millisecond
 NAMES_A_READ, BYTES_A_READ = 12, 8192  # that cost as much as a read
 
@@ -138,15 +143,36 @@ def ephemerals(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _path.decode(frame, at)
     assert client.session is not None
     prefix = asked.path.strip()
-    paths = ephemerals_of(keeper, client.session.id)
-    found = [path for path in paths if prefix in ("", ROOT) or path.startswith(prefix)]
-    return _names_reply.encode(GetChildrenResponse(found))
+    prefix = "" if prefix == ROOT else prefix
+    session = client.session.id
+    keys = keeper.keys.some_lease_keys(session, LISTED_MAX + 1) if keeper.keys.has_lease(session) else ()
+    if len(keys) <= LISTED_MAX:
+        found = [path for path in ephemerals_of(keeper, session) if path.startswith(prefix)]
+        return _names_reply.encode(GetChildrenResponse(found))
+    # In no order, as ZooKeeper's.
+    raise Deferred(_paths(keeper.keys.some_lease_keys(session, sys.maxsize), prefix), b"")
+
+
+def _paths(keys: Sequence[bytes], prefix: str) -> Slices:
+    for at in range(0, len(keys), LISTED_MAX):
+        found = [path_of(key) for key in keys[at : at + LISTED_MAX] if key.startswith(ZNODES)]
+        shown = [path.encode() for path in found if path is not None and path.startswith(prefix)]
+        yield len(shown), b"".join([part for path in shown for part in (INT.pack(len(path)), path)])
 
 
 def all_children_number(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = _path.decode(frame, at)
     acls.check(keeper.tree.acl(keeper.tree.need(asked.path)), Perms.READ, client.identities)
-    return _number_reply.encode(NumberResponse(keeper.tree.descendants_count(asked.path)))
+    return _now_or_later(_count_slices(keeper, asked.path), b"")
+
+
+def _count_slices(keeper: Keeper, path: str) -> Pieces:
+    count = 0
+    for _ in keeper.tree.descendants(path):
+        count += 1
+        if count % LISTED_MAX == 0:
+            yield 0, b""
+    return _number_reply.encode(NumberResponse(count + keeper.tree.special_count(path)))
 
 
 def sync(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
@@ -168,15 +194,16 @@ def who_am_i(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 def multi_read(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     """Several reads, each with its own outcome."""
-    slices = _read_slices(keeper, client, frame, at)
+    return _now_or_later(_read_slices(keeper, client, frame, at), MULTI_END)
+
+
+def _now_or_later(slices: Pieces, tail: bytes) -> bytes:
+    """The reply if one slice makes it; else the others follow, each in its own turn."""
     try:
         first = next(slices)
     except StopIteration as end:
-        return cast(bytes, end.value) + MULTI_END
-    raise Deferred(_all(first, slices), MULTI_END, is_live=True)
-
-
-Pieces = Generator[tuple[int, bytes], None, bytes]
+        return cast(bytes, end.value) + tail
+    raise Deferred(_all(first, slices), tail, is_live=True)
 
 
 def _all(first: tuple[int, bytes], slices: Pieces) -> Slices:

@@ -128,18 +128,17 @@ class Tree:
         depth = 1 if path == ROOT else path.count("/") + 1
         while True:
             start, stop = descendants_range(path, depth)
-            found = self.keys.scan(start, stop)
-            if not found:
+            if not self.keys.count(start, stop):
                 return
-            for entry in found:
+            for entry in _pages(self.keys, start, stop):
                 below = path_of(entry.key)
                 if below is not None:
                     yield below, entry
             depth += 1
 
-    def descendants_count(self, path: str) -> int:
-        """How many znodes are below one, with those that have no entry."""
-        count = sum(1 for _ in self.descendants(path))
+    def special_count(self, path: str) -> int:
+        """How many znodes without an entry are below one."""
+        count = 0
         for special in SPECIAL:
             is_below = special != path and (path in ("", ROOT) or special.startswith(path + "/"))
             if is_below and self.keys.get(key_of(special)) is None:
