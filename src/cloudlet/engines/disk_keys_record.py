@@ -207,12 +207,16 @@ def skim_frame(data: bytes, at: int) -> tuple[int, int, int] | None:
 
 def drop_rows(entries: Sequence[Entry], free: tuple[bytes, ...]) -> bytes:
     """The rows of entries that go, one behind the other."""
-    rows = [
+    rows = _drops(entries, free)
+    count = len(rows)
+    return _encode(rows)[1 if count < 16 else 3 if count < 1 << 16 else 5 :]  # without the array's head
+
+
+def _drops(entries: Sequence[Entry], free: tuple[bytes, ...]) -> list[tuple[object, ...]]:
+    return [
         (old.key, old.mod_revision, None if free and old.key.startswith(free) else image(old))
         for old in entries
     ]
-    count = len(rows)
-    return _encode(rows)[1 if count < 16 else 3 if count < 1 << 16 else 5 :]  # without the array's head
 
 
 def array_head(count: int) -> bytes:
@@ -241,10 +245,7 @@ def step_body(
         who = map(_encode, (author.face, author.principal, author.address, author.request_id, lease))
         pieces = [array_head(8 if step.after else 7), *who, array_head(len(step.dropped)), *step.long.rows]
         return [*pieces, _encode(puts), *([_encode(step.after)] if step.after else [])]
-    drops: list[DropRow] = []
-    for old in step.dropped:
-        is_free = free and old.key.startswith(free)
-        drops.append(DropRow(old.key, old.mod_revision, None if is_free else Image(*image(old))))
+    drops = _drops(step.dropped, free) if step.dropped else []
     row = (author.face, author.principal, author.address, author.request_id, lease, drops, puts)
     return _encode((*row, step.after) if step.after else row)
 

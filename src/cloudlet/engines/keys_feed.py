@@ -86,15 +86,15 @@ class Feed:
         if step.long is not None:
             self._publish_long(step)
             return
-        taps = self.taps
-        if not taps and not self._lengths:
-            return
-        keys = step_keys(step)
+        keys: Sequence[bytes] = ()  # looked up once, if anybody wants to know
         if self._lengths:
+            keys = step_keys(step)
             self._deliver(step, keys)
-        for tap in taps:
-            if not tap.is_paused and touches(keys, tap.start, tap.stop):
-                tap.applied(change_of(step))
+        for tap in self.taps:
+            if not tap.is_paused:
+                keys = keys or step_keys(step)
+                if touches(keys, tap.start, tap.stop):
+                    tap.applied(change_of(step))
 
     def _publish_long(self, step: Step) -> None:
         """Look for the step's keys in the ranges: there are more keys than watches."""

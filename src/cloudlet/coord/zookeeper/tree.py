@@ -45,7 +45,6 @@ from cloudlet.coord.zookeeper.paths import (
 from cloudlet.coord.zookeeper.znode import (
     EPHEMERAL_KINDS,
     Side,
-    SideRecord,
     Znode,
     decode_side,
     encode_side,
@@ -335,7 +334,7 @@ def size_of(entry: Entry) -> int:
 
 def side_value(side: Side) -> bytes:
     """A side as it is kept."""
-    return encode_side(SideRecord(side.creates, side.pzxid, side.aversion, side.acl))
+    return encode_side((side.creates, side.pzxid, side.aversion, side.acl))  # as a SideRecord is
 
 
 def _pages(keys: LocalKeys, start: bytes, stop: bytes) -> Iterator[Entry]:
