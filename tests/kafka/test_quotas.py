@@ -7,6 +7,8 @@ from tests.kafka.test_create_topics import creatable, create
 from tests.kafka.test_fetch import Topic, fetch, rows
 from tests.kafka.test_produce import batch, request
 
+from cloudlet.kafka import mutation_quotas, quotas
+from cloudlet.kafka.call import Call, Peer
 from cloudlet.kafka.quotas import Rate
 from cloudlet.wire.kafka import messages
 from cloudlet.wire.kafka.error_codes import ErrorCode
@@ -49,6 +51,39 @@ def test_a_rate_is_throttled_down_to_its_quota():
     assert rate.throttle_ms(100, 9_000) > 0
     rate.add(0, 20_000)
     assert rate.throttle_ms(100, 20_000) == 0, "old windows are forgotten"
+
+
+def test_a_rate_of_one_window_begins_within_a_millisecond():
+    """quota.window.num=1: what was there in no time at all is no rate yet, and no division by zero."""
+    rate = Rate(1000, 1)
+    rate.add(5, 0.0)
+    assert rate.measured_ms(0.0) == 1.0
+    assert rate.throttle_ms(10_000, 0.0) == 0.0
+    rate.add(5, 500.0)
+    assert rate.measured_ms(500.0) == 500.0
+
+
+def test_who_is_seen_again_and_again_is_not_forgotten_for_those_who_come_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(quotas, "RATES_MAX", 3)
+    monkeypatch.setattr(mutation_quotas, "BUCKETS_MAX", 3)
+    with running_broker(tmp_path) as broker:
+
+        async def work():
+            part = broker.broker.part(quotas.Quotas)
+            await part.put(frozenset({("client-id", None)}), {"producer_byte_rate": 10.0})
+            for number in range(10):
+                for client in ("busy", f"once-{number}"):
+                    call = Call(broker.broker, Peer("/127.0.0.1", "127.0.0.1:1"), 0, 9, 1, client)
+                    part.throttle_ms(call, "producer_byte_rate", 1.0)
+            buckets = mutation_quotas.MutationQuotas(broker.broker)
+            first = buckets.bucket(("q", "busy", ""))
+            for number in range(10):
+                buckets.bucket(("q", f"{number}", ""))
+                assert buckets.bucket(("q", "busy", "")) is first
+            (rate,) = (rate for shared, rate in part._rates.items() if "busy" in shared)
+            return sum(amount for _, amount in rate._samples), len(part._rates)
+
+        assert broker.call(work) == (10.0, 3)
 
 
 def test_quotas_are_kept_and_found(tmp_path):

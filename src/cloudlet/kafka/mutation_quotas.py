@@ -21,7 +21,7 @@ from cloudlet.wire.kafka.messages import CreatePartitionsResponse, CreateTopicsR
 if TYPE_CHECKING:
     from cloudlet.kafka.call import Call
 
-BUCKETS_MAX = 10_000  # clients whose tokens are remembered; who was seen first goes
+BUCKETS_MAX = 10_000  # clients whose tokens are remembered; the one seen longest ago goes
 EXCEEDED = "The throttling quota has been exceeded."
 
 Response = CreateTopicsResponse | DeleteTopicsResponse | CreatePartitionsResponse
@@ -62,11 +62,12 @@ class MutationQuotas:
 
     def bucket(self, shared: tuple[str, str, str]) -> TokenBucket:
         """The bucket of those who share a quota."""
-        found = self._buckets.get(shared)
+        found = self._buckets.pop(shared, None)
         if found is None:
             while len(self._buckets) >= BUCKETS_MAX:
                 del self._buckets[next(iter(self._buckets))]
-            found = self._buckets[shared] = TokenBucket()
+            found = TokenBucket()
+        self._buckets[shared] = found
         return found
 
 

@@ -76,10 +76,11 @@ class Rate:
             samples.popleft()
 
     def measured_ms(self, now_ms: float) -> float:
-        """The time that the rate is measured over: at least all windows but one, as in Kafka's Rate."""
+        """The time that the rate is measured over: at least all windows but one, and a millisecond, as in
+        Kafka's Rate."""
         elapsed = now_ms - self._samples[0][0]
         missing = self._windows - 1 - elapsed // self._window_ms
-        return elapsed + max(missing, 0) * self._window_ms
+        return max(elapsed + max(missing, 0) * self._window_ms, 1.0)
 
     def throttle_ms(self, quota: float, now_ms: float) -> float:
         """How long to wait until the rate has come down to the quota."""
@@ -135,13 +136,13 @@ class Quotas:
             return 0
         limit, shared = found
         now_ms = self._broker.clock.monotonic_ms()
-        rate = self._rates.get(shared)
+        rate = self._rates.pop(shared, None)
         if rate is None:
             while len(self._rates) >= RATES_MAX:
                 del self._rates[next(iter(self._rates))]
             number = self._broker.configs.number
             rate = Rate(number("quota.window.size.seconds") * 1000, number("quota.window.num"))
-            self._rates[shared] = rate
+        self._rates[shared] = rate  # behind the others, who were seen longer ago
         rate.add(amount, now_ms)
         return round(rate.throttle_ms(limit, now_ms))
 
