@@ -19,7 +19,7 @@ from cloudlet.kafka.api_versions import API_VERSIONS, unsupported_version
 from cloudlet.kafka.broker import Broker
 from cloudlet.kafka.call import Call, Encoded, Handler, Peer
 from cloudlet.kafka.faults import KafkaFault
-from cloudlet.kafka.long_answers import LONG_BYTES
+from cloudlet.kafka.long_answers import LONG_BYTES, LONG_PRODUCE_BYTES
 from cloudlet.kafka.quotas import Quotas, charge
 from cloudlet.kafka.turns import Turn, in_turns
 from cloudlet.kernel.fault import ProtocolError, StoreError
@@ -82,7 +82,7 @@ class Answering:
         header = read_header(frame, is_flexible=route.is_flexible)
         call = Call(self._broker, peer, key, version, correlation_id, header.client_id)
         call.request_bytes = len(frame)
-        if len(frame) > LONG_BYTES:
+        if len(frame) > (LONG_BYTES if key else LONG_PRODUCE_BYTES):
             call.is_long = True
             rest = begin(self._slowly(call, route, frame, header.stop))
             call.has_waited = isinstance(rest, Rest)

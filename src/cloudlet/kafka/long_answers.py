@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from cloudlet.wire.kafka.classes import Message
 
 LONG_BYTES = 64 << 10  # of a frame: two thousand partitions of a fetch
+LONG_PRODUCE_BYTES = 512 << 10  # of a Produce's (key 0): most of it are records, which nobody reads
 LONG_ROWS = 256  # of an answer
 
 T = TypeVar("T")
