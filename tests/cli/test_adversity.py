@@ -194,6 +194,20 @@ def test_an_ephemeral_cloud_is_found_under_the_folder_that_was_named(tmp_path):
     assert cloudlet_command("down", "--data", data).returncode == 0
 
 
+def test_of_several_ephemeral_clouds_of_one_name_none_is_lost(tmp_path):
+    words = ("up", "-d", "--ephemeral", "--only", "aws", "--ports", "auto", "--data", tmp_path)
+    folders = []
+    for _ in range(2):
+        assert cloudlet_command(*words).returncode == 0
+        folders.append(json.loads(cloudlet_command("status", "--json", "--data", tmp_path).stdout)["data"])
+    assert len(set(folders)) == 2
+    assert cloudlet_command("down", "--data", tmp_path).returncode == 0
+    said = json.loads(cloudlet_command("status", "--json", "--data", tmp_path).stdout)
+    assert said["data"] == folders[0]
+    assert cloudlet_command("down", "--data", tmp_path).returncode == 0
+    assert not any(map(is_held, map(pathlib.Path, folders)))
+
+
 def test_a_command_beside_a_cloud_speaks_to_that_one(running):
     words = ["run", "--only", "aws", "--", *CLOUDLET, "status", "--json"]
     done = cloudlet_command(*words, CLOUDLET_DATA=str(running))

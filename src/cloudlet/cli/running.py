@@ -28,7 +28,7 @@ CONTROL_SECONDS = 5.0
 FOLLOW_SECONDS = 0.2
 
 EPHEMERAL = "ephemeral"
-"""The file in a data folder that says where the ephemeral cloud is that was started under its name."""
+"""The file in a data folder that says where the ephemeral clouds are that were started under its name."""
 
 ADDRESS_VARIABLES = MappingProxyType(
     {"kafka": "KAFKA_BOOTSTRAP_SERVERS", "etcd": "ETCDCTL_ENDPOINTS", "zookeeper": "ZOOKEEPER_HOSTS"}
@@ -55,16 +55,26 @@ def chosen_folder(data: Path | None) -> Path:
 
 
 def folder(data: Path | None) -> Path:
-    """The data folder that a command speaks of: where none runs on it, that of the ephemeral cloud which was
-    started under its name."""
+    """The data folder that a command speaks of: where none runs on it, that of the newest ephemeral cloud
+    which was started under its name."""
     chosen = chosen_folder(data)
-    try:
-        ephemeral = Path((chosen / EPHEMERAL).read_text(encoding="utf-8"))
-    except OSError:
+    started = ephemeral_folders(chosen)
+    if not started:
         return chosen
     from cloudlet.shell.folder import is_held
 
-    return ephemeral if is_held(ephemeral) and not is_held(chosen) else chosen
+    return chosen if is_held(chosen) else started[-1]
+
+
+def ephemeral_folders(chosen: Path) -> list[Path]:
+    """The folders of the ephemeral clouds that run under a folder's name, the newest last."""
+    try:
+        lines = (chosen / EPHEMERAL).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    from cloudlet.shell.folder import is_held
+
+    return [path for path in map(Path, lines) if is_held(path)]
 
 
 class NotRunning(click.ClickException):

@@ -24,7 +24,7 @@ from types import MappingProxyType
 import click
 
 from cloudlet.cli.main import FAILED, HELD, NOT_MADE, NOT_YET, PORT_TAKEN, USAGE
-from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment
+from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment, ephemeral_folders
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
 READY_SECONDS = 60.0
@@ -216,7 +216,8 @@ def leave_word(chosen: Settings, folder: Path) -> None:
 
     try:
         Path(chosen.data).mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(Path(chosen.data) / EPHEMERAL, str(folder).encode(), is_durable=False)
+        lines = "\n".join(map(str, [*ephemeral_folders(Path(chosen.data)), folder]))
+        write_whole(Path(chosen.data) / EPHEMERAL, lines.encode(), is_durable=False)
     except OSError as error:
         logging.getLogger(__name__).info("found by --data %s alone: %s", folder, error)
 

@@ -3,7 +3,7 @@
 State   DATA/lock       held (flock) by the process that has the folder open; its contents say who that is
         DATA/format     the format number
         DATA/run.json   what the running cloud listens on; removed when it stops
-        DATA/ephemeral  where the ephemeral cloud is that was started under the folder's name (cli/running.py)
+        DATA/ephemeral  where the ephemeral clouds are that were started under its name (cli/running.py)
         DATA/ports.json the ports picked by --ports auto
         DATA/token      what control verbs on the AWS port must show, mode 0600; kept while the folder lives
 Source  docs/cli.md
