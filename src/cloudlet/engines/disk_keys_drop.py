@@ -1,7 +1,7 @@
 """Drops of very many keys by the keys store on disk, over several turns of the loop.
 
 State   in memory: whose turn it is; the sweep that is on its way
-Source  kernel/keys_drop.py tells how
+Source  docs/decisions/0013-long-drops.md; kernel/keys_drop.py tells how
 Absent  two long drops at once, or one while a checkpoint is made: the second waits. A commit that drops more
         than DROP_KEYS_MAX keys and was not foreseen, or whose drops overlap: one turn (1.5 us a key)
 """

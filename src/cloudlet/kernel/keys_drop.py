@@ -1,7 +1,7 @@
 """A drop of very many keys: foreseen page by page, and then let go of page by page.
 
 State   in memory: the pages of a drop that is to come; the keys of one that has come, until they are swept
-Source  docs/architecture.md, "Keys"
+Source  docs/decisions/0013-long-drops.md
 Absent  none
 
 Theory of operation
