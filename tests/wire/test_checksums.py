@@ -82,12 +82,32 @@ def test_a_promise_in_a_header_or_a_trailer_is_kept(algorithm: str) -> None:
     assert sent(data, {name: b"AA=="}) == sent(data, {name: b"!" + value}) == invalid
     assert sent(data, {b"x-amz-trailer": name}, {name: value}) == CHECKS[algorithm]
     assert sent(data, {b"x-amz-trailer": name}, {name: wrong}) == mismatch
-    assert sent(data, {b"x-amz-trailer": name}, {}) == invalid
+    trailing = f"InvalidRequest: Value for {name.decode()} trailing header is invalid."
+    assert sent(data, {b"x-amz-trailer": name}, {}) == trailing
 
 
 def test_what_is_no_sum_is_no_promise() -> None:
     assert sent(b"", {b"x-amz-checksum-mode": b"ENABLED", b"x-amz-checksum-algorithm": b"CRC32"}) == "none"
     assert sent(b"", {b"x-amz-checksum-type": b"FULL_OBJECT"}) == "none"
+
+
+def test_what_is_announced_must_come() -> None:
+    announced = {b"x-amz-sdk-checksum-algorithm": b"crc32"}
+    assert sent(b"", {**announced, b"x-amz-checksum-crc32": b"AAAAAA=="}) == "00000000"
+    assert sent(b"", announced).startswith(
+        "InvalidRequest: x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-*"
+    )
+    other = {**announced, b"x-amz-checksum-crc32c": b"AAAAAA=="}
+    mismatch = "InvalidRequest: Value for x-amz-sdk-checksum-algorithm header is invalid."
+    assert sent(b"", other) == sent(b"", {**announced, b"x-amz-trailer": b"x-amz-checksum-sha1"}) == mismatch
+
+
+def test_a_sum_that_there_is_not() -> None:
+    unknown = {b"x-amz-checksum-sha256a": b"x"}
+    assert sent(b"", unknown) == (
+        "InvalidRequest: The algorithm type you specified in x-amz-checksum- header is invalid."
+    )
+    assert sent(b"", {**unknown, b"x-amz-checksum-crc32": b"AAAAAA=="}) == "00000000"
 
 
 def test_two_sums_or_an_unknown_trailer_are_refused() -> None:
@@ -99,8 +119,9 @@ def test_two_sums_or_an_unknown_trailer_are_refused() -> None:
     assert sent(b"", {b"x-amz-trailer": b"x-amz-meta-a"}).startswith(
         "InvalidRequest: The value specified in the"
     )
-    absent = "NotImplemented: The checksum algorithm XXHASH64 is not implemented"
+    absent = "NotImplemented: The checksum algorithm XXHASH64 is not implemented by cloudlet"
     assert sent(b"", {b"x-amz-trailer": b"x-amz-checksum-xxhash64"}) == absent
+    assert sent(b"", {b"x-amz-sdk-checksum-algorithm": b"XXHASH64"}) == absent
 
 
 def sum_of(algorithm: str, data: bytes) -> bytes:

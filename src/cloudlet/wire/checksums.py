@@ -123,6 +123,10 @@ def combined(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes:
 DIGEST_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 """The algorithms, and the size of their sums."""
 
+ANNOUNCEMENT = b"x-amz-sdk-checksum-algorithm"
+SUM_PREFIX = b"x-amz-checksum-"
+NO_SUMS = frozenset({b"x-amz-checksum-algorithm", b"x-amz-checksum-mode", b"x-amz-checksum-type"})
+
 ALGORITHMS_ABSENT = frozenset({"MD5", "SHA512", "XXHASH3", "XXHASH64", "XXHASH128"})
 
 ALGORITHM_OF_HEADER = {f"x-amz-checksum-{name.lower()}".encode(): name for name in DIGEST_BYTES}
@@ -169,17 +173,17 @@ class Promise:
         """BadDigest or InvalidRequest when the sum of the whole body is not as promised."""
         given = self._given
         if given is None:
-            given = self._decoded(trailers.get(self.header, b""))
+            given = self._decoded(trailers.get(self.header, b""), " trailing")
         if not compare_digest(given, computed):
             raise BadDigest(f"The {self.algorithm} you specified did not match the calculated checksum.")
 
-    def _decoded(self, given: bytes) -> bytes:
+    def _decoded(self, given: bytes, kind: str = "") -> bytes:
         try:
             decoded = binascii.a2b_base64(given, strict_mode=True)
         except binascii.Error:
             decoded = b""
         if len(decoded) != DIGEST_BYTES[self.algorithm]:
-            raise InvalidRequest(f"Value for {self.header.decode('latin-1')} header is invalid.")
+            raise InvalidRequest(f"Value for {self.header.decode('latin-1')}{kind} header is invalid.")
         return decoded
 
 
@@ -198,12 +202,43 @@ def promise_of(headers: Fields) -> Promise | None:
             if promised is None:
                 algorithm = name.decode("latin-1").removeprefix("x-amz-checksum-").upper()
                 if algorithm in ALGORITHMS_ABSENT:
-                    raise NotImplementedYet(f"The checksum algorithm {algorithm} is not implemented")
+                    raise absent(algorithm)
                 raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
             if found is not None:
                 raise _several()
             found = Promise(name, promised, None)
+    announced = headers.get(ANNOUNCEMENT)
+    if announced is not None:
+        check_announced(announced, found)
+    elif found is None and any(map(is_unknown_sum, headers)):
+        raise InvalidRequest("The algorithm type you specified in x-amz-checksum- header is invalid.")
     return found
+
+
+def absent(algorithm: str) -> Fault:
+    """S3 has this algorithm and this cloud has not."""
+    return NotImplementedYet(f"The checksum algorithm {algorithm} is not implemented by cloudlet")
+
+
+def check_announced(announced: bytes, found: Promise | None) -> None:
+    """Refuse a sum that is announced and does not come, or another one."""
+    name = ANNOUNCEMENT.decode()
+    algorithm = announced.decode("latin-1").upper()
+    if algorithm in ALGORITHMS_ABSENT:
+        raise absent(algorithm)
+    if found is None:
+        raise InvalidRequest(
+            f"{name} specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+        )
+    if algorithm != found.algorithm:
+        raise InvalidRequest(f"Value for {name} header is invalid.")
+
+
+def is_unknown_sum(header: bytes) -> bool:
+    """Whether a header's name is that of a sum, and of none that there is."""
+    if not header.startswith(SUM_PREFIX) or header in NO_SUMS:
+        return False
+    return header.removeprefix(SUM_PREFIX).decode("latin-1").upper() not in ALGORITHMS_ABSENT
 
 
 def _several() -> Fault:

@@ -204,6 +204,12 @@ def test_checksums(s3, bucket, algorithm):
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
 
 
+def test_attributes_must_be_named(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=BODY)
+    error = refusal(s3.get_object_attributes, Bucket=bucket, Key="k", ObjectAttributes=[])["Error"]
+    assert (error["Code"], "x-amz-object-attributes" in error["Message"]) == ("InvalidRequest", True)
+
+
 def test_crc64_where_none_is_sent(cloud, s3, bucket):
     plain = cloud.client("s3", request_checksum_calculation="when_required")
     said = plain.put_object(Bucket=bucket, Key="k", Body=b"123456789")

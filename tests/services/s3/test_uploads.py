@@ -239,6 +239,13 @@ def test_checksums_that_are_not_there_are_refused_by_name(s3, bucket, algorithm)
         assert (refusal["Code"], member in refusal["Message"]) == ("NotImplemented", True)
 
 
+def test_parts_are_numbered_from_one(s3, bucket):
+    upload = begin(s3, bucket)
+    part = send(s3, bucket, upload, 1, b"x")
+    refusal = refused(complete, s3, bucket, upload, [{**part, "PartNumber": 0}])
+    assert (refusal["Code"], refusal["Message"]) == ("InvalidArgument", "PartNumber must be >= 1")
+
+
 def test_an_algorithm_may_be_spelled_small(s3, bucket):
     """minio's client for Python does."""
     made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="crc32c")

@@ -18,8 +18,16 @@ MalformedXML = Fault(
 )
 
 
+ATTRIBUTES_MISSING = Fault(
+    "InvalidRequest",
+    "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty",
+)
+
+
 def missing(name: str) -> Fault:
-    """A required member is absent: of S3's operations only bodies can be."""
+    """A required member is absent: a header of GetObjectAttributes, else what a body should have."""
+    if name == "ObjectAttributes":
+        return ATTRIBUTES_MISSING
     return MalformedXML(MalformedXML.message)
 
 

@@ -26,6 +26,7 @@ from cloudlet.kernel.blobs import BlobId
 from cloudlet.services.s3.faults import (
     BadDigest,
     EntityTooSmall,
+    InvalidArgument,
     InvalidPart,
     InvalidPartOrder,
     InvalidRequest,
@@ -188,6 +189,8 @@ def in_order(listed: Sequence[shapes.CompletedPart], upload_id: str) -> Sequence
     for each in listed:
         if each.PartNumber is None or each.ETag is None:
             raise MalformedXML
+        if each.PartNumber < 1:
+            raise InvalidArgument("PartNumber must be >= 1")
         if each.PartNumber <= before:
             raise InvalidPartOrder(InvalidPartOrder.message, UploadId=upload_id)
         before = each.PartNumber
