@@ -35,7 +35,7 @@ from cloudlet.kernel.fault import Conflict, Fault, OutcomeUnknown, OutOfRange
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import Author, Commit, Durability, Keys, Revision
 from cloudlet.kernel.logs import LogName
-from cloudlet.wire.http1 import Request as HttpRequest
+from cloudlet.wire.http1 import Head
 
 if TYPE_CHECKING:
     from cloudlet.aws.authorise import Authoriser
@@ -64,29 +64,27 @@ class Call(msgspec.Struct):
     started_ms: float  # on the monotonic clock
     face: str = "aws"
     address: str = ""
-    http: HttpRequest | None = None  # that it came by
+    head: Head | None = None  # of the HTTP request that it came by
+    is_secure: bool = False
     own_url: str = ""  # of one that came by none: the cloud's
 
     @property
     def base_url(self) -> str:
         """How the caller reached us ("http://localhost:4566"), for URLs that we return."""
-        http = self.http
-        if http is None:
+        if self.head is None:
             return self.own_url
-        host = http.head.headers.get(b"host", b"localhost").decode("latin-1")
-        return f"{'https' if http.secure else 'http'}://{host}"
+        host = self.head.headers.get(b"host", b"localhost").decode("latin-1")
+        return f"{'https' if self.is_secure else 'http'}://{host}"
 
     @property
     def path(self) -> str:
         """The path of the HTTP request, still encoded."""
-        return "/" if self.http is None else self.http.head.path.decode("latin-1")
+        return "/" if self.head is None else self.head.path.decode("latin-1")
 
     @property
     def trace(self) -> str:
         """Its X-Amzn-Trace-Id."""
-        return (
-            "" if self.http is None else self.http.head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1")
-        )
+        return "" if self.head is None else self.head.headers.get(b"x-amzn-trace-id", b"").decode("latin-1")
 
     def waited_ms(self) -> float:
         """Milliseconds since the call began, on the monotonic clock."""

@@ -228,7 +228,8 @@ class Gateway:
             exchange.started_ms,
             "aws",
             http.peer,
-            http,
+            head,
+            http.secure,
         )
         if claim is not None and claim.expires_s is not None and claim.signing.is_s3:
             head = presigned.with_headers(head)
