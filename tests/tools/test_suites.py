@@ -35,6 +35,8 @@ def test_a_report_is_read_and_judged(tmp_path):
     both = {"TestCopy::test_b": "x", "test_c": "y", "TestCopy::test_a": "z"}
     assert judge(suite(**both), outcomes) == ["no longer fails: TestCopy::test_a (z)"]
     assert judge(suite(), {}) == ["no test ran"]
+    chancy = Suite("one", "one", "1", (), ("tests",), by_chance={"test_c": "x", "test_b": "y", "test_d": "z"})
+    assert judge(chancy, outcomes) == []
 
 
 def test_every_suite_that_is_told_of_is_in_the_docs():
