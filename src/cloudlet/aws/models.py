@@ -1,7 +1,8 @@
 """AWS's own models, read from the data files that botocore ships and loaded per service at first use.
 
 State   none beyond what has been loaded
-Source  botocore's data folder: <service>/<api version>/service-2.json.gz, paginators-1.json, waiters-2.json
+Source  botocore's data folder: <service>/<api version>/service-2.json.gz, paginators-1.json, waiters-2.json;
+        aws/data/newer.json: members that the oldest botocore of pyproject.toml lacks
 Absent  a cache of stripped models on disk (EC2's model takes 40 ms at its first request, others 1 to 10)
 """
 
@@ -52,7 +53,8 @@ class Models:
             raw = self._read(name, "service-2")
             if raw is None:
                 raise UnknownService(f"botocore has no model of a service named {name!r}")
-            found = self._services[name] = ServiceModel(name, stripped(raw), self._legacy.get(name))
+            raw = with_newer(stripped(raw), self._newer.get(name, {}))
+            found = self._services[name] = ServiceModel(name, raw, self._legacy.get(name))
         return found
 
     def paginators(self, name: str) -> dict[str, Any]:
@@ -67,6 +69,13 @@ class Models:
     def _legacy(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(
             resources.files("cloudlet.aws.data").joinpath("legacy.json").read_bytes()
+        )
+        return found
+
+    @cached_property
+    def _newer(self) -> dict[str, Any]:
+        found: dict[str, Any] = orjson.loads(
+            resources.files("cloudlet.aws.data").joinpath("newer.json").read_bytes()
         )
         return found
 
@@ -98,3 +107,17 @@ def stripped(raw: dict[str, Any]) -> dict[str, Any]:
         operation.pop("documentation", None)
         operation.pop("staticContextParams", None)
     return {name: raw[name] for name in ("metadata", "operations", "shapes")}
+
+
+def with_newer(raw: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """The same model with those members that services here read or answer and that an older botocore, of all
+    that may be installed, does not have yet: `newer` is {"members": {shape: {member: …}}, "shapes": {…}},
+    and "retyped", shapes whose type has changed since. The first operand is changed."""
+    shapes = raw["shapes"]
+    for name, members in newer.get("members", {}).items():
+        if name in shapes:
+            known = shapes[name]["members"]  # in the order in which replies have them
+            known.update((member, said) for member, said in members.items() if member not in known)
+    shapes.update((name, said) for name, said in newer.get("shapes", {}).items() if name not in shapes)
+    shapes.update(newer.get("retyped", {}))
+    return raw
