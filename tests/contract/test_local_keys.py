@@ -77,6 +77,23 @@ def test_whoever_waits_is_called_once_when_the_mark_gets_there(tmp_path):
     asyncio.run(run())
 
 
+def test_one_who_fails_keeps_nobody_else_waiting(tmp_path, caplog):
+    """A broken connection's reply once did: nobody was told any more, and the cloud never ended."""
+
+    async def run():
+        keys = await opened("disk", tmp_path)
+        revision = keys.commit_now(Commit(ME, put=[Put(b"a", b"1")], durability=Durability.SYNC))
+        called = []
+        keys.when_settled(revision, lambda: called.append(1 // 0))
+        keys.when_settled(revision, lambda: called.append("next"))
+        await keys.settle(revision)
+        assert called == ["next"]
+        await keys.close()
+
+    asyncio.run(run())
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_tap_is_given_the_whole_change(engine, tmp_path):
     async def run():
         keys = await opened(engine, tmp_path)

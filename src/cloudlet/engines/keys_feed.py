@@ -25,6 +25,7 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_right, insort_right
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ from typing import Protocol
 from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import FIRST_REVISION, Change, Event, Revision
 from cloudlet.kernel.keys_newest import Step, change_of, change_within, in_order, key_of, tombstone
+
+log = logging.getLogger(__name__)
 
 revision_of = attrgetter("revision")
 EVENTS_MAX = 1000  # of a long step that are made in one turn
@@ -130,7 +133,11 @@ class Feed:
         unsettled, due = self.unsettled, self._due
         del unsettled[: bisect_right(unsettled, settled, key=revision_of)]
         while due and due[0][0] <= settled:
-            due.popleft()[1]()
+            call = due.popleft()[1]
+            try:
+                call()
+            except Exception:
+                log.exception("whoever waited for revision %d has failed", settled)  # the others wait as well
 
     def lose(self, revision: Revision) -> None:
         """The steps up to `revision` come to nobody: whoever waits for them has to read the past."""

@@ -12,6 +12,7 @@ the connection is then made as any other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class EitherListener:
         self._sockets = list(sockets)
         self._loop = asyncio.get_running_loop()
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._making: set[asyncio.Task[object]] = set()
+        self._making: dict[asyncio.Task[object], socket.socket | None] = {}  # its socket while it is TLS's
         self._resting: dict[socket.socket, asyncio.TimerHandle] = {}
         for listener in self._sockets:
             listener.settimeout(0)
@@ -96,9 +97,10 @@ class EitherListener:
             first = b""
         self._forget(client, is_over=not first)
         if first:
-            making = self._loop.create_task(self._make(client, first == HANDSHAKE))
-            self._making.add(making)
-            making.add_done_callback(self._making.discard)
+            is_tls = first == HANDSHAKE
+            making = self._loop.create_task(self._make(client, is_tls))
+            self._making[making] = client if is_tls else None
+            making.add_done_callback(self._making.pop)
 
     async def _make(self, client: socket.socket, is_tls: bool) -> None:  # noqa: FBT001
         timeout_s = HANDSHAKE_S if is_tls else None
@@ -123,7 +125,11 @@ class EitherListener:
         return self._context
 
     async def close(self) -> None:
-        """Stop listening; connections that are made stay."""
+        """Stop listening; connections that are made stay.
+
+        Who is about to be connected is waited for: where that is cancelled, uvloop closes the socket under
+        a protocol that may serve already and is never told (its replies would go to whoever gets the number
+        next). A handshake, which may last, fails by itself once its socket is shut down."""
         for listener in self._sockets:
             timer = self._resting.pop(listener, None)
             if timer is not None:
@@ -132,8 +138,10 @@ class EitherListener:
             listener.close()
         for client in list(self._silent):
             self._forget(client)
-        for making in list(self._making):
-            making.cancel()
+        for shaking in self._making.values():
+            if shaking is not None:
+                with contextlib.suppress(OSError):
+                    shaking.shutdown(socket.SHUT_RDWR)
         await asyncio.gather(*self._making, return_exceptions=True)
 
 
