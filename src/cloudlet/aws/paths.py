@@ -224,7 +224,7 @@ class RestPaths:
 
 def arguments_of(query: bytes) -> Given:
     """The arguments of a query string, the last of each name. UnicodeDecodeError for what is not UTF-8."""
-    return dict(pairs(query)) if query else NO_ARGUMENTS
+    return dict(pairs(query))
 
 
 def place_of(operation: OperationModel, path: str, query: str) -> Place:

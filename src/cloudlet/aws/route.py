@@ -27,7 +27,7 @@ from urllib.parse import quote
 import orjson
 
 from cloudlet.aws.models import Models
-from cloudlet.aws.paths import RestPaths, Route, arguments_of
+from cloudlet.aws.paths import NO_ARGUMENTS, RestPaths, Route, arguments_of
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.aws.percent import unquote_plus
 from cloudlet.wire.http1 import Head
@@ -197,7 +197,10 @@ class Router:
         names: Sequence[str] = self._index["signing"].get(signing_name or "s3", ())
         path = head.path.decode("latin-1")
         if "s3" in names and not path.startswith(S3_CONTROL_PATH):
-            bucket = self._bucket_of(head.headers.get(b"host", b""))
+            host = head.headers.get(b"host", b"")
+            bucket = self._buckets.get(host)
+            if bucket is None:
+                bucket = self._bucket_of(host)
             path = f"/{bucket}{path}" if bucket else path
             names = ONLY_S3
         try:
@@ -216,7 +219,9 @@ class Router:
 
     def _closest(self, names: Sequence[str], head: Head, path: str) -> Route | None:
         """The closest operation among services that share a signing name."""
-        given = arguments_of(head.query)
+        given = arguments_of(head.query) if head.query else NO_ARGUMENTS
+        if len(names) == 1:
+            return (self._paths.get(names[0]) or self._paths_of(names[0])).match(head, path, given)
         closest: Route | None = None
         for name in names:
             paths = self._paths.get(name) or self._paths_of(name)
@@ -226,14 +231,12 @@ class Router:
         return closest
 
     def _bucket_of(self, host: bytes) -> str:
-        """The bucket that stands before a host's name, "" for none."""
-        known = self._buckets.get(host)
-        if known is None:
-            found = self._bucket_host.match(host.decode("latin-1").lower())
-            known = quote(found[1]) if found else ""
-            if len(self._buckets) < KNOWN_MAX:
-                self._buckets[host] = known
-        return known
+        """The bucket that stands before a host's name, "" for none; remembered in `_buckets`."""
+        found = self._bucket_host.match(host.decode("latin-1").lower())
+        bucket = quote(found[1]) if found else ""
+        if len(self._buckets) < KNOWN_MAX:
+            self._buckets[host] = bucket
+        return bucket
 
     def _paths_of(self, name: str) -> RestPaths:
         found = self._paths[name] = RestPaths(self._models.service(name))
