@@ -8,16 +8,20 @@ Prints "ready" once it listens.
 
 import argparse
 import asyncio
+import errno
 import pathlib
 import signal
 import socket
 import ssl
+import time
 
 from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.kernel.ids import Ids
 from cloudlet.shell.zookeeper_face import ZooKeeperFace
+
+PATIENCE_S = 30.0
 
 
 def settings_of(asked):
@@ -38,13 +42,26 @@ def context_of(certificate, key, authority):
     return context
 
 
+def listening(port):
+    """A socket that listens. A client that asks for the port while nobody listens may be given it as its own,
+    and be connected to itself until it gives up."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until_s:
+                raise
+        time.sleep(0.05)
+
+
 async def serve(asked):
     clock = SystemClock()
     keys = await DiskKeys.open(pathlib.Path(asked.folder), clock.monotonic_ms)
     tls = context_of(*asked.tls) if asked.tls else None
     face = ZooKeeperFace(keys, clock, Ids(), settings_of(asked), tls=tls)
     ports = [port for port in (asked.port, asked.secure_port) if port]
-    listeners = [socket.create_server(("127.0.0.1", port)) for port in ports]
+    listeners = [listening(port) for port in ports]
     await face.start(listeners, f"127.0.0.1:{asked.port}")
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
