@@ -56,13 +56,16 @@ class Placed(list[Any]):
 
 
 def in_one_order(result: Mapping[str, Any], names: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """A result in pieces, to be written one after the other: each mingled item by itself, then the rest."""
+    """A result in pieces, to be written one after the other: each mingled item by itself, then the rest, with
+    the lists that have no places."""
     rows: list[tuple[int, str, object]] = []
+    rest = dict(result)
     for name in names:
-        found: Placed = result[name]
-        rows += [(place, name, item) for place, item in zip(found.places, found, strict=True)]
+        found = result.get(name)
+        if isinstance(found, Placed):
+            del rest[name]
+            rows += [(place, name, item) for place, item in zip(found.places, found, strict=True)]
     rows.sort(key=lambda row: row[0])
-    rest = {name: value for name, value in result.items() if name not in names}
     return [*({name: [item]} for _, name, item in rows), rest]
 
 
