@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.aws.drive import Rest, begin, finish
@@ -358,10 +358,23 @@ async def _awaited(answer: Any) -> Any:
 class Incoming(AsyncIterator[bytes]):
     """The client's messages; held back while the handler takes none."""
 
-    __slots__ = ("_call", "_ended", "_owed", "_queue", "_queued_bytes", "_waiting")
+    __slots__ = (
+        "_call",
+        "_ended",
+        "_owed",
+        "_queue",
+        "_queued_bytes",
+        "_stamps",
+        "_waiting",
+        "arrived",
+        "stamp",
+    )
 
     def __init__(self, call: ServerCall) -> None:
         self._call = call
+        self.stamp: Callable[[], int] | None = None  # asked for each message as it comes
+        self.arrived = 0  # what it said of the message that was taken last
+        self._stamps: deque[int] = deque()
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._owed = 0  # of the stream's window
@@ -371,6 +384,8 @@ class Incoming(AsyncIterator[bytes]):
     def push(self, found: list[bytes], flow_bytes: int) -> None:
         """Messages have come."""
         self._queue.extend(found)
+        if self.stamp is not None:
+            self._stamps.extend([self.stamp()] * len(found))
         self._queued_bytes += sum(map(len, found))
         self._owed += flow_bytes
         self._settle()
@@ -400,6 +415,8 @@ class Incoming(AsyncIterator[bytes]):
             await self._waiting
         message = self._queue.popleft()
         self._queued_bytes -= len(message)
+        if self._stamps:
+            self.arrived = self._stamps.popleft()
         self._settle()
         return message
 

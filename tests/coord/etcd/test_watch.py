@@ -206,3 +206,20 @@ def test_many_watchers_on_one_stream():
             stream.cancel()
 
     run(body)
+
+
+def test_a_write_right_behind_a_watch_is_shown():
+    """Both come in one piece of the connection: jetcd does not wait for the watch before it puts."""
+
+    async def body():
+        async with running() as served:
+            await served.client.Put(key=b"k", value=b"before")
+            stream = served.client.stream("Watch")
+            stream.send(create_request=pb.WatchCreateRequest(key=b"k"))
+            await served.client.Put(key=b"k", value=b"right behind")
+            created = await stream.receive()
+            assert (created.created, created.header.revision) == (True, 2)
+            [event] = (await stream.receive()).events
+            assert (event.kv.value, event.kv.mod_revision) == (b"right behind", 3)
+
+    run(body)

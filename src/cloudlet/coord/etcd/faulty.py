@@ -38,7 +38,11 @@ def _behind(method: Method, faults: Faults) -> Method:
             return _unanswered(answer) if isawaitable(answer) else DEFERRED
         return _late(handler, call, message, faults.delay_ms)
 
-    async def streaming(call: Call, incoming: Any) -> None:
+    def streaming(call: Call, incoming: Any) -> Any:
+        # What is no fault's is called at once: it may look at what comes in this very turn.
+        return handler(call, incoming) if faults.is_idle else faulty(call, incoming)
+
+    async def faulty(call: Call, incoming: Any) -> None:
         if faults.of_request() is Fate.FAILED:
             raise GrpcStatus(Code.UNAVAILABLE, f"{PREFIX}request timed out")
         await handler(call, incoming)

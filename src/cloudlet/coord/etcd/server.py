@@ -269,7 +269,7 @@ class EtcdServer:
 
     # --- Watch, streams
 
-    async def _watch(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
+    def _watch(self, call: Call, incoming: AsyncIterator[bytes]) -> Coroutine[Any, Any, None]:
         stream = WatchStream(
             call,
             self._keys,
@@ -279,7 +279,7 @@ class EtcdServer:
             self._shown,
             self._turns,
         )
-        await stream.serve(incoming)
+        return stream.serve(incoming)
 
     def _watch_refusal(self, call: Call, key: bytes, range_end: bytes) -> str | None:
         try:

@@ -24,8 +24,8 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from cloudlet.coord.etcd.faults import PREFIX, TEXTS
 from cloudlet.coord.etcd.long_range import Turns
@@ -68,6 +68,14 @@ class Watcher:
         self.is_quiet = True  # no event since the last round of progress
         self.sent = Revision(cursor.position - 1)
         self.task: asyncio.Task[None] | None = None
+
+
+@runtime_checkable
+class Stamping(Protocol):
+    """Messages that know when they came."""
+
+    stamp: Callable[[], int] | None
+    arrived: int
 
 
 class Shown:
@@ -114,8 +122,13 @@ class WatchStream:
         self._next = 0
         self._is_progress_owed = False
 
-    async def serve(self, incoming: AsyncIterator[bytes]) -> None:
+    def serve(self, incoming: AsyncIterator[bytes]) -> Coroutine[Any, Any, None]:
         """Until the client has said its last."""
+        if isinstance(incoming, Stamping):
+            incoming.stamp = lambda: self._keys.head
+        return self._serve(incoming)
+
+    async def _serve(self, incoming: AsyncIterator[bytes]) -> None:
         ticking = asyncio.create_task(self._tick())
         try:
             async for message in incoming:
@@ -124,7 +137,8 @@ class WatchStream:
                 except ProtocolError as error:
                     raise GrpcStatus(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
                 if request.create_request is not None:
-                    await self._create(request.create_request)
+                    arrived = incoming.arrived if isinstance(incoming, Stamping) else 0
+                    await self._create(request.create_request, arrived)
                 elif request.cancel_request is not None:
                     await self._cancel(request.cancel_request.watch_id)
                 elif request.progress_request is not None:
@@ -140,7 +154,8 @@ class WatchStream:
 
     # --- what the client asks
 
-    async def _create(self, request: pb.WatchCreateRequest) -> None:
+    async def _create(self, request: pb.WatchCreateRequest, arrived: int) -> None:
+        """`arrived`: the head when the request came. What was written behind it in that turn is shown."""
         key = request.key or b"\0"
         reason = self._permitted(self._call, key, request.range_end)
         start, stop = range_of(key, request.range_end)
@@ -157,7 +172,10 @@ class WatchStream:
             return
         number = request.watch_id or self._free_id()
         since = Revision(request.start_revision) if request.start_revision else None
-        watcher = Watcher(number, request, self._keys.watch(start, stop, since))
+        begins = since
+        if since is None and self._keys.compacted <= arrived < self._keys.head and arrived:
+            begins = Revision(arrived + 1)
+        watcher = Watcher(number, request, self._keys.watch(start, stop, begins))
         self._watchers[number] = watcher
         before = None
         if since is None:
