@@ -190,9 +190,10 @@ class Promise:
 def promise_of(headers: Fields) -> Promise | None:
     """The sum that a request promises for its body; InvalidRequest for more than one."""
     found: Promise | None = None
-    for header in headers.keys() & ALGORITHM_OF_HEADER.keys():
-        if found is not None:
-            raise _several()
+    given = headers.keys() & ALGORITHM_OF_HEADER.keys()
+    if len(given) > 1:
+        raise _several()
+    for header in given:
         found = Promise(header, ALGORITHM_OF_HEADER[header], headers[header])
     trailers = headers.get(b"x-amz-trailer")
     if trailers is not None:

@@ -207,6 +207,7 @@ def hanging(keeper, count):
 
 def test_a_session_with_many_ephemerals_ends_over_several_turns(keeper, monkeypatch):
     monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
+    monkeypatch.setattr(endings, "SLICE", 5)
     client, session = hanging(keeper, 17)
     other = Told(keeper)
     other.children("/e", watch=True)
@@ -236,6 +237,7 @@ def test_a_session_with_many_ephemerals_ends_over_several_turns(keeper, monkeypa
 
 def test_nobody_comes_back_to_a_session_whose_end_was_begun(keeper, monkeypatch):
     monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
+    monkeypatch.setattr(endings, "SLICE", 5)
     _, session = hanging(keeper, 17)
     keeper.end_session(session)
     keeper.long_replies.step()
@@ -254,6 +256,7 @@ def test_nobody_comes_back_to_a_session_whose_end_was_begun(keeper, monkeypatch)
 
 def test_a_session_that_cannot_be_ended_is_come_back_to(keeper, monkeypatch):
     monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
+    monkeypatch.setattr(endings, "SLICE", 5)
     _, session = hanging(keeper, 17)
     keeper.end_session(session)
     with monkeypatch.context() as full:

@@ -230,7 +230,7 @@ def test_a_multi_with_an_operation_that_is_none_is_unreadable(keeper, client):
 
 def test_the_end_of_a_session_is_one_revision(keeper, client):
     other = Told(keeper)
-    for number in range(150):
+    for number in range(500):
         client.create(f"/e{number}", flags=1)
     other.children("/", watch=True)
     head = keeper.keys.head
