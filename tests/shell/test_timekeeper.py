@@ -61,6 +61,26 @@ def test_steps_hold_after_a_restart():
     asyncio.run(scenario())
 
 
+class TickingClock(ManualClock):
+    """A millisecond passes with each look at the wall, as it may between any two."""
+
+    def wall_ms(self):
+        self.pass_ms(1)
+        return super().wall_ms()
+
+
+def test_two_advances_are_their_sum_whenever_the_wall_ticks():
+    async def scenario():
+        keeper = Timekeeper(memory_keys(), TickingClock(NOW_MS))
+        await keeper.open()
+        await keeper.advance(8 * DAY_MS)
+        await keeper.advance(8 * DAY_MS)
+        assert keeper.ahead_ms() == 16 * DAY_MS
+        assert b'"ahead":"16d"' in keeper.shown().body
+
+    asyncio.run(scenario())
+
+
 def test_the_steps_are_nobodys_resources_and_say_who_wrote_them():
     async def scenario():
         keys = memory_keys()

@@ -63,7 +63,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     if not re.fullmatch(r"\d{12}", str(flags["account"])):
         raise click.UsageError(f"--account {flags['account']}: an account is 12 digits.")
     for name, form in FORMS.items():
-        if (given := flags[name]) is not None and not form.fullmatch(str(given)):
+        if (given := flags.get(name)) is not None and not form.fullmatch(str(given)):
             raise click.UsageError(
                 f"--{name} {given}: this is no {'name of a host' if form is HOST else name}."
             )

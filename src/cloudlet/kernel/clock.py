@@ -67,6 +67,9 @@ class MovableClock(Clock, Protocol):
     def step(self) -> Step:
         """The step in force."""
 
+    def both_ms(self) -> tuple[int, int]:
+        """Wall and cloud time of one instant: read one after the other they may be a millisecond apart."""
+
     def move(self, step: Step) -> None:
         """Put a step in force; what the clock has shown stays the least that it shows."""
 
@@ -109,6 +112,12 @@ class SteppedClock(ABC):
         if now > self._highest_ms:
             self._highest_ms = now
         return self._highest_ms
+
+    def both_ms(self) -> tuple[int, int]:
+        wall_ms = self.wall_ms()
+        now = wall_ms + self._offset_ms if self._frozen_ms is None else self._frozen_ms
+        self._highest_ms = max(self._highest_ms, now)
+        return wall_ms, self._highest_ms
 
     def held_ms(self) -> int:
         return max(self._highest_ms - self._raw_ms(), 0)

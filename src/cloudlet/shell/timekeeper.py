@@ -80,11 +80,16 @@ class Timekeeper:
 
     async def advance(self, by_ms: int) -> None:
         """Move cloud time forward; frozen time moves too, and stays frozen."""
-        await self._record("advance", lambda: self._to(self._clock.cloud_ms() + by_ms))
+
+        def decide() -> Step | None:
+            wall_ms, now_ms = self._clock.both_ms()
+            return self._to(now_ms + by_ms, wall_ms, now_ms)
+
+        await self._record("advance", decide)
 
     async def advance_to(self, cloud_ms: int) -> None:
         """Move cloud time forward to an instant."""
-        await self._record("advance", lambda: self._to(cloud_ms))
+        await self._record("advance", lambda: self._to(cloud_ms, *self._clock.both_ms()))
 
     async def freeze(self) -> None:
         """Let cloud time stand still; nothing where it does already."""
@@ -94,8 +99,7 @@ class Timekeeper:
         """Let it go on from where it stands; nothing where it runs."""
         await self._record("thaw", lambda: self._turned(is_frozen=False))
 
-    def _to(self, cloud_ms: int) -> Step | None:
-        now_ms = self._clock.cloud_ms()
+    def _to(self, cloud_ms: int, wall_ms: int, now_ms: int) -> Step | None:
         if cloud_ms < now_ms:
             raise Refused(
                 f"{spell_instant(cloud_ms)} is before the cloud's {spell_instant(now_ms)}: "
@@ -105,12 +109,12 @@ class Timekeeper:
             raise Refused("Cloud time ends with the year 9999.")
         if cloud_ms == now_ms:
             return None
-        return Step(self._clock.wall_ms(), cloud_ms, self._clock.step.is_frozen)
+        return Step(wall_ms, cloud_ms, self._clock.step.is_frozen)
 
     def _turned(self, *, is_frozen: bool) -> Step | None:
         if self._clock.step.is_frozen == is_frozen:
             return None
-        return Step(self._clock.wall_ms(), self._clock.cloud_ms(), is_frozen)
+        return Step(*self._clock.both_ms(), is_frozen)
 
     async def _record(self, verb: str, decide: Decide) -> None:
         """Commit the step that `decide` gives, then put it in force; None is nothing to do."""
@@ -193,7 +197,7 @@ class Timekeeper:
 
     async def _go_on(self) -> None:
         """Let cloud time run although the wall went back."""
-        await self._record("the wall went back", lambda: Step(self._clock.wall_ms(), self._clock.cloud_ms()))
+        await self._record("the wall went back", lambda: Step(*self._clock.both_ms()))
 
     def _read_mark(self) -> int:
         try:
@@ -231,11 +235,12 @@ class Timekeeper:
 
     def ahead_ms(self) -> int:
         """How far cloud time is before the wall; negative where it is behind."""
-        return self._clock.cloud_ms() - self._clock.wall_ms()
+        wall_ms, cloud_ms = self._clock.both_ms()
+        return cloud_ms - wall_ms
 
     def shown(self) -> Response:
         """Both times."""
-        cloud_ms, wall_ms = self._clock.cloud_ms(), self._clock.wall_ms()
+        wall_ms, cloud_ms = self._clock.both_ms()
         return json_reply(
             {
                 "cloud": spell_instant(cloud_ms),
