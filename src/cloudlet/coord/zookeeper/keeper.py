@@ -17,7 +17,7 @@ Theory of operation
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -33,14 +33,13 @@ from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is
 from cloudlet.coord.zookeeper.settings import KeeperSettings
 from cloudlet.coord.zookeeper.transaction import Happened, Transaction
 from cloudlet.coord.zookeeper.tree import Touched, Tree
+from cloudlet.coord.zookeeper.upkeep import end_sessions, sweep
 from cloudlet.coord.zookeeper.watches import Watches
-from cloudlet.coord.zookeeper.znode import CONTAINER, HAS_TTL
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import Conflict, InvalidCommit, NoSpace, NoSuchLease, StoreError
 from cloudlet.kernel.ids import Ids
 from cloudlet.kernel.keys import (
     LOCAL_LIMITS,
-    NO_LEASE,
     Author,
     Change,
     Commit,
@@ -60,8 +59,6 @@ from cloudlet.wire.zookeeper import (
 )
 
 log = logging.getLogger(__name__)
-
-SWEEP_NODES_MAX = 10_000  # znode.container.maxPerMinute
 
 _connect = codec(ConnectRequest)
 _connected = codec(ConnectResponse)
@@ -127,6 +124,7 @@ class Keeper:
         self._tap: Tap | None = None  # of other faces' changes
         self._suspects: list[Session] = []  # whose lease may be gone
         self._swept_ms = 0  # cloud time
+        self.is_sweeping = False
 
     def open(self) -> None:
         """Take in what the store holds."""
@@ -255,48 +253,40 @@ class Keeper:
             end(self, session)
 
     def tick(self) -> None:
-        """Time has passed: sessions may be over, znodes may have lived long enough."""
-        for session in self.sessions.due(self.clock.monotonic_ms()):
-            self._try_to_end(session)
+        """Time has passed: sessions may be over, znodes may have lived long enough. What is more than a turn
+        takes is done in later ones."""
+        over = list(self.sessions.due(self.clock.monotonic_ms()))
+        if over:
+            self._in_slices(end_sessions(self, over))
         for session in self.sessions.to_renew():
             try:
                 self.keys.lease_keepalive(session.id)
             except NoSuchLease:
-                self._try_to_end(session)
-        if self.clock.cloud_ms() - self._swept_ms >= self.settings.sweep_ms:
-            self.sweep()
+                self.try_to_end(session)
+        if self.clock.cloud_ms() - self._swept_ms >= self.settings.sweep_ms and not self.is_sweeping:
+            self._swept_ms = self.clock.cloud_ms()
+            self._in_slices(sweep(self))
 
     def clock_moved(self) -> None:
         """Cloud time has made a step."""
-        for session in self.sessions.jumped(self.clock.monotonic_ms(), self.clock.cloud_ms()):
-            self._try_to_end(session)
+        over = self.sessions.jumped(self.clock.monotonic_ms(), self.clock.cloud_ms())
+        if over:
+            self._in_slices(end_sessions(self, over))
         self.tick()
 
-    def _try_to_end(self, session: Session) -> None:
+    def _in_slices(self, work: Iterator[None]) -> None:
+        """The first slice now, the others each in a turn of its own."""
+        for _ in work:
+            self.long_replies.work(work)
+            return
+
+    def try_to_end(self, session: Session) -> None:
         """End a session, or (the disk may be full) come back to it soon."""
         try:
             self.end_session(session)
         except KeeperFault as fault:
             log.warning("session %#x cannot be ended: %s", session.id, fault)
             self.sessions.postpone(session)
-
-    def sweep(self) -> None:
-        """Delete containers that are empty again, and empty znodes whose TTL is over."""
-        now_ms = self._swept_ms = self.clock.cloud_ms()
-        for path in list(self.tree.timed)[:SWEEP_NODES_MAX]:
-            znode = self.tree.find(path)
-            side = self.tree.side(path)
-            if znode is None or side.children > 0:
-                continue
-            is_over = znode.flags & CONTAINER and side.creates > 0
-            if is_over or (znode.flags & HAS_TTL and now_ms - znode.mtime > znode.ttl):
-                transaction = Transaction(self.tree, NO_LEASE, (), now_ms)
-                transaction.remove(znode, transaction.find(parent_of(path)))
-                try:
-                    self.apply(transaction, Author("zookeeper", "container manager"))
-                except KeeperFault as fault:
-                    log.warning("%s cannot be deleted, though its time is over: %s", path, fault)
-                    return
 
     # --- writing
 
@@ -370,4 +360,4 @@ class Keeper:
         suspects, self._suspects = self._suspects, []
         for session in suspects:
             if not self.keys.has_lease(session.id):
-                self._try_to_end(session)
+                self.try_to_end(session)

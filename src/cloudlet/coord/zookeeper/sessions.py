@@ -77,6 +77,12 @@ class Session:
         self.lease_ms = timeout_ms  # the lease has this and BACKSTOP_MS, whatever was agreed later
         self.author = Author("zookeeper", f"{session:#x}")
 
+    def is_over(self, now_ms: float, cloud_ms: int) -> bool:
+        """Nothing was heard for too long: on the monotonic clock, or, of who is away, on cloud time."""
+        if self.heard_ms + self.timeout_ms <= now_ms:
+            return True
+        return self.client is None and cloud_ms - self.heard_cloud_ms >= self.timeout_ms
+
     def record(self) -> Put:
         """What is kept of it."""
         return Put(session_key(self.id), encode(SessionRecord(self.password, self.timeout_ms)))
