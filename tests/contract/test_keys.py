@@ -522,6 +522,8 @@ def test_a_lease_takes_its_keys_along(run: Run) -> None:
         with pytest.raises(NoSuchLease):
             await bench.keys.lease_revoke(LEASE, BERT)
         assert [lease.id for lease in bench.keys.leases()] == [9]
+        assert bench.keys.find_lease(LeaseId(9)) == bench.keys.leases()[0]
+        assert bench.keys.find_lease(LeaseId(8)) is None
 
     run(body)
 
@@ -532,6 +534,7 @@ def test_a_lease_without_keys_leaves_no_revision(run: Run) -> None:
         assert bench.keys.head == 1
         assert await bench.keys.lease_revoke(LEASE, ANNA) == 1
         assert list(bench.keys.leases()) == []
+        assert bench.keys.find_lease(LeaseId(9)) is None
 
     run(body)
 

@@ -239,10 +239,10 @@ class KeysEndpoint:
 
     def _lease_time_to_live(self, call: Call, message: bytes) -> bytes:
         request = decode(pb.LeaseTimeToLiveRequest, message)
-        granted = {lease.id: lease.ttl_ms for lease in self._keys.leases()}.get(LeaseId(request.ID))
-        if granted is None:
+        found = self._keys.find_lease(LeaseId(request.ID))
+        if found is None:
             return encode(pb.LeaseTimeToLiveResponse(header=self._header(), ID=request.ID, TTL=-1))
-        seconds = -(-granted // 1000) + LEASE_GRACE_S
+        seconds = -(-found.ttl_ms // 1000) + LEASE_GRACE_S
         return encode(
             pb.LeaseTimeToLiveResponse(header=self._header(), ID=request.ID, TTL=seconds, grantedTTL=seconds)
         )

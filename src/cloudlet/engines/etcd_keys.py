@@ -286,6 +286,9 @@ class EtcdKeys:
     def leases(self) -> Sequence[Lease]:
         return self._mirror.newest.lease_rows()
 
+    def find_lease(self, lease: LeaseId) -> Lease | None:
+        return self._mirror.newest.find_lease(lease)
+
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         return self._mirror.newest.lease_keys(lease)
 

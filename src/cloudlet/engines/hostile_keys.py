@@ -145,6 +145,9 @@ class HostileKeys:
     def leases(self) -> Sequence[Lease]:
         return self.inner.leases()
 
+    def find_lease(self, lease: LeaseId) -> Lease | None:
+        return self.inner.find_lease(lease)
+
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         return self.inner.lease_keys(lease)
 

@@ -157,8 +157,8 @@ class MemoryKeys:
     def some_lease_keys(self, lease: LeaseId, limit: int) -> Sequence[bytes]:
         return self._newest.some_lease_keys(lease, limit)
 
-    def has_lease(self, lease: LeaseId) -> bool:
-        return lease in self._newest.leases
+    def find_lease(self, lease: LeaseId) -> Lease | None:
+        return self._newest.find_lease(lease)
 
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         return self._newest.lease_keys(lease)

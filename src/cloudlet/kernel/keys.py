@@ -258,6 +258,9 @@ class Keys(Protocol):
     def leases(self) -> Sequence[Lease]:
         """All leases; whoever runs the store revokes the ones that ended."""
 
+    def find_lease(self, lease: LeaseId) -> Lease | None:
+        """The lease if there is one, without looking at its keys."""
+
     def lease_keys(self, lease: LeaseId) -> Sequence[bytes]:
         """The keys attached to a lease, in key order; NoSuchLease."""
 
@@ -315,9 +318,6 @@ class LocalKeys(Keys, Protocol):
 
     def keys_within(self, start: bytes, stop: bytes) -> Sequence[bytes]:
         """The keys of [start, stop) at head, in order: a tenth of what `scan` takes."""
-
-    def has_lease(self, lease: LeaseId) -> bool:
-        """Whether there is such a lease, without looking at its keys."""
 
     def some_lease_keys(self, lease: LeaseId, limit: int) -> Sequence[bytes]:
         """At most `limit` of a lease's keys, in no order: no look at the others; NoSuchLease."""

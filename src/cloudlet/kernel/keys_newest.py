@@ -349,6 +349,10 @@ class Newest:
         held.ends_ms = self._monotonic_ms() + held.ttl_ms
         return held.ttl_ms
 
+    def find_lease(self, lease: LeaseId) -> Lease | None:
+        held = self.leases.get(lease)
+        return None if held is None else Lease(lease, held.ttl_ms, held.ends_ms)
+
     def lease_rows(self) -> list[Lease]:
         return [Lease(lease, held.ttl_ms, held.ends_ms) for lease, held in self.leases.items()]
 

@@ -229,7 +229,7 @@ def test_a_session_with_many_ephemerals_ends_over_several_turns(keeper, monkeypa
     assert [shown(frame) for frame in client.frames()] == [(client.xid, 0, b"")]
     assert client.client.is_closing
     assert keeper.keys.get(b"ehung") is None
-    assert not keeper.keys.has_lease(session.id)
+    assert keeper.keys.find_lease(session.id) is None
     assert session.id not in keeper.sessions.by_id
     assert other.exists("/e").numChildren == 0
     assert sorted(other.events()) == ["NodeChildrenChanged /e", "NodeDeleted /e/16"]
@@ -251,7 +251,7 @@ def test_nobody_comes_back_to_a_session_whose_end_was_begun(keeper, monkeypatch)
     restarted.tick()
     rest(restarted)
     assert reader.children("/e") == []
-    assert not restarted.keys.has_lease(session.id)
+    assert restarted.keys.find_lease(session.id) is None
 
 
 def test_a_session_that_cannot_be_ended_is_come_back_to(keeper, monkeypatch):
@@ -265,7 +265,7 @@ def test_a_session_that_cannot_be_ended_is_come_back_to(keeper, monkeypatch):
     assert not session.is_ending
     keeper.end_session(session)
     rest(keeper)
-    assert not keeper.keys.has_lease(session.id)
+    assert keeper.keys.find_lease(session.id) is None
 
 
 def refuse(commit):

@@ -255,7 +255,7 @@ class Draft:
 
     def check_lease(self, lease: int) -> None:
         """LeaseNotFound."""
-        if not self._keys.has_lease(LeaseId(lease)):
+        if self._keys.find_lease(LeaseId(lease)) is None:
             raise of_store(NoSuchLease(LeaseId(lease)))
 
     def drop(self, start: bytes, stop: bytes) -> None:

@@ -62,7 +62,7 @@ class Leases:
         """A positive number of 63 bits that no lease has."""
         while True:
             found = LeaseId(int.from_bytes(self._ids.token(8)) >> 1)
-            if found and not self._keys.has_lease(found):
+            if found and self._keys.find_lease(found) is None:
                 return found
 
     async def revoke(self, request: pb.LeaseRevokeRequest, author: Author) -> bytes:
@@ -99,7 +99,7 @@ class Leases:
 
     async def time_to_live(self, request: pb.LeaseTimeToLiveRequest) -> bytes:
         reply = pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=-1)
-        found = next((lease for lease in self._keys.leases() if lease.id == request.ID), None)
+        found = self._keys.find_lease(LeaseId(request.ID))
         pieces: list[bytes] = []
         if found is not None:
             reply.TTL = max(int(self._lessor.remaining_ms(found)) // MS, 0)

@@ -359,5 +359,5 @@ class Keeper:
                 break
         suspects, self._suspects = self._suspects, []
         for session in suspects:
-            if not self.keys.has_lease(session.id):
+            if self.keys.find_lease(session.id) is None:
                 self.try_to_end(session)

@@ -145,7 +145,8 @@ def ephemerals(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     prefix = asked.path.strip()
     prefix = "" if prefix == ROOT else prefix
     session = client.session.id
-    keys = keeper.keys.some_lease_keys(session, LISTED_MAX + 1) if keeper.keys.has_lease(session) else ()
+    held = keeper.keys.find_lease(session) is not None
+    keys = keeper.keys.some_lease_keys(session, LISTED_MAX + 1) if held else ()
     if len(keys) <= LISTED_MAX:
         found = [path for path in ephemerals_of(keeper, session) if path.startswith(prefix)]
         return _names_reply.encode(GetChildrenResponse(found))

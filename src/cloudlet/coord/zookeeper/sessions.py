@@ -134,7 +134,7 @@ class Sessions:
         while True:
             self._numbered += 1
             number = 1 << 56 | (wall_ms & (1 << 40) - 1) << 16 | self._numbered & 0xFFFF
-            if not self._keys.has_lease(LeaseId(number)):
+            if self._keys.find_lease(LeaseId(number)) is None:
                 return LeaseId(number)
 
     @staticmethod
