@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 from cloudlet.kernel.clock import Clock
 from cloudlet.kernel.fault import NoSuchLease, StoreError
@@ -24,6 +25,7 @@ from cloudlet.kernel.keys import Author, Lease, LeaseId, LocalKeys
 log = logging.getLogger(__name__)
 
 SWEEP_S = 0.5  # as etcd
+LOOKED_AT_MAX = 1000  # in one turn
 
 
 class Lessor:
@@ -44,7 +46,7 @@ class Lessor:
         self._seen.clear()
         self._attended.clear()
         self._ending.clear()
-        self._note()
+        self._look(self._keys.leases())
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -91,16 +93,13 @@ class Lessor:
         _, renewed_ms = self._seen.get(lease.id, (None, now_ms))
         return min(lease.ends_ms - self._clock.monotonic_ms(), lease.ttl_ms - (now_ms - renewed_ms))
 
-    def _note(self) -> None:
-        """See what was made, renewed (its end has moved) and ended since the last look."""
+    def _look(self, leases: Sequence[Lease]) -> None:
+        """See what was made or renewed (its end has moved) since the last look."""
         now_ms = self._clock.cloud_ms()
-        seen: dict[LeaseId, tuple[float | None, int]] = {}
-        for lease in self._keys.leases():
+        for lease in leases:
             ends_ms, renewed_ms = self._seen.get(lease.id, (-1.0, now_ms))
             is_renewed = ends_ms is not None and ends_ms != lease.ends_ms
-            seen[lease.id] = (lease.ends_ms, now_ms if is_renewed else renewed_ms)
-        self._seen = seen
-        self._ending &= seen.keys()
+            self._seen[lease.id] = (lease.ends_ms, now_ms if is_renewed else renewed_ms)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -112,16 +111,35 @@ class Lessor:
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Revoke what has ended."""
-        self._note()
-        for lease in self._keys.leases():
-            if self.remaining_ms(lease) > 0:
-                continue
-            try:
-                await self._keys.lease_revoke(lease.id, Author("etcd", "lease expired"))
-            except NoSuchLease:
-                continue
-            except StoreError as error:
-                log.warning("lease %x cannot be revoked: %r", lease.id, error)
-                return
-            log.debug("lease %x has ended", lease.id)
+        """Revoke what has ended: a look at all leases, at some in a turn, which is a microsecond for each."""
+        leases = self._keys.leases()
+        gone = self._seen.keys() - {lease.id for lease in leases}
+        for lease_id in gone:
+            del self._seen[lease_id]
+        self._ending &= self._seen.keys() | {lease.id for lease in leases}
+        for at in range(0, len(leases), LOOKED_AT_MAX):
+            if at:
+                await asyncio.sleep(0)
+            some = leases[at : at + LOOKED_AT_MAX]
+            self._look(some)
+            for lease in some:
+                if self.remaining_ms(lease) <= 0 and not await self._end(lease.id):
+                    return
+
+    async def _end(self, lease_id: LeaseId) -> bool:
+        """Revoke a lease unless it was renewed since; False if the store takes nothing."""
+        lease = self._keys.find_lease(lease_id)
+        if lease is None:
+            return True
+        self._look([lease])
+        if self.remaining_ms(lease) > 0:
+            return True
+        try:
+            await self._keys.lease_revoke(lease_id, Author("etcd", "lease expired"))
+        except NoSuchLease:
+            return True
+        except StoreError as error:
+            log.warning("lease %x cannot be revoked: %r", lease_id, error)
+            return False
+        log.debug("lease %x has ended", lease_id)
+        return True

@@ -1,8 +1,12 @@
 """Leases: their times on both clocks, their end as one revision, their keepers."""
 
+import asyncio
+
 import pytest
 from tests.coord.etcd.running import run, running
 
+from cloudlet.coord import leases
+from cloudlet.kernel.keys import Author
 from cloudlet.wire.grpc import Code, GrpcStatus
 
 DAY_MS = 86_400_000
@@ -118,6 +122,28 @@ def test_a_move_of_the_clock_ends_whom_nobody_keeps():
             served.move_clock(DAY_MS)
             await served.face.lessor.sweep()
             assert (await client.Range(key=b"kept")).count == 0
+
+    run(body)
+
+
+def test_many_leases_are_looked_at_in_several_turns(monkeypatch):
+    monkeypatch.setattr(leases, "LOOKED_AT_MAX", 10)
+
+    async def body():
+        async with running() as served:
+            lessor, keys = served.face.lessor, served.keys
+            for number in range(1, 36):
+                await keys.lease_grant(number, 100_000, Author("test", "test"))
+            await lessor.sweep()
+            served.move_clock(DAY_MS)
+            keys.lease_keepalive(35)
+            sweeping = asyncio.create_task(lessor.sweep())
+            while keys.find_lease(1) is not None:
+                await asyncio.sleep(0)
+            assert keys.find_lease(34) is not None
+            keys.lease_keepalive(34)  # by another face, behind the sweep's back
+            await sweeping
+            assert [lease.id for lease in keys.leases()] == [34, 35]
 
     run(body)
 
