@@ -276,3 +276,24 @@ def test_what_is_left_of_a_turn_is_answered_before_the_server_closes(monkeypatch
             await closing
 
     run(Limits(), body)
+
+
+def test_empty_messages_that_nobody_takes_hold_their_sender_back() -> None:
+    """They weigh nothing in the queue but their places."""
+
+    async def body(face: Face, server: Server) -> None:
+        client = await GrpcClient.connect(f"127.0.0.1:{server.ports[0]}")
+        try:
+            stream = client.stream("/test.T/Idle")
+            for _ in range(4):
+                for _ in range(100_000):
+                    stream.send(b"")
+                assert await client.unary("/test.T/Echo", b"x") == b"x"
+            (connection,) = server._shared.connections
+            (call,) = connection._calls
+            assert len(call._incoming._queue) < 300_000  # what the window lets in
+            stream.cancel()
+        finally:
+            await client.close()
+
+    run(Limits(), body)

@@ -372,6 +372,19 @@ def test_a_reply_waits_for_the_windows_of_stream_and_connection():
     assert peer.server.streams == {}
 
 
+def test_the_end_of_a_stream_needs_no_window():
+    """Nor where the client has taken back what it had given."""
+    peer = Peer(hello=PREFACE + settings_frame([(Setting.INITIAL_WINDOW_SIZE, 5)]))
+    stream = peer.open(1, EVERY)[0].stream
+    peer.server.sender.headers(stream, b"\x88")
+    peer.server.sender.data(stream, b"abcde")
+    peer.say(settings_frame([(Setting.INITIAL_WINDOW_SIZE, 0)]))
+    assert stream.send_window == -5
+    peer.heard()
+    peer.server.sender.data(stream, b"", ends=True)
+    assert peer.heard() == [(DATA, END_STREAM, 1, b"")]
+
+
 def test_a_frame_is_cut_from_a_long_body_without_a_copy_of_the_rest():
     peer = Peer()
     stream = peer.open(1, EVERY)[0].stream

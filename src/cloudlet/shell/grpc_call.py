@@ -130,7 +130,7 @@ class ServerCall:
         connection.forget(self, Code.OK)
 
     def fail(self, status: GrpcStatus) -> None:
-        """End the call with a status that is not OK."""
+        """End the call with a status that is not OK; a handler that is still at it is stopped."""
         self._end(last_block(status, self._trailers, is_begun=self._is_begun), status.code)
 
     def _end_well(self) -> None:
@@ -155,15 +155,15 @@ class ServerCall:
         """Send without waiting; CancelledError once nobody listens."""
         if self.is_cancelled:
             raise asyncio.CancelledError
-        connection = self._connection
-        if self._stream.unsent + len(message) > UNSENT_BYTES_MAX:
+        # Whoever waits may send one that alone is larger: etcd sends revisions of any size.
+        if self.is_slow and self._stream.unsent + len(message) > UNSENT_BYTES_MAX:
             raise GrpcStatus(Code.RESOURCE_EXHAUSTED, "the client reads too slowly")
-        sender = connection.http2.sender
+        sender = self._connection.http2.sender
         if not self._is_begun:
             self._is_begun = True
             sender.headers(self._stream, REPLY_BLOCK)
         sender.data(self._stream, framed(message))
-        connection.schedule(len(message))
+        self._connection.schedule(len(message))
 
     async def send(self, message: bytes) -> None:
         await self.drained()
@@ -258,11 +258,7 @@ class ServerCall:
         if status is not None:
             self.fail(status)
         else:
-            self.is_cancelled = True
-            self._connection.forget(self, Code.CANCELLED)
-        if self._task is not None:
-            self._task.cancel()
-        self.wake()
+            self._leave(Code.CANCELLED)
 
     @property
     def is_stream(self) -> bool:
@@ -334,10 +330,14 @@ class ServerCall:
     def _end(self, block: bytes, code: Code) -> None:
         if self.is_cancelled:
             return
+        self._connection.http2.sender.headers(self._stream, block, ends=True)
+        self._leave(code)
+
+    def _leave(self, code: Code) -> None:
         self.is_cancelled = True
-        connection, stream = self._connection, self._stream
-        connection.http2.sender.headers(stream, block, ends=True)
-        connection.forget(self, code)
+        self._connection.forget(self, code)
+        if self._task is not None:
+            self._task.cancel()
         self.wake()
 
     def give_back(self, flow_bytes: int) -> None:
@@ -386,7 +386,7 @@ class Incoming(AsyncIterator[bytes]):
         self._queue.extend(found)
         if self.stamp is not None:
             self._stamps.extend([self.stamp()] * len(found))
-        self._queued_bytes += sum(map(len, found))
+        self._queued_bytes += sum(map(len, found)) + PREFIX_BYTES * len(found)  # empty ones count too
         self._owed += flow_bytes
         self._settle()
         self._wake()
@@ -414,7 +414,7 @@ class Incoming(AsyncIterator[bytes]):
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         message = self._queue.popleft()
-        self._queued_bytes -= len(message)
+        self._queued_bytes -= len(message) + PREFIX_BYTES
         if self._stamps:
             self.arrived = self._stamps.popleft()
         self._settle()

@@ -242,8 +242,9 @@ class Sender:
             queue = stream.queue
             if not queue:
                 continue
-            size = min(len(queue[0]), stream.send_window, self.window, self.frame_bytes_max)
-            if size <= 0 and queue[0]:
+            # Not below 0: an empty piece, which ends a stream, needs no window, not even one above it.
+            size = max(min(len(queue[0]), stream.send_window, self.window, self.frame_bytes_max), 0)
+            if not size and queue[0]:
                 if self.window <= 0:
                     stream.is_waiting = True
                     waiting.appendleft(stream)

@@ -6,7 +6,9 @@ import pytest
 from tests.coord.etcd.running import run, running
 
 from cloudlet.coord.etcd.watch import fragments
+from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.wire import etcd_messages as pb
+from cloudlet.wire.grpc import Code, GrpcStatus
 
 COMPACTED = "etcdserver: mvcc: required revision has been compacted"
 
@@ -221,5 +223,89 @@ def test_a_write_right_behind_a_watch_is_shown():
             assert (created.created, created.header.revision) == (True, 2)
             [event] = (await stream.receive()).events
             assert (event.kv.value, event.kv.mod_revision) == (b"right behind", 3)
+
+    run(body)
+
+
+def test_progress_is_told_to_who_finds_nothing_in_the_past(tmp_path):
+    """Nothing is sent when a watcher has caught up in vain, so nothing else would say that it has."""
+
+    async def body():
+        async with running(tmp_path) as served:
+            for number in range(1500):  # more than a page of the past
+                served.keys.commit_now(Commit(Author("test"), put=[Put(b"ebusy", b"%d" % number)]))
+            stream = served.client.stream("Watch")
+            await stream.create(key=b"quiet", start_revision=2)
+            stream.send(progress_request=pb.WatchProgressRequest())
+            await created(stream)
+            told = await stream.receive()
+            assert (told.watch_id, told.events, told.header.revision) == (-1, [], 1501)
+            stream.cancel()
+
+    run(body)
+
+
+def test_progress_is_told_when_the_watcher_that_was_behind_is_compacted_away(tmp_path):
+    async def body():
+        async with running(tmp_path) as served:
+            for number in range(5):
+                await served.client.Put(key=b"k", value=b"%d" % number)
+            await served.client.Compact(revision=4)
+            stream = served.client.stream("Watch")
+            await stream.create(key=b"k", start_revision=2)
+            stream.send(progress_request=pb.WatchProgressRequest())
+            await stream.create(key=b"k")
+            told = [await stream.receive() for _ in range(4)]
+            assert {each.compact_revision for each in told} == {0, 4}
+            assert (told[-1].watch_id, told[-1].header.revision) == (-1, 6)
+            stream.cancel()
+
+    run(body)
+
+
+def test_a_revision_of_any_size_is_shown(tmp_path):
+    """etcd's clients take messages of any size, and would come back to the same one for ever."""
+
+    async def body():
+        async with running(tmp_path) as served:
+            for number in range(34):
+                await served.client.Put(key=b"k%02d" % number, value=bytes(1 << 20))
+            stream = await served.client.watch(key=b"k", range_end=b"l", prev_kv=True)
+            await served.client.DeleteRange(key=b"k", range_end=b"l")
+            assert len((await stream.receive()).events) == 34
+            stream.cancel()
+
+    run(body)
+
+
+def test_damage_in_the_past_ends_the_stream(tmp_path, caplog):
+    async def body():
+        async with running(tmp_path) as served:
+            await served.client.Put(key=b"k", value=b"x" * 100)
+            await served.client.Put(key=b"k")
+            [segment] = tmp_path.glob("log-*")
+            with segment.open("r+b") as file:
+                file.seek(file.read().index(b"x" * 100))
+                file.write(b"y")
+            stream = await served.client.watch(key=b"k", start_revision=2)
+            with pytest.raises(GrpcStatus) as caught:
+                await stream.receive()
+            assert caught.value.code is Code.UNAVAILABLE
+
+    run(body)
+    assert "Damaged" in caplog.text
+
+
+def test_a_stream_that_is_refused_leaves_no_watcher():
+    async def body():
+        async with running() as served:
+            before = asyncio.all_tasks()
+            stream = await served.client.watch(key=b"k")
+            stream.raw.send(bytes(3 << 20))
+            with pytest.raises(GrpcStatus) as caught:
+                await stream.receive()
+            assert caught.value.code is Code.RESOURCE_EXHAUSTED
+            await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+            assert not served.keys._feed._watches
 
     run(body)

@@ -24,18 +24,21 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from cloudlet.coord.etcd.faults import PREFIX, TEXTS
+from cloudlet.coord.etcd.faults import PREFIX, TEXTS, of_store
 from cloudlet.coord.etcd.long_range import Turns
 from cloudlet.coord.etcd.ranges import key_value, range_of
 from cloudlet.coord.etcd.replies import Replies
-from cloudlet.kernel.fault import Compacted, ProtocolError
+from cloudlet.kernel.fault import Compacted, ProtocolError, StoreError
 from cloudlet.kernel.keys import Change, Event, LocalKeys, Revision, Watch
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode, encoded
+
+log = logging.getLogger(__name__)
 
 CHANGES_MAX = 512  # revisions in one response
 EVENTS_MAX = 512  # that are encoded in one turn; a response is closed at the revision that reaches this
@@ -44,6 +47,9 @@ SHOWN_BYTES_MAX = 64 << 10  # of one that is kept
 EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
 FRAGMENT_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
 WATCHERS_MAX = 100_000  # of one stream
+CATCH_UP_S = (
+    0.1  # between looks whether those have caught up of whom progress is owed: etcd's syncWatchersLoop
+)
 NO_ID = -1
 NOPUT, NODELETE = 0, 1
 
@@ -121,6 +127,8 @@ class WatchStream:
         self._watchers: dict[int, Watcher] = {}
         self._next = 0
         self._is_progress_owed = False
+        self._catching_up: asyncio.TimerHandle | None = None
+        self._paying: asyncio.Task[None] | None = None
 
     def serve(self, incoming: AsyncIterator[bytes]) -> Coroutine[Any, Any, None]:
         """Until the client has said its last."""
@@ -129,7 +137,7 @@ class WatchStream:
         return self._serve(incoming)
 
     async def _serve(self, incoming: AsyncIterator[bytes]) -> None:
-        ticking = asyncio.create_task(self._tick())
+        ticking = self._begin(self._tick())
         try:
             async for message in incoming:
                 try:
@@ -145,7 +153,10 @@ class WatchStream:
                     self._is_progress_owed = True
                     await self._progress_if_owed()
         finally:
-            tasks = [ticking, *(each.task for each in self._watchers.values() if each.task is not None)]
+            if self._catching_up is not None:
+                self._catching_up.cancel()
+            begun = (self._paying, *(each.task for each in self._watchers.values()))
+            tasks = [ticking, *(task for task in begun if task is not None)]
             for watcher in self._watchers.values():
                 watcher.cursor.close()
             for task in tasks:
@@ -182,7 +193,7 @@ class WatchStream:
             before = watcher.sent  # a client takes what it is told as the last revision before its events
             await self._keys.settle(before)
         await self._say(watch_id=number, created=True, revision=before)
-        watcher.task = asyncio.create_task(self._carry(watcher))
+        watcher.task = self._begin(self._carry(watcher))
 
     def _free_id(self) -> int:
         while self._next in self._watchers:
@@ -199,6 +210,23 @@ class WatchStream:
             watcher.task.cancel()
         await self._say(watch_id=number, canceled=True)
         await self._progress_if_owed()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of the stream, which ends with it if it fails."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, GrpcStatus):
+            self._call.fail(error)  # the client cannot take it; it may come back and go on
+        elif isinstance(error, StoreError):
+            log.warning("a stream of watches has ended: %r", error)
+            self._call.fail(of_store(error))
+        elif error is not None:
+            log.error("a stream of watches has failed", exc_info=error)
+            self._call.fail(GrpcStatus(Code.INTERNAL, "the watch has failed"))
 
     # --- what the store tells
 
@@ -225,8 +253,7 @@ class WatchStream:
             reply = pb.WatchResponse(watch_id=watcher.id, canceled=True, compact_revision=error.revision)
             reply.header = self._replies.header(0)
             await self._call.send(encode(reply))
-        except GrpcStatus as status:
-            self._call.fail(status)  # the client cannot take it; it may come back and go on
+            await self._progress_if_owed()
 
     async def _send(self, watcher: Watcher, changes: Sequence[Change]) -> None:
         request = watcher.request
@@ -315,6 +342,16 @@ class WatchStream:
             self._is_progress_owed = False
             if watchers:
                 await self._say(watch_id=NO_ID)
+        elif self._is_progress_owed and self._catching_up is None and any(map(self._is_behind, watchers)):
+            self._catching_up = asyncio.get_running_loop().call_later(CATCH_UP_S, self._caught_up)
+
+    def _is_behind(self, watcher: Watcher) -> bool:
+        """Whether a watcher reads the past, at whose end it may find nothing to send."""
+        return watcher.cursor.position <= self._keys.settled
+
+    def _caught_up(self) -> None:
+        self._catching_up = None
+        self._paying = self._begin(self._progress_if_owed())
 
     async def _tick(self) -> None:
         """Tell the watchers that asked for it how far the store is, unless events have told them."""
