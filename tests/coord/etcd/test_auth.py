@@ -89,8 +89,34 @@ def test_a_lease_of_keys_that_one_may_not_write():
             await root.Put(key=b"secret", lease=lease)
             assert await code(u1.LeaseRevoke(ID=lease)) == Code.PERMISSION_DENIED
             assert await code(u1.LeaseTimeToLive(ID=lease, keys=True)) == Code.PERMISSION_DENIED
+            assert await code(u1.LeaseLeases()) == Code.PERMISSION_DENIED
+            put = pb.PutRequest(key=b"a/1", lease=lease)
+            assert await code(u1.Put(key=b"a/1", lease=lease)) == Code.PERMISSION_DENIED
+            assert await code(u1.Txn(success=[pb.RequestOp(request_put=put)])) == Code.PERMISSION_DENIED
+            assert (await u1.LeaseTimeToLive(ID=lease)).grantedTTL == 60
             await root.LeaseRevoke(ID=lease)
             assert (await root.Range(key=b"secret")).count == 0
+            own = (await u1.LeaseGrant(TTL=60)).ID
+            await u1.Put(key=b"a/1", lease=own)
+            await u1.Txn(success=[pb.RequestOp(request_put=pb.PutRequest(key=b"a/2", lease=own))])
+            assert [each.ID for each in (await u1.LeaseLeases()).leases] == [own]
+
+    run(body)
+
+
+def test_what_every_user_may_but_nobody_else():
+    async def body():
+        async with running() as served:
+            u1, nobody = (await prepared(served))["u1"], served.client
+            lease = (await u1.LeaseGrant(TTL=60)).ID
+            for ask in (
+                lambda who: who.MemberList(),
+                lambda who: who.Status(),
+                lambda who: who.LeaseTimeToLive(ID=lease),
+                lambda who: who.LeaseLeases(),
+            ):
+                await ask(u1)
+                assert await code(ask(nobody)) == Code.INVALID_ARGUMENT
 
     run(body)
 

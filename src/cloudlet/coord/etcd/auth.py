@@ -22,7 +22,19 @@ from cloudlet.aws.record import Record, decoder
 from cloudlet.aws.record import encode as encode_record
 from cloudlet.coord.etcd.faults import refused
 from cloudlet.kernel.clock import Clock
-from cloudlet.kernel.keys import LOCAL_LIMITS, Author, Commit, Drop, Durability, LocalKeys, Put, Revision
+from cloudlet.kernel.fault import NoSuchLease
+from cloudlet.kernel.keys import (
+    LOCAL_LIMITS,
+    Author,
+    Commit,
+    Drop,
+    Durability,
+    LeaseId,
+    LocalKeys,
+    Put,
+    Revision,
+)
+from cloudlet.kernel.spaces import ETCD
 from cloudlet.kernel.tuples import pack, prefix_range
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call
@@ -169,7 +181,10 @@ class Access:
                 self.check_txn(call, each.request_txn)
 
     def check_put(self, call: Call, request: pb.PutRequest) -> None:
+        """Who may not end a lease, as it has a key that is not theirs to write, may add none to it."""
         self.check(call, request.key, b"", WRITE)
+        if request.lease:
+            self.check_lease(call, request.lease, WRITE)
         if request.prev_kv:
             self.check(call, request.key, b"", READ)
 
@@ -177,6 +192,15 @@ class Access:
         self.check(call, request.key, request.range_end, WRITE)
         if request.prev_kv:
             self.check(call, request.key, request.range_end, READ)
+
+    def check_lease(self, call: Call, lease: int, wanted: int) -> None:
+        """A lease may be ended, or its keys seen, by who may do so to each of its keys."""
+        name = self.caller(call)
+        if name is None or self._is_root(name):
+            return
+        for key in etcd_keys(self.keys, lease):
+            if not self._may(name, key, b"", wanted):
+                raise refused("PermissionDenied")
 
     def _is_root(self, name: str) -> bool:
         user = self.user(name)
@@ -198,6 +222,16 @@ class Access:
 
 
 ENABLED = place("enabled")
+
+
+def etcd_keys(keys: LocalKeys, lease: int) -> list[bytes]:
+    """The keys of etcd's that a lease has; none for one that is not there."""
+    try:
+        found = keys.lease_keys(LeaseId(lease))
+    except NoSuchLease:
+        return []
+    return [key[len(ETCD) :] for key in found if key.startswith(ETCD)]
+
 
 Span = tuple[bytes, bytes | None]
 """Half-open; None is no end."""

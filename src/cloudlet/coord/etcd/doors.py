@@ -50,6 +50,15 @@ class Doors:
 
         return checked
 
+    def known(self, serve: Callable[[Call, Any], Awaitable[bytes]]) -> Any:
+        """What every user may, but none who is none."""
+
+        async def checked(call: Call, request: Any) -> bytes:
+            self._access.caller(call)
+            return await serve(call, request)
+
+        return checked
+
     def administered(self, serve: Callable[[Call, Any], Awaitable[bytes]]) -> Any:
         async def checked(call: Call, request: Any) -> bytes:
             self._access.check_root(call)

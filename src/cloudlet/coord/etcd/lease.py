@@ -116,14 +116,6 @@ class Leases:
         # What is concatenated is one message: each piece adds to its list.
         return b"".join([await self._replies.settled(reply, self._keys.head), *pieces])
 
-    def keys_of(self, lease: int) -> list[bytes]:
-        """The keys of etcd's that a lease has; none for one that is not there."""
-        try:
-            keys = self._keys.lease_keys(LeaseId(lease))
-        except NoSuchLease:
-            return []
-        return [key[len(ETCD) :] for key in keys if key.startswith(ETCD)]
-
     async def leases(self, request: pb.LeaseLeasesRequest) -> bytes:
         rows = [pb.LeaseStatus(ID=lease.id) for lease in self._keys.leases()]
         return await self._replies.settled(pb.LeaseLeasesResponse(leases=rows), self._keys.head)

@@ -102,13 +102,13 @@ class EtcdServer:
 
     def _others(self) -> list[tuple[str, type, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]]:
         """The methods that are not worth a fast path: each waits for what it shows."""
-        leases, recipes, cluster, auth = self.leases, self.recipes, self.cluster, self.auth
+        recipes, cluster, auth = self.recipes, self.cluster, self.auth
         doors = Doors(self.access, self.replies)
         rows: list[tuple[str, Callable[[Call, Any], Coroutine[Any, Any, bytes]]]] = [
             ("/etcdserverpb.Lease/LeaseGrant", self._lease_grant),
             ("/etcdserverpb.Lease/LeaseRevoke", self._lease_revoke),
             ("/etcdserverpb.Lease/LeaseTimeToLive", self._lease_time_to_live),
-            ("/etcdserverpb.Lease/LeaseLeases", lambda call, request: leases.leases(request)),
+            ("/etcdserverpb.Lease/LeaseLeases", self._lease_leases),
             ("/v3lockpb.Lock/Lock", doors.permitted(recipes.lock, "name", WRITE)),
             ("/v3lockpb.Lock/Unlock", doors.permitted(recipes.unlock, "key", WRITE)),
             ("/v3electionpb.Election/Campaign", doors.permitted(recipes.campaign, "name", WRITE)),
@@ -118,13 +118,16 @@ class EtcdServer:
                 "/v3electionpb.Election/Leader",
                 doors.permitted(lambda request, author: recipes.leader(request), "name", READ),
             ),
-            ("/etcdserverpb.Cluster/MemberList", cluster.member_list),
+            ("/etcdserverpb.Cluster/MemberList", doors.known(cluster.member_list)),
             ("/etcdserverpb.Cluster/MemberAdd", doors.administered(cluster.member_add)),
             ("/etcdserverpb.Cluster/MemberRemove", doors.administered(cluster.member_remove)),
             ("/etcdserverpb.Cluster/MemberUpdate", doors.administered(cluster.member_update)),
             ("/etcdserverpb.Cluster/MemberPromote", doors.administered(cluster.member_promote)),
             ("/etcdserverpb.Maintenance/Alarm", self._alarm),
-            ("/etcdserverpb.Maintenance/Status", lambda call, request: cluster.status(request)),
+            (
+                "/etcdserverpb.Maintenance/Status",
+                doors.known(lambda call, request: cluster.status(request)),
+            ),
             (
                 "/etcdserverpb.Maintenance/Defragment",
                 doors.administered(lambda call, request: cluster.defragment(request)),
@@ -304,22 +307,22 @@ class EtcdServer:
 
     async def _lease_revoke(self, call: Call, request: pb.LeaseRevokeRequest) -> bytes:
         author = self._author(call)
-        self._check_lease(call, request.ID, WRITE)
+        self.access.check_lease(call, request.ID, WRITE)
         # A keepalive that came before it, on a stream, is read in the loop's next turn: it goes first.
         await asyncio.sleep(0)
         return await self.leases.revoke(request, author)
 
     async def _lease_time_to_live(self, call: Call, request: pb.LeaseTimeToLiveRequest) -> bytes:
+        self.access.caller(call)
         if request.keys:
-            self._check_lease(call, request.ID, READ)
+            self.access.check_lease(call, request.ID, READ)
         return await self.leases.time_to_live(request)
 
-    def _check_lease(self, call: Call, lease: int, wanted: int) -> None:
-        """A lease may be ended, or its keys seen, by who may do so to each of its keys."""
-        if self.access.caller(call) is None:
-            return
-        for key in self.leases.keys_of(lease):
-            self.access.check(call, key, b"", wanted)
+    async def _lease_leases(self, call: Call, request: pb.LeaseLeasesRequest) -> bytes:
+        self.access.caller(call)
+        for lease in self._keys.leases():
+            self.access.check_lease(call, lease.id, READ)
+        return await self.leases.leases(request)
 
     async def _alarm(self, call: Call, request: pb.AlarmRequest) -> bytes:
         if request.action:
