@@ -104,6 +104,22 @@ def test_a_lease_of_keys_that_one_may_not_write():
     run(body)
 
 
+def test_a_permission_for_a_range_of_nothing():
+    async def body():
+        async with running() as served:
+            await served.client.RoleAdd(name="r")
+            for key, end in ((b"", b""), (b"", b"z"), (b"b", b"a"), (b"b", b"b")):
+                with pytest.raises(GrpcStatus) as caught:
+                    await served.client.RoleGrantPermission(
+                        name="r", perm=pb.Permission(key=key, range_end=end)
+                    )
+                assert caught.value.message == "etcdserver: invalid auth management"
+            for key, end in ((b"b", b"c"), (b"b", b"\0"), (b"\0", b"\0"), (b"b", b"")):
+                await served.client.RoleGrantPermission(name="r", perm=pb.Permission(key=key, range_end=end))
+
+    run(body)
+
+
 def test_what_every_user_may_but_nobody_else():
     async def body():
         async with running() as served:

@@ -54,8 +54,21 @@ def test_cancelling():
             await served.client.Put(key=b"k")
             await stream.create(key=b"other")
             assert (await created(stream)).watch_id == 1  # an id is not given twice
+            stream.cancel()
+
+    run(body)
+
+
+def test_a_client_that_asks_for_nothing_more_still_listens():
+    async def body():
+        async with running() as served:
+            stream = await served.client.watch(key=b"k")
             stream.end()
-            assert await stream.receive() is None
+            for value in (b"1", b"2"):
+                await served.client.Put(key=b"k", value=value)
+                assert [event.kv.value for event in await stream.events(1)] == [value]
+            stream.cancel()
+            await served.client.Put(key=b"k")
 
     run(body)
 

@@ -25,6 +25,7 @@ from cloudlet.coord.etcd.auth import (
     UserRecord,
     hashed,
     place,
+    span_of,
 )
 from cloudlet.coord.etcd.faults import refused
 from cloudlet.kernel.ids import Ids
@@ -224,6 +225,9 @@ class Auth:
         perm = request.perm
         if perm is None:
             raise refused("PermissionNotGiven")
+        start, stop = span_of(perm.key, perm.range_end)
+        if not start or (stop is not None and start >= stop):
+            raise refused("InvalidAuthMgmt")
         role = self._wanted_role(request.name)
         kept = [grant for grant in role.grants if (grant.key, grant.range_end) != (perm.key, perm.range_end)]
         kept.append(Grant(perm.permType, perm.key, perm.range_end))

@@ -131,7 +131,7 @@ class WatchStream:
         self._paying: asyncio.Task[None] | None = None
 
     def serve(self, incoming: AsyncIterator[bytes]) -> Coroutine[Any, Any, None]:
-        """Until the client has said its last."""
+        """Until the client goes away."""
         if isinstance(incoming, Stamping):
             incoming.stamp = lambda: self._keys.head
         return self._serve(incoming)
@@ -152,6 +152,8 @@ class WatchStream:
                 elif request.progress_request is not None:
                     self._is_progress_owed = True
                     await self._progress_if_owed()
+            # A client that asks for nothing more (Ruby's, with a list of one request) still listens.
+            await asyncio.get_running_loop().create_future()
         finally:
             if self._catching_up is not None:
                 self._catching_up.cancel()
