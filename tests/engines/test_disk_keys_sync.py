@@ -164,3 +164,24 @@ def test_segments_that_one_round_has_crossed_are_all_synced(
         await keys.close()
 
     run(body())
+
+
+def test_whoever_fails_when_the_store_closes_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = HeldDisk(monkeypatch)
+
+    async def body() -> None:
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0, fatal=lambda error: None)
+        revision = put(keys, b"1")
+        keys.when_settled(revision, lambda: 1 / 0)
+        waiting = asyncio.create_task(keys.settle(revision))
+        await turn()
+        disk.error = OSError(errno.EIO, "gone")
+        disk.let.release()
+        with pytest.raises(StoreError):
+            await waiting
+        await keys.close()
+
+    run(body())
+    assert "ZeroDivisionError" in caplog.text

@@ -29,6 +29,7 @@ from pathlib import Path
 
 from cloudlet.engines.disk_pack_file import place_of
 from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, sync_folder
+from cloudlet.engines.disk_thread import on_thread
 from cloudlet.kernel.blob_ids import DIGITS, BlobIds, is_blob_id, made_ms_of
 from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, BlobId, BlobReader
 from cloudlet.kernel.blobs_memory import MemoryBlobReader
@@ -174,7 +175,7 @@ class DiskBlobWriter:
             if size <= INLINE_BYTES:
                 _write_all(self._file, chunks)
             else:
-                await asyncio.get_running_loop().run_in_executor(None, _write_all, self._file, chunks)
+                await on_thread(_write_all, self._file, chunks)
         except OSError as error:
             raise _refusal(error) from error
 
@@ -202,14 +203,13 @@ class DiskBlobWriter:
 
     async def _finish_file(self, durability: Durability) -> None:
         target = place(self._store.folder, self._blob)
-        loop = asyncio.get_running_loop()
         if durability is Durability.SYNC:
-            await loop.run_in_executor(None, os.fsync, self._file)
+            await on_thread(os.fsync, self._file)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.rename(target)
         if durability is Durability.SYNC:
             for folder in (target.parent, self._store.folder):
-                await loop.run_in_executor(None, sync_folder, folder)
+                await on_thread(sync_folder, folder)
 
     async def abandon(self) -> None:
         if self._file >= 0:
@@ -253,14 +253,13 @@ class DiskBlobReader:
         stop = self._size_bytes if stop is None else stop
         if not 0 <= start <= stop <= self._size_bytes:
             raise OutOfRange(0, self._size_bytes)
-        loop = asyncio.get_running_loop()
         position = start
         while position < stop:
             size = min(CHUNK_BYTES, stop - position)
             if size <= INLINE_BYTES:
                 chunk = os.pread(self._file, size, position)
             else:
-                chunk = await loop.run_in_executor(None, os.pread, self._file, size, position)
+                chunk = await on_thread(os.pread, self._file, size, position)
             position += len(chunk)
             yield chunk
 

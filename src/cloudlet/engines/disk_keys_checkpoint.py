@@ -31,6 +31,7 @@ import msgspec
 from cloudlet.engines.disk_keys_log import sync_folder
 from cloudlet.engines.disk_keys_record import FORMAT, checksum
 from cloudlet.engines.disk_shortage import patiently
+from cloudlet.engines.disk_thread import on_thread
 from cloudlet.kernel.fault import Damaged, StoreError
 from cloudlet.kernel.keys import Entry, LeaseId, Revision
 from cloudlet.kernel.keys_newest import Newest, Step
@@ -187,7 +188,6 @@ class Walk:
 
 async def write(folder: Path, walk: Walk) -> None:
     """Write the pages aside and bring them to the disk, giving way to the loop after each; OSError."""
-    loop = asyncio.get_running_loop()
     file = (folder / f"{NAME}.tmp").open("wb", buffering=0)
     try:
         batch: list[bytes] = []
@@ -198,10 +198,10 @@ async def write(folder: Path, walk: Walk) -> None:
             if size < WRITE_BYTES:
                 await asyncio.sleep(0)
             else:
-                await loop.run_in_executor(None, _write_all, file, b"".join(batch))
+                await on_thread(_write_all, file, b"".join(batch))
                 batch, size = [], 0
-        await loop.run_in_executor(None, _write_all, file, b"".join(batch))
-        await loop.run_in_executor(None, os.fsync, file.fileno())
+        await on_thread(_write_all, file, b"".join(batch))
+        await on_thread(os.fsync, file.fileno())
     finally:
         file.close()
 

@@ -14,6 +14,7 @@ from cloudlet.engines import disk_keys_checkpoint as checkpoint
 from cloudlet.engines.disk_keys_log import FULL, Log
 from cloudlet.engines.disk_keys_past import DiskPast
 from cloudlet.engines.disk_keys_sync import Fatal, GroupSync
+from cloudlet.engines.disk_thread import on_thread
 from cloudlet.kernel.keys import Revision
 from cloudlet.kernel.keys_newest import Newest
 
@@ -31,6 +32,7 @@ class Checkpoints:
         self._past = past
         self._turns = turns
         self._fail = fail
+        self._is_ending = False  # the last one is to come, and is made by `make_last`
         self._place = 0
         self._bytes = checkpoint.size_bytes(log.folder)
 
@@ -46,6 +48,8 @@ class Checkpoints:
 
     def start_if_due(self, sync: GroupSync) -> None:
         """The log has grown."""
+        if self._is_ending:
+            return
         if self._log.stop - self._place > max(self._log.settings.checkpoint_bytes, self._bytes // 4):
             self.start(sync)
 
@@ -62,17 +66,18 @@ class Checkpoints:
             await checkpoint.write(folder, walk)
             await sync.wait(walk.place)
             self._bytes = aside.stat().st_size
-            await asyncio.get_running_loop().run_in_executor(None, checkpoint.publish, folder)
+            await on_thread(checkpoint.publish, folder)
         except OSError as error:
             if error.errno not in FULL:
                 self._fail(error)
                 return
             logger.warning("no room for a checkpoint of the keys store: the log goes on growing")
             aside.unlink(missing_ok=True)
+            self._place = walk.place  # not again before it has grown as much
             return
         finally:
             self.walk = None
-            self._place = walk.place
+        self._place = walk.place
         sync.retire(log.detach_below(walk.place))
         first = log.segments[0]
         if first.start and first.base_revision >= past.mark:
@@ -80,7 +85,8 @@ class Checkpoints:
             await past.forget_buried()
 
     async def cancel(self) -> None:
-        """Give up the one in the making."""
+        """Give up the one in the making, and begin no other: the store is to close."""
+        self._is_ending = True
         if self.making is not None and not self.making.done():
             self.making.cancel()
             await asyncio.wait([self.making])

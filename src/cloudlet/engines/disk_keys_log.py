@@ -58,6 +58,7 @@ GATHERED_BYTES_MAX = 1 << 20  # more is written at once: a slow disk does not fi
 INDEX_BYTES = 1 << 20  # looked at in one go: 7,000 frames, 3 ms
 INDEX_STEP_BYTES = 4096  # a place is kept for one frame in so many bytes; the rest is walked
 READ_BYTES = 8192
+BLOCK_BYTES = 512  # of st_blocks
 CLOSED = -1
 
 Reserve = Callable[[int, int], None]
@@ -424,15 +425,29 @@ class Log:
     def _finish_opening(self) -> None:
         """All that was found is shown from now on, so it is made durable first."""
         last = self.segments.pop()
-        if last in self.unsynced:
-            self.unsynced.remove(last)
+        self.unsynced = [each for each in self.unsynced if each is not last]
         self._use(last)
+        self._size = last.size_bytes if has_space(last, self.settings.reserve) else self._offset
         for segment in self.unsynced:
             sync_data(segment.descriptor)
         sync_folder(self.folder)
         self.unsynced = [last]
         self.is_folder_synced = True
         self.durable = self.stop
+
+
+def has_space(segment: Segment, reserve: Reserve) -> bool:
+    """Whether a segment has the space that it needs. A folder that was copied may have lost some; then it is
+    taken again, where there is as much."""
+    if os.fstat(segment.descriptor).st_blocks * BLOCK_BYTES >= segment.size_bytes:
+        return True
+    try:
+        reserve(segment.descriptor, segment.size_bytes)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return False
+    return True
 
 
 def proves(data: bytes, at: int, place: int) -> bool:

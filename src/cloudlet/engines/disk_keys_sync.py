@@ -65,7 +65,7 @@ class Round(NamedTuple):
             tuple(dict.fromkeys(self.descriptors + later.descriptors)),
             later.folder or self.folder,
             self.retired + later.retired,
-            later.is_last,
+            self.is_last or later.is_last,
         )
 
 

@@ -25,7 +25,6 @@ Theory of operation
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -46,6 +45,7 @@ from cloudlet.engines.disk_pack_file import (
 )
 from cloudlet.engines.disk_segment import fdatasync
 from cloudlet.engines.disk_shortage import NO_ROOM
+from cloudlet.engines.disk_thread import on_thread
 from cloudlet.engines.disk_window import WINDOW_BYTES, Window
 from cloudlet.kernel.blob_ids import BlobIds
 from cloudlet.kernel.blobs import BlobId
@@ -145,11 +145,11 @@ class Packs:
         assert file is not None
         copy = os.dup(file.file)  # stays open whatever happens to the pack meanwhile
         try:
-            await asyncio.get_running_loop().run_in_executor(None, fdatasync, copy)
+            await on_thread(fdatasync, copy)
             if place.pack > self._named:
                 newest = self._active
                 for folder in (self._folder, self._folder.parent):
-                    await asyncio.get_running_loop().run_in_executor(None, sync_folder, folder)
+                    await on_thread(sync_folder, folder)
                 self._named = max(self._named, newest)
         finally:
             os.close(copy)
@@ -225,7 +225,7 @@ class Packs:
         self._dropped[pack] = []
         made: PackFile | None = None
         try:
-            made = await asyncio.get_running_loop().run_in_executor(None, compacted, source, pack, aside)
+            made = await on_thread(compacted, source, pack, aside)
         except OSError as error:  # no room, as it seems: the pack stays as it is
             log.warning("pack %06x was not compacted: %s", pack, error)
         finally:
@@ -296,7 +296,7 @@ class Packs:
         copy = os.dup(file.file)
         stop = self._size if pack == self._active else PACK_BYTES
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, entries_of, copy, pack, stop)
+            return await on_thread(entries_of, copy, pack, stop)
         finally:
             os.close(copy)
 

@@ -18,6 +18,7 @@ import msgspec
 
 from cloudlet.engines.disk_keys_checkpoint import END, ENTRIES, PAGE, entries_of, entries_page, page
 from cloudlet.engines.disk_keys_record import checksum
+from cloudlet.engines.disk_thread import on_thread
 from cloudlet.kernel.fault import Damaged
 from cloudlet.kernel.keys import Entry, Keys, Revision
 
@@ -29,7 +30,6 @@ async def write_dump(
     path: Path, keys: Keys, revision: Revision, start: bytes, stop: bytes, *, is_durable: bool
 ) -> int:
     """Write the entries of [start, stop) at a revision; how many. Compacted when the history has gone."""
-    loop = asyncio.get_running_loop()
     count = 0
     with path.open("wb") as file:
         batch: list[bytes] = []
@@ -42,14 +42,14 @@ async def write_dump(
                 count += len(entries)
                 batch.append(entries_page(entries))
             if sum(map(len, batch)) > WRITE_BYTES:
-                await loop.run_in_executor(None, file.write, b"".join(batch))
+                await on_thread(file.write, b"".join(batch))
                 batch = []
             await asyncio.sleep(0)
         batch.append(page(END, msgspec.msgpack.encode(count)))
         file.write(b"".join(batch))
         file.flush()
         if is_durable:
-            await loop.run_in_executor(None, os.fsync, file.fileno())
+            await on_thread(os.fsync, file.fileno())
     return count
 
 

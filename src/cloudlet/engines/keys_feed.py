@@ -133,11 +133,13 @@ class Feed:
         unsettled, due = self.unsettled, self._due
         del unsettled[: bisect_right(unsettled, settled, key=revision_of)]
         while due and due[0][0] <= settled:
-            call = due.popleft()[1]
-            try:
-                call()
-            except Exception:
-                log.exception("whoever waited for revision %d has failed", settled)  # the others wait as well
+            self._call(*due.popleft())
+
+    def _call(self, revision: Revision, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            log.exception("whoever waited for revision %d has failed", revision)  # the others wait as well
 
     def lose(self, revision: Revision) -> None:
         """The steps up to `revision` come to nobody: whoever waits for them has to read the past."""
@@ -152,8 +154,8 @@ class Feed:
         """No more steps will come."""
         self.is_closed = True
         due, self._due = self._due, deque()
-        for _, call in due:
-            call()
+        for revision, call in due:
+            self._call(revision, call)
         for watch in [watch for group in self._watches.values() for watch in group]:
             watch.wake()
 
