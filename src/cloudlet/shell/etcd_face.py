@@ -60,7 +60,7 @@ class EtcdFace:
     async def start(self, sockets: Sequence[socket.socket], address: str) -> None:
         self.address = address
         methods = with_faults(self.server.methods(), self._faults)
-        gateway = Gateway(methods, self._exposition, self._guard.refusal, lambda: self.server.cluster.is_full)
+        gateway = Gateway(methods, self._exposition, self._guard.refusal, self.server.cluster.raised)
         self.lessor.start()
         self._transport = await serve(
             methods, app=gateway, sockets=sockets, tls=self._tls, clock=self._clock, ids=self._ids,

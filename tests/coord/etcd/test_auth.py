@@ -71,9 +71,11 @@ def test_what_a_user_may():
                 u1.Txn(compare=[pb.Compare(key=b"z", version=0)]),
                 u1.UserAdd(name="x", password="y"),
                 u1.AuthDisable(),
-                u1.Lock(name=b"z"),
             ):
                 assert await code(call) == Code.PERMISSION_DENIED
+            with pytest.raises(GrpcStatus, match="permission denied") as caught:
+                await u1.Lock(name=b"z")
+            assert caught.value.code == Code.UNKNOWN  # as of all that etcd's recipes refuse
             assert await code(served.client.Range(key=b"a/1")) == Code.INVALID_ARGUMENT  # no user at all
             assert (await u1.Range(key=b"a/1")).count == 1
 
@@ -133,6 +135,39 @@ def test_what_every_user_may_but_nobody_else():
             ):
                 await ask(u1)
                 assert await code(ask(nobody)) == Code.INVALID_ARGUMENT
+
+    run(body)
+
+
+def test_a_lease_of_such_keys_takes_no_other_key_and_is_not_listed():
+    async def body():
+        async with running() as served:
+            acting = await prepared(served)
+            root, u1 = acting["root"], acting["u1"]
+            lease = (await root.LeaseGrant(TTL=60)).ID
+            put = pb.PutRequest(key=b"a/1", lease=lease)
+            await u1.Txn(success=[pb.RequestOp(request_put=put)])
+            assert [each.ID for each in (await u1.LeaseLeases()).leases] == [lease]
+            await root.Put(key=b"secret", lease=lease)
+            assert await code(u1.Put(key=b"a/2", lease=lease)) == Code.PERMISSION_DENIED
+            assert await code(u1.Txn(success=[pb.RequestOp(request_put=put)])) == Code.PERMISSION_DENIED
+            assert await code(u1.LeaseLeases()) == Code.PERMISSION_DENIED
+            assert [each.ID for each in (await root.LeaseLeases()).leases] == [lease]
+
+    run(body)
+
+
+def test_a_new_password_ends_the_tokens():
+    async def body():
+        async with running() as served:
+            acting = await prepared(served)
+            root, u1 = acting["root"], acting["u1"]
+            await root.UserChangePassword(name="u1", password="new")
+            assert await code(u1.Range(key=b"b")) == Code.UNAUTHENTICATED
+            token = (await served.client.Authenticate(name="u1", password="new")).token
+            await root.UserDelete(name="u1")
+            await root.UserAdd(name="u1", password="new")
+            assert await code(Acting(served.client.wire, token).Range(key=b"b")) == Code.UNAUTHENTICATED
 
     run(body)
 

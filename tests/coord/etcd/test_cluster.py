@@ -9,7 +9,7 @@ from tests.coord.etcd.running import run, running
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Code, GrpcStatus
 
-NOSPACE = 1
+NOSPACE, CORRUPT = 1, 2
 
 
 async def refused(call, code, text):
@@ -42,6 +42,10 @@ def test_the_quota_raises_the_alarm_and_writes_are_refused_until_it_is_disarmed(
             await refused(client.Put(key=b"k"), *full)
             await refused(client.Txn(success=[put]), *full)
             await refused(client.LeaseGrant(TTL=5), *full)
+            await refused(client.Lock(name=b"l"), Code.UNKNOWN, full[1])
+            await refused(client.Put(), Code.INVALID_ARGUMENT, "etcdserver: key is not provided")
+            deletion = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=b"nosuch"))
+            assert (await client.Txn(success=[deletion])).succeeded
             assert (await client.Range(key=b"k")).count == 1
             assert (await client.DeleteRange(key=b"nosuch")).deleted == 0
             await client.Compact(revision=(await client.Status()).header.revision)
@@ -50,6 +54,42 @@ def test_the_quota_raises_the_alarm_and_writes_are_refused_until_it_is_disarmed(
             await client.Alarm(action=2, alarm=NOSPACE, memberID=alarm.memberID)
             await client.Put(key=b"k")
             assert (await client.Alarm()).alarms == []
+
+    run(body)
+
+
+def test_what_is_corrupt_takes_no_write():
+    async def body():
+        async with running() as served:
+            client = served.client
+            await client.Put(key=b"k")
+            lease = (await client.LeaseGrant(TTL=60)).ID
+            await client.Alarm(action=1, alarm=CORRUPT)
+            assert (await client.Status()).errors == ["alarm:CORRUPT "]
+            corrupt = (Code.DATA_LOSS, "etcdserver: corrupt cluster")
+            for call in (
+                client.Put(key=b"k"),
+                client.DeleteRange(key=b"k"),
+                client.Txn(success=[pb.RequestOp(request_put=pb.PutRequest(key=b"k"))]),
+                client.Compact(revision=2),
+                client.LeaseGrant(TTL=60),
+                client.LeaseRevoke(ID=lease),
+            ):
+                await refused(call, *corrupt)
+            await refused(client.Unlock(key=b"k"), Code.UNKNOWN, corrupt[1])
+            assert (await client.Range(key=b"k")).count == 1
+            await client.Alarm(action=2, alarm=CORRUPT)
+            await client.Put(key=b"k")
+
+    run(body)
+
+
+def test_alarms_that_there_are_not():
+    async def body():
+        async with running() as served:
+            assert (await served.client.Alarm(action=1, alarm=9)).alarms == []
+            assert (await served.client.Alarm(action=9, alarm=NOSPACE)).alarms == []
+            assert (await served.client.Status()).errors == []
 
     run(body)
 
@@ -101,6 +141,11 @@ def test_what_one_member_cannot():
                  "cloudlet: this cluster has one member, and none can be added"),
             ):  # fmt: skip
                 await refused(call, code, text)
+            for version in ("3.4.0", "3.6.0", "x"):
+                with pytest.raises(GrpcStatus, match="downgrade target version"):
+                    await client.Downgrade(version=version)
+            assert (await client.Downgrade(action=2)).version == "3.6"
+            await refused(client.Downgrade(action=9), Code.UNKNOWN, "etcdserver: unknown method")
             # etcd's replies to these two have no header.
             assert (await client.Defragment()).header is None
             status = await client.Status()
@@ -134,5 +179,6 @@ def test_an_empty_store_has_a_hash_too():
         async with running() as served:
             assert (await served.client.Hash()).hash
             assert (await served.client.HashKV()).hash
+            assert (await served.client.HashKV(revision=-1)).hash_revision == 1
 
     run(body)

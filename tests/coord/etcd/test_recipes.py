@@ -107,7 +107,7 @@ def test_an_election():
             assert (await client.Leader(name=b"e")).kv.value == b"one again"
             await client.Resign(leader=leader)
             await rival
-            with pytest.raises(GrpcStatus, match="election: session no longer the leader"):
+            with pytest.raises(GrpcStatus, match="election: not leader"):
                 await client.Proclaim(leader=leader, value=b"late")
             seen = []
             while not seen or seen[-1] != b"two":

@@ -147,6 +147,11 @@ class Access:
         self.tokens[token] = (name, now_ms + TOKEN_MS)
         return name
 
+    def forget(self, name: str) -> None:
+        """The tokens of a user are good no longer."""
+        for token in [token for token, (user, _) in self.tokens.items() if user == name]:
+            del self.tokens[token]
+
     def roles_of(self, name: str) -> Sequence[str]:
         """The roles of a user."""
         user = self.user(name)

@@ -136,6 +136,7 @@ class Auth:
         if self._access.is_enabled and request.name == ROOT:
             raise refused("InvalidAuthMgmt")
         self._wanted_user(request.name)
+        self._access.forget(request.name)
         return pb.AuthUserDeleteResponse(), self._access.commit(author, drop=[place("user", request.name)])
 
     async def user_change_password(
@@ -145,6 +146,7 @@ class Auth:
         record = await self._with_password(UserRecord(), request.password)
         user = self._wanted_user(request.name)  # again: the hash took its time
         record = msgspec.structs.replace(user, salt=record.salt, hash=record.hash, no_password=False)
+        self._access.forget(request.name)
         return pb.AuthUserChangePasswordResponse(), self._access.commit(
             author, [(place("user", request.name), record)]
         )

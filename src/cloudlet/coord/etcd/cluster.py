@@ -41,7 +41,9 @@ ROWS_PER_TURN = 2_000
 HASH_START = 1  # a client takes 0 for no hash at all: etcd's is never that of nothing
 
 GET, ACTIVATE, DEACTIVATE = range(3)
-NO_ALARM, NOSPACE = 0, 1
+VALIDATE, ENABLE, CANCEL = range(3)  # of Downgrade
+NO_ALARM, NOSPACE, CORRUPT = 0, 1, 2
+KINDS = {NOSPACE: "NOSPACE", CORRUPT: "CORRUPT"}
 
 _ROW = Struct(">QQQQIII")
 _COUNTS = Struct(">QQ")  # revision, keys
@@ -96,10 +98,19 @@ class Cluster:
             found.append(pb.AlarmMember(memberID=int.from_bytes(member), alarm=kind))
         return found
 
-    @property
-    def is_full(self) -> bool:
-        """Whether writes are refused until the alarm is disarmed."""
-        return bool(self._keys.count(*NOSPACE_ALARMS))
+    def raised(self) -> list[str]:
+        """The alarms by their names."""
+        return [KINDS[each.alarm] for each in self.alarms()]
+
+    def check_alarms(self, *, takes_space: bool) -> None:
+        """Of a write: Corrupt refuses every one, NoSpace those that take space."""
+        if not self._keys.count(*ALARMS):
+            return
+        raised = {each.alarm for each in self.alarms()}
+        if CORRUPT in raised:
+            raise refused("Corrupt")
+        if takes_space and NOSPACE in raised:
+            raise refused("NoSpace")
 
     def raise_alarm(self, kind: int, author: Author, member: int = MEMBER_ID) -> None:
         key = alarm_key(kind, member)
@@ -112,15 +123,17 @@ class Cluster:
             found = [each for each in before if request.alarm in (NO_ALARM, each.alarm)]
         elif request.action == ACTIVATE:
             named = pb.AlarmMember(memberID=request.memberID, alarm=request.alarm)
-            if request.alarm != NO_ALARM:
+            if request.alarm in KINDS:
                 self.raise_alarm(request.alarm, author, request.memberID)
             found = [each for each in self.alarms() if each == named]
-        else:
+        elif request.action == DEACTIVATE:
             named = pb.AlarmMember(memberID=request.memberID, alarm=request.alarm)
             found = [each for each in before if each == named]
             drops = [Drop(alarm_key(each.alarm, each.memberID)) for each in found]
             if drops:
                 self._keys.commit_now(Commit(author, (), (), drops, Durability.SYNC))
+        else:
+            found = []
         return await self._replies.settled(pb.AlarmResponse(alarms=found), self._keys.head)
 
     # --- how it is
@@ -143,7 +156,7 @@ class Cluster:
             storageVersion=STORAGE_VERSION,
             dbSizeQuota=self.quota_bytes,
             downgradeInfo=pb.DowngradeInfo(),
-            errors=[f"memberID:{each.memberID} alarm:NOSPACE " for each in self.alarms()],
+            errors=[alarm_text(each) for each in self.alarms()],
         )
         return await self._replies.settled(reply, head)
 
@@ -157,7 +170,7 @@ class Cluster:
         return await self._replies.settled(pb.HashResponse(hash=found), self._keys.head)
 
     async def hash_kv(self, request: pb.HashKVRequest) -> bytes:
-        revision = Revision(request.revision or self._keys.head)
+        revision = Revision(request.revision if request.revision > 0 else self._keys.head)
         try:
             found, _ = await self._hash(revision)
         except (Compacted, FutureRevision) as error:
@@ -214,8 +227,11 @@ class Cluster:
         raise refused("BadLeaderTransferee")
 
     async def downgrade(self, request: pb.DowngradeRequest) -> bytes:
-        if request.action == 2:
-            raise refused("NoInflightDowngrade")
+        if request.action == CANCEL:
+            reply = pb.DowngradeResponse(version=CLUSTER_VERSION.removesuffix(".0"))
+            return await self._replies.settled(reply, self._keys.head)
+        if request.action not in (VALIDATE, ENABLE):
+            raise GrpcStatus(Code.UNKNOWN, "etcdserver: unknown method")
         if not re.fullmatch(r"\d+\.\d+(\.\d+)?", request.version):
             raise refused("WrongDowngradeVersionFormat")
         raise refused("InvalidDowngradeTargetVersion")
@@ -225,7 +241,13 @@ def alarm_key(kind: int, member: int) -> bytes:
     return pack(("etcd", "alarm", kind, member.to_bytes(8)))
 
 
-NOSPACE_ALARMS = prefix_range(("etcd", "alarm", NOSPACE))
+ALARMS = prefix_range(("etcd", "alarm"))
+
+
+def alarm_text(alarm: pb.AlarmMember) -> str:
+    """As Status tells it: a message's text, which leaves a zero out."""
+    member = f"memberID:{alarm.memberID} " if alarm.memberID else ""
+    return f"{member}alarm:{KINDS[alarm.alarm]} "
 
 
 def row_of(entry: Entry) -> bytes:

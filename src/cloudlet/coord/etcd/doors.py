@@ -12,10 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from cloudlet.coord.etcd.auth import Access
+from cloudlet.coord.etcd.faults import of_store
 from cloudlet.coord.etcd.recipes import prefix_end
 from cloudlet.coord.etcd.replies import Replies
+from cloudlet.kernel.fault import StoreError
 from cloudlet.kernel.keys import Author, Revision
-from cloudlet.wire.grpc import Call
+from cloudlet.wire.grpc import Call, Code, GrpcStatus
 
 Service = Callable[[Any, Author], Awaitable[tuple[Any, Revision]]]
 
@@ -38,9 +40,18 @@ class Doors:
         self._replies = replies
 
     def permitted(self, serve: Callable[[Any, Author], Awaitable[bytes]], member: str, wanted: int) -> Any:
-        """A recipe: its caller must be allowed to write or read what is under the name."""
+        """A recipe: its caller must be allowed to write or read what is under the name. What goes wrong has
+        no code: in etcd it is the error of a client that its server runs."""
 
         async def checked(call: Call, request: Any) -> bytes:
+            try:
+                return await allowed(call, request)
+            except StoreError as error:
+                raise GrpcStatus(Code.UNKNOWN, of_store(error).message) from None
+            except GrpcStatus as status:
+                raise GrpcStatus(Code.UNKNOWN, status.message) from None
+
+        async def allowed(call: Call, request: Any) -> bytes:
             key: Any = request
             for part in member.split("."):
                 key = getattr(key, part) if key is not None else None

@@ -29,6 +29,7 @@ TEXTS: dict[str, tuple[Code, str]] = {
     "Compacted": (Code.OUT_OF_RANGE, "mvcc: required revision has been compacted"),
     "FutureRev": (Code.OUT_OF_RANGE, "mvcc: required revision is a future revision"),
     "NoSpace": (Code.RESOURCE_EXHAUSTED, "mvcc: database space exceeded"),
+    "Corrupt": (Code.DATA_LOSS, "corrupt cluster"),
     "LeaseNotFound": (Code.NOT_FOUND, "requested lease not found"),
     "LeaseExist": (Code.FAILED_PRECONDITION, "lease already exists"),
     "LeaseTTLTooLarge": (Code.OUT_OF_RANGE, "too large lease TTL"),
@@ -63,7 +64,6 @@ TEXTS: dict[str, tuple[Code, str]] = {
     "Stopped": (Code.UNAVAILABLE, "server stopped"),
     "WrongDowngradeVersionFormat": (Code.INVALID_ARGUMENT, "wrong downgrade target version format"),
     "InvalidDowngradeTargetVersion": (Code.INVALID_ARGUMENT, "invalid downgrade target version"),
-    "NoInflightDowngrade": (Code.FAILED_PRECONDITION, "no inflight downgrade job"),
 }
 PREFIX = "etcdserver: "
 

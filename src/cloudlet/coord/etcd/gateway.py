@@ -1,7 +1,7 @@
 """etcd's JSON gateway and its small pages: the same methods for curl.
 
 State   none
-Source  etcd 3.6: grpc-gateway (paths and errors), /version, /health, /livez, /readyz, /metrics
+Source  etcd 3.6: grpc-gateway (paths and errors), /version, /metrics; those of health are in health.py
 Absent  web sockets; the gateway's Swagger page
 
 A POST of JSON to a method's path becomes the message, goes to the method, and its reply comes back as JSON;
@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from cloudlet.coord.etcd.cluster import CLUSTER_VERSION, STORAGE_VERSION, VERSION
+from cloudlet.coord.etcd.health import Health
 from cloudlet.kernel.fault import ProtocolError
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import DEFERRED, Code, GrpcStatus, Kind, Method
@@ -108,27 +109,25 @@ class PageCall:
 
 
 class Gateway:
-    """The App beside the gRPC methods. `metrics` gives the exposition; `guard` refuses foreign pages."""
+    """The App beside the gRPC methods. `metrics` gives the exposition; `guard` refuses foreign pages;
+    `raised` tells the alarms by their names."""
 
     def __init__(
         self,
         methods: Mapping[str, Method],
         metrics: Callable[[], str],
         guard: Callable[[Head], Response | None],
-        is_full: Callable[[], bool],
+        raised: Callable[[], Sequence[str]],
     ) -> None:
         self._methods = methods
         self._metrics = metrics
         self._guard = guard
-        self._is_full = is_full
+        self._health = Health(raised)
         self._paths = {
             path: rpc for rpc in pb.METHODS.values() for path in rpc.gateway if rpc.path in methods
         }
         self._pages: Mapping[str, Callable[[], Response]] = {
             "/version": self._version,
-            "/health": self._health,
-            "/livez": lambda: Response(200, [TEXT], b"ok\n"),
-            "/readyz": lambda: Response(200, [TEXT], b"ok\n"),
             "/metrics": lambda: Response(200, [TEXT], self._metrics().encode()),
         }
 
@@ -143,6 +142,9 @@ class Gateway:
         page = self._pages.get(path)
         if page is not None:
             return page()
+        health = self._health.page(path, request.head)
+        if health is not None:
+            return health
         rpc = self._paths.get(path.replace("/v3beta/", "/v3/"))
         if rpc is None:
             return error_page(GrpcStatus(Code.NOT_FOUND, "Not Found"))
@@ -174,11 +176,6 @@ class Gateway:
     def _version(self) -> Response:
         said = {"etcdserver": VERSION, "etcdcluster": CLUSTER_VERSION, "storage": STORAGE_VERSION}
         return Response(200, [JSON], orjson.dumps(said))
-
-    def _health(self) -> Response:
-        if self._is_full():
-            return Response(503, [JSON], b'{"health":"false","reason":"ALARM NOSPACE"}')
-        return Response(200, [JSON], b'{"health":"true","reason":""}')
 
 
 async def _lines(call: PageCall, message: bytes, reply: type) -> AsyncIterator[bytes]:

@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
 from cloudlet.coord.etcd.replies import revision_field
-from cloudlet.coord.etcd.settings import OPERATIONS_MAX
 from cloudlet.kernel.fault import Compacted, FutureRevision, InvalidCommit, NoSuchLease, StoreError
 from cloudlet.kernel.keys import (
     LOCAL_LIMITS,
@@ -486,23 +485,26 @@ def is_readonly(request: pb.TxnRequest) -> bool:
     )
 
 
-class Kv:
-    """The service over one store."""
+def is_putting(request: pb.TxnRequest) -> bool:
+    """Whether a branch puts."""
+    return any(
+        each.request_put is not None or (each.request_txn is not None and is_putting(each.request_txn))
+        for each in (*request.success, *request.failure)
+    )
 
-    def __init__(
-        self, keys: LocalKeys, meta_of: MetaOf = same_meta, *, operations_max: int = OPERATIONS_MAX
-    ) -> None:
+
+class Kv:
+    """The service over one store; its requests have been checked."""
+
+    def __init__(self, keys: LocalKeys, meta_of: MetaOf = same_meta) -> None:
         self._keys = keys
         self._meta_of = meta_of
-        self._operations_max = operations_max
 
     def range(self, request: pb.RangeRequest, past: Past | None = None) -> Applied:
         """NeedsPast, GrpcStatus."""
-        check_range(request)
         return Applied(range_in(Draft(self._keys, past), request), self._keys.head)
 
     def put(self, request: pb.PutRequest, author: Author) -> Applied:
-        check_put(request)
         draft = Draft(self._keys, meta_of=self._meta_of)
         if request.ignore_value and request.lease:
             draft.check_lease(request.lease)  # before the key, as in etcd, but not in its transactions
@@ -510,7 +512,6 @@ class Kv:
         return Applied(reply, self._commit(draft, author))
 
     def delete_range(self, request: pb.DeleteRangeRequest, author: Author) -> Applied:
-        check_delete(request)
         draft = Draft(self._keys)
         reply = delete_in(draft, request)
         return Applied(reply, self._commit(draft, author))
@@ -523,7 +524,6 @@ class Kv:
         ahead: Ahead = NOTHING_AHEAD,
     ) -> Applied:
         """NeedsPast with nothing applied, GrpcStatus."""
-        check_txn(request, self._operations_max)
         draft = Draft(self._keys, past, self._meta_of, ahead)
         path = path_of(self._keys, request, ahead)
         check_branches(draft, request, path)

@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
-from cloudlet.coord.etcd.kv import Kv
+from cloudlet.coord.etcd.kv import Kv, check_delete
 from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.ranges import key_value, range_of, stored
 from cloudlet.coord.etcd.replies import Replies
@@ -24,6 +25,13 @@ from cloudlet.kernel.keys import Author, Entry, LocalKeys, Revision
 from cloudlet.wire import etcd_messages as pb
 from cloudlet.wire.grpc import Call, Code, GrpcStatus
 from cloudlet.wire.protobuf import decode, encode
+
+
+class CheckWrite(Protocol):
+    """Refuses a write that an alarm forbids."""
+
+    def __call__(self, *, takes_space: bool) -> None: ...
+
 
 SESSION_SECONDS = 60  # of the lease that is made for a waiter without one
 
@@ -37,11 +45,14 @@ def prefix_end(prefix: bytes) -> bytes:
 class Recipes:
     """Both services over one store."""
 
-    def __init__(self, keys: LocalKeys, kv: Kv, leases: Leases, replies: Replies) -> None:
+    def __init__(
+        self, keys: LocalKeys, kv: Kv, leases: Leases, replies: Replies, check_write: CheckWrite
+    ) -> None:
         self._keys = keys
         self._kv = kv
         self._leases = leases
         self._replies = replies
+        self._check_write = check_write
 
     # --- Lock
 
@@ -51,7 +62,10 @@ class Recipes:
         return await self._replies.settled(pb.LockResponse(key=mine.key[1:]), self._keys.head)
 
     async def unlock(self, request: pb.UnlockRequest, author: Author) -> bytes:
-        applied = self._kv.delete_range(pb.DeleteRangeRequest(key=request.key), author)
+        deletion = pb.DeleteRangeRequest(key=request.key)
+        check_delete(deletion)
+        self._check_write(takes_space=False)
+        applied = self._kv.delete_range(deletion, author)
         return await self._replies.settled(pb.UnlockResponse(), applied.revision)
 
     # --- Election
@@ -67,7 +81,7 @@ class Recipes:
     async def proclaim(self, request: pb.ProclaimRequest, author: Author) -> bytes:
         mine = self._own(request.leader)
         if mine is None:
-            raise GrpcStatus(Code.UNKNOWN, "election: session no longer the leader")
+            raise GrpcStatus(Code.UNKNOWN, "election: not leader")
         self._put(mine, request.value, author)
         return await self._replies.settled(pb.ProclaimResponse(), self._keys.head)
 
@@ -103,6 +117,7 @@ class Recipes:
     async def resign(self, request: pb.ResignRequest, author: Author) -> bytes:
         mine = self._own(request.leader)
         if mine is not None:
+            self._check_write(takes_space=False)
             self._kv.delete_range(pb.DeleteRangeRequest(key=mine.key[1:]), author)
         return await self._replies.settled(pb.ResignResponse(), self._keys.head)
 
@@ -110,6 +125,7 @@ class Recipes:
 
     async def _join(self, name: bytes, lease: int, value: bytes, author: Author) -> Entry:
         """The waiter's key, made if it is not there."""
+        self._check_write(takes_space=True)
         if not lease:
             granted = await self._leases.grant(pb.LeaseGrantRequest(TTL=SESSION_SECONDS), author)
             lease = decode(pb.LeaseGrantResponse, granted).ID
@@ -121,6 +137,7 @@ class Recipes:
         return entry
 
     def _put(self, mine: Entry, value: bytes, author: Author) -> None:
+        self._check_write(takes_space=True)
         self._kv.put(pb.PutRequest(key=mine.key[1:], value=value, lease=mine.lease), author)
 
     def _own(self, leader: pb.LeaderKey | None) -> Entry | None:

@@ -21,7 +21,17 @@ from cloudlet.coord.etcd.auth_service import Auth
 from cloudlet.coord.etcd.cluster import Cluster
 from cloudlet.coord.etcd.doors import Doors, author_of
 from cloudlet.coord.etcd.faults import of_store, refused
-from cloudlet.coord.etcd.kv import Kv, NeedsPast, Past, check_range, check_txn, is_readonly
+from cloudlet.coord.etcd.kv import (
+    Kv,
+    NeedsPast,
+    Past,
+    check_delete,
+    check_put,
+    check_range,
+    check_txn,
+    is_putting,
+    is_readonly,
+)
 from cloudlet.coord.etcd.lease import Leases
 from cloudlet.coord.etcd.long_range import Turns, is_long, long_range
 from cloudlet.coord.etcd.long_writes import is_long as is_long_drop
@@ -61,12 +71,12 @@ class EtcdServer:
         self.replies = Replies(keys)
         self._shown = Shown()
         self._turns = Turns()
-        self.kv = Kv(keys, partial(meta_beside, clock), operations_max=settings.operations_max)
+        self.kv = Kv(keys, partial(meta_beside, clock))
         self.access = Access(keys, clock)
         self.auth = Auth(self.access, ids)
         self.cluster = Cluster(keys, self.replies, quota_bytes=settings.quota_bytes)
         self.leases = Leases(keys, lessor, self.replies, ids, seconds_min=settings.lease_seconds_min)
-        self.recipes = Recipes(keys, self.kv, self.leases, self.replies)
+        self.recipes = Recipes(keys, self.kv, self.leases, self.replies, self._check_write)
         self._is_compacted_at_zero = False
         self._range_request = decoder(pb.RangeRequest)
         self._put_request = decoder(pb.PutRequest)
@@ -189,10 +199,10 @@ class EtcdServer:
 
     def _range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._range_request, message)
+        check_range(request)
         self.access.check(call, request.key, request.range_end, READ)
         try:
             if request.range_end and is_long(self._keys, request):
-                check_range(request)
                 return long_range(self._keys, self.replies, self._turns, request)
             reply, revision = self.kv.range(request)
         except NeedsPast as needed:
@@ -215,16 +225,19 @@ class EtcdServer:
 
     def _put(self, call: Call, message: bytes) -> Answer:
         request = parsed(self._put_request, message)
+        check_put(request)
         self._check_size(message)
         self.access.check_put(call, request)
-        self._check_space()
+        self._check_write(takes_space=True)
         reply, revision = self.kv.put(request, self._author(call))
         return self.replies.answer(call, reply, revision)
 
     def _delete_range(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._delete_request, message)
+        check_delete(request)
         self._check_size(message)
         self.access.check_delete(call, request)
+        self._check_write(takes_space=False)
         if request.range_end and is_long_drop(self._keys, *range_of(request.key, request.range_end)):
             return long_delete(self._keys, self.kv, self.replies, self._turns, request, self._author(call))
         reply, revision = self.kv.delete_range(request, self._author(call))
@@ -232,14 +245,14 @@ class EtcdServer:
 
     def _txn(self, call: Call, message: bytes) -> Answer | Awaitable[bytes]:
         request = parsed(self._txn_request, message)
+        check_txn(request, self._settings.operations_max)
         self._check_size(message)
         self.access.check_txn(call, request)
         if not is_readonly(request):
-            self._check_space()
+            self._check_write(takes_space=is_putting(request))
         author = self._author(call)
         past: Past = {}
         if is_long_txn(self._keys, request):
-            check_txn(request, self._settings.operations_max)
             return long_txn(self._keys, self.kv, self.replies, self._turns, request, author, past)
         try:
             reply, revision = self.kv.txn(request, author)
@@ -250,6 +263,7 @@ class EtcdServer:
     async def _compact(self, call: Call, message: bytes) -> bytes:
         request = parsed(decoder(pb.CompactionRequest), message)
         self.access.check_root(call)
+        self._check_write(takes_space=False)
         if not (request.revision or self._keys.compacted or self._is_compacted_at_zero):
             self._is_compacted_at_zero = True  # etcd takes a 0, once, while nothing was compacted
         else:
@@ -263,10 +277,10 @@ class EtcdServer:
         if len(message) > self._settings.request_bytes_max:
             raise refused("RequestTooLarge")
 
-    def _check_space(self) -> None:
-        if self.cluster.is_full:
-            raise refused("NoSpace")
-        if self.cluster.size_bytes() > self._settings.quota_bytes:
+    def _check_write(self, *, takes_space: bool) -> None:
+        """Corrupt, NoSpace."""
+        self.cluster.check_alarms(takes_space=takes_space)
+        if takes_space and self.cluster.size_bytes() > self._settings.quota_bytes:
             self.cluster.raise_alarm(1, Author("etcd", "quota"))
             raise refused("NoSpace")
 
@@ -302,12 +316,13 @@ class EtcdServer:
     # --- the others
 
     async def _lease_grant(self, call: Call, request: pb.LeaseGrantRequest) -> bytes:
-        self._check_space()
+        self._check_write(takes_space=True)
         return await self.leases.grant(request, self._author(call))
 
     async def _lease_revoke(self, call: Call, request: pb.LeaseRevokeRequest) -> bytes:
         author = self._author(call)
         self.access.check_lease(call, request.ID, WRITE)
+        self._check_write(takes_space=False)
         # A keepalive that came before it, on a stream, is read in the loop's next turn: it goes first.
         await asyncio.sleep(0)
         return await self.leases.revoke(request, author)
