@@ -125,6 +125,7 @@ def test_a_taken_port_is_named_with_the_flag_that_helps(data):
         ["--etcd", "election-timeout"],
         ["--zookeeper", "dataDir=/tmp"],
         ["--zookeeper", "tickTime=soon"],
+        ["--zookeeper", "enforce.auth.enabled=true"],
         ["--keys", "etcd://x"],
         ["--logs", "kafka://x"],
         ["--blobs", "s3://x"],

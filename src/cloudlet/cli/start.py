@@ -72,6 +72,7 @@ def settings(data: Path | None, *, ephemeral: bool, **flags: object) -> Settings
     for name, check in CHECKS.items():
         flags[name] = pairs_of(f"--{name}", flags.pop(name, None), check)
     check_all_of_kafka(flags["kafka"], is_secured=bool(flags.get("kafka_security")))
+    check_all_of_zookeeper(flags["zookeeper"])
     return Settings(str(chosen_folder(data)), ephemeral=ephemeral, only=only, **flags)  # type: ignore[arg-type]
 
 
@@ -124,7 +125,20 @@ def check_zookeeper(name: str, value: str) -> None:
     """ValueError for what is no property of ZooKeeper's that means something here, or not a value of it."""
     from cloudlet.coord.zookeeper.settings import settings_of
 
-    settings_of([(name, value)])
+    # enforce.auth.enabled wants schemes, which another flag names: see check_all_of_zookeeper.
+    settings_of([("enforce.auth.schemes", "ip"), (name, value)])
+
+
+def check_all_of_zookeeper(given: object) -> None:
+    """A usage error for properties that do not go together."""
+    assert isinstance(given, tuple)
+    if given:
+        from cloudlet.coord.zookeeper.settings import settings_of
+
+        try:
+            settings_of(given)
+        except ValueError as error:
+            raise click.UsageError(f"--zookeeper: {error}.") from None
 
 
 CHECKS = {"kafka": check_kafka, "etcd": check_etcd, "zookeeper": check_zookeeper}

@@ -118,6 +118,8 @@ class ZooKeeperFace:
             self.keeper.tick()
         except StoreError as error:
             log.warning("sessions cannot be ended: %s", error)
+        if not self.is_silent:  # as a server that hangs closes nothing
+            self.keeper.cut_strangers()
         self.flush()
 
     # --- connections
@@ -130,7 +132,8 @@ class ZooKeeperFace:
             peer[0] or "127.0.0.1", port=peer[1], is_secure=secured is not None, subject=subject_of(secured)
         )
         self._connections[client] = connection
-        if self.keeper.faults.rejects_connections or not leaves_room(transport):
+        is_over = self.keeper.is_full(client) or not leaves_room(transport)
+        if self.keeper.faults.rejects_connections or is_over:
             self.keeper.statistics.rejected += 1
             connection.abort()
         return client
@@ -152,7 +155,7 @@ class ZooKeeperFace:
 
     def word(self, word: str, rest: bytes, client: Client) -> bytes:
         """What a four-letter word is answered."""
-        return said(self.keeper, word, self.address, client).encode()
+        return said(self.keeper, word, self.address, client, rest).encode()
 
     # --- sending
 

@@ -1,5 +1,6 @@
 """The face on its port: words, the admin server, TLS, faults, and other faces beside it."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -77,6 +78,35 @@ def test_every_word_is_answered_and_the_connection_closed(face, raw, name):
         "dirs": "datadir_size: ", "crst": "reset", "srst": "reset",
     }  # fmt: skip
     assert expected.get(name, "") in said
+
+
+def test_words_can_be_left_out(tmp_path):
+    with running(tmp_path, words=frozenset({"ruok", "srvr"})) as face:
+        assert word(face, b"ruok") == "imok"
+        assert word(face, b"stat") == "stat is not executed because it is not in the whitelist.\n"
+
+
+def test_the_trace_mask_is_kept(face):
+    assert word(face, b"gtmk") == "306"
+    assert word(face, b"stmk" + (258).to_bytes(8)) == "258"
+    word(face, b"srst")
+    assert word(face, b"gtmk") == "258"
+
+
+@pytest.mark.parametrize("limit", ["address_clients_max", "clients_max"])
+def test_there_can_be_a_limit_of_connections(tmp_path, limit):
+    with running(tmp_path, **{limit: 2}) as face:
+        first, second = (RawClient(face.port) for _ in range(2))
+        for client in (first, second):
+            client.connect()
+        third = socket.create_connection(("127.0.0.1", face.port), 30)
+        with contextlib.closing(third), contextlib.suppress(ConnectionError):
+            assert third.recv(1) == b""
+        first.close()
+        second.create("/a")
+        with contextlib.closing(RawClient(face.port)) as again:
+            again.connect()
+        second.close()
 
 
 def test_a_word_may_have_an_end_of_line(face):

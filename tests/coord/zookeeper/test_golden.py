@@ -120,7 +120,6 @@ def request_of(verb, words, options):
     table = {
         "create": (OpCode.create, CreateRequest(path, data, acl, int(options.get("flags", 0)))),
         "delete": (OpCode.delete, PathVersionRequest(path, version)),
-        "check": (OpCode.check, PathVersionRequest(path, version)),
         "set": (OpCode.setData, SetDataRequest(path, data, version)),
         "get": (OpCode.getData, PathWatchRequest(path, watch)),
         "exists": (OpCode.exists, PathWatchRequest(path, watch)),
@@ -131,6 +130,7 @@ def request_of(verb, words, options):
         "unwatch": (OpCode.removeWatches, PathModeRequest(path, 3)),
         "auth": (OpCode.auth, AuthPacket(0, "digest", path.encode())),
         "count": (OpCode.getAllChildrenNumber, PathRequest(path)),
+        "check": (OpCode.check, PathVersionRequest(path, version)),
         "close": (OpCode.closeSession, b""),
     }
     return table[verb]

@@ -147,6 +147,18 @@ def test_containers_and_ttls_are_swept_on_cloud_time(keeper, client, clock):
     assert client.events() == ["NodeDeleted /t"]
 
 
+def test_a_container_without_children_goes_where_that_is_asked_for(clock):
+    keeper = opened(clock=clock, unused_ms_max=90_000)
+    client = Told(keeper, 10_000_000)
+    client.create("/c", flags=4)
+    client.create("/plain")
+    for passed_ms, is_there in ((61_000, True), (60_000, False)):
+        clock.advance_ms(passed_ms)
+        keeper.clock_moved()
+        assert (client.exists("/c") is not Code.NONODE) is is_there
+    assert client.exists("/plain") is not Code.NONODE
+
+
 def test_a_znode_with_children_outlives_its_ttl(keeper, client, clock):
     client.call(OpCode.createTTL, CreateTTLRequest("/t", b"", ANYONE, 5, 1_000))
     client.create("/t/x")
@@ -226,6 +238,11 @@ def test_a_multi_with_an_operation_that_is_none_is_unreadable(keeper, client):
 
 
 # --- sessions
+
+
+def test_a_check_outside_of_a_multi_is_refused(client):
+    assert client.call(OpCode.check, PathVersionRequest("/", -1))[0] is Code.UNIMPLEMENTED
+    assert client.client.is_closing
 
 
 def test_the_end_of_a_session_is_one_revision(keeper, client):

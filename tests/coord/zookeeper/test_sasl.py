@@ -6,7 +6,7 @@ from tests.coord.zookeeper.keepers import ANYONE, Told, opened
 from cloudlet.coord.zookeeper.sasl import DigestServer, parse, response_of
 from cloudlet.kernel.fault import Fault
 from cloudlet.wire.jute import codec
-from cloudlet.wire.zookeeper import ACL, Code, CreateRequest, Id, OpCode, SaslToken
+from cloudlet.wire.zookeeper import ACL, Code, CreateRequest, Id, OpCode, SaslToken, WhoAmIResponse
 
 EXAMPLE = (
     b'charset=utf-8,username="chris",realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",nc=00000001,'
@@ -108,11 +108,46 @@ def test_a_failed_login_ends_the_connection():
 
 
 def test_the_super_user_of_sasl():
-    keeper = opened(sasl_users=USERS, sasl_super="super")
+    keeper = opened(sasl_users={**USERS, "boss": "secret"}, sasl_supers=frozenset({"super", "boss"}))
     client = Told(keeper)
     client.create("/s", acl=[ACL(31, Id("sasl", "joe"))])
     logged_in(client, "super", "super_secret")
     assert client.data("/s")[0] == b""
+    client.create("/t", acl=[ACL(31, Id("digest", "joe:bla"))])
+    for user, may in (("joe", False), ("boss", True)):
+        other = Told(keeper)
+        logged_in(other, user, "secret")
+        assert (other.data("/t") is not Code.NOAUTH) is may
+
+
+def test_the_user_super_is_every_user_of_sasl():
+    client = Told(opened(sasl_users=USERS))
+    client.create("/s", acl=[ACL(31, Id("sasl", "joe"))])
+    client.create("/t", acl=[ACL(31, Id("digest", "joe:bla"))])
+    logged_in(client, "super", "super_secret")
+    assert client.data("/s")[0] == b""
+    assert client.data("/t") is Code.NOAUTH
+
+
+def test_any_user_of_sasl_may_be_let_do_what_one_may():
+    keeper = opened(sasl_users=USERS, sasl_anyone="anyone")
+    client = Told(keeper)
+    client.create("/s", acl=[ACL(1, Id("sasl", "anyone"))])
+    client.create("/t", acl=[ACL(1, Id("sasl", "bob"))])
+    assert client.data("/s") is Code.NOAUTH
+    logged_in(client)
+    assert client.data("/s")[0] == b""
+    assert client.data("/t") is Code.NOAUTH
+    found = client.read(OpCode.whoAmI, None, WhoAmIResponse)
+    assert [info.user for info in found.clientInfo] == ["127.0.0.1", "joe"]
+
+
+def test_clients_whose_login_failed_may_be_kept():
+    client = Told(opened(sasl_users=USERS, keeps_failed_sasl=True))
+    assert logged_in(client, password="wrong")[0] == 0
+    assert not client.client.is_closing
+    assert client.create("/s", acl=[ACL(31, Id("auth", ""))]) is Code.INVALIDACL
+    assert client.create("/s") == "/s"
 
 
 def test_without_users_a_null_token_is_answered():
@@ -120,7 +155,7 @@ def test_without_users_a_null_token_is_answered():
 
 
 def test_where_sasl_is_required_nothing_else_is_served_before():
-    keeper = opened(sasl_users=USERS, requires_sasl=True)
+    keeper = opened(sasl_users=USERS, schemes_required=frozenset({"sasl"}))
     client = Told(keeper)
     request = CreateRequest("/a", b"", ANYONE, 0)
     assert client.call(OpCode.create, request)[0] is Code.SESSIONCLOSEDREQUIRESASLAUTH
@@ -128,3 +163,6 @@ def test_where_sasl_is_required_nothing_else_is_served_before():
     other = Told(keeper)
     assert logged_in(other)[0] == 0
     assert other.call(OpCode.create, request)[0] == 0
+    failed = Told(keeper)
+    assert logged_in(failed, password="wrong")[0] is Code.SESSIONCLOSEDREQUIRESASLAUTH
+    assert failed.client.is_closing

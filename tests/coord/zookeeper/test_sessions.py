@@ -1,9 +1,13 @@
 """Sessions: the handshake, coming back, and the end."""
 
+import contextlib
+
 import pytest
+from tests.coord.zookeeper.keepers import Told, opened
 from tests.coord.zookeeper.raw import RawClient
 from tests.coord.zookeeper.running import running
 
+from cloudlet.kernel.clock import ManualClock
 from cloudlet.wire.zookeeper import Code, OpCode, PathWatchRequest
 
 
@@ -99,6 +103,33 @@ def test_a_disconnected_session_ends_when_the_clock_is_advanced(face, raw):
     assert header.err == Code.NONODE
     assert len(watching.events) == 1
     assert session not in sessions
+
+
+def test_a_connection_without_a_session_is_closed_after_a_while():
+    clock = ManualClock()
+    keeper = opened(clock=clock)
+    client = Told(keeper)
+    silent = keeper.join("127.0.0.1")
+    clock.pass_ms(9_000)
+    late = keeper.join("127.0.0.1")
+    client.call(OpCode.ping)
+    keeper.cut_strangers()
+    assert (silent.is_closing, late.is_closing) == (False, False)
+    clock.pass_ms(1_000)
+    keeper.cut_strangers()
+    assert (silent.is_closing, late.is_closing, client.client.is_closing) == (True, False, False)
+    assert silent not in keeper.clients
+    keeper.leave(late)
+    clock.pass_ms(60_000)
+    keeper.cut_strangers()
+    assert not late.is_closing
+
+
+def test_the_face_closes_connections_without_a_session():
+    with running(sessionless_ms_max=1) as face:
+        silent = RawClient(face.port)
+        with contextlib.closing(silent), pytest.raises(EOFError):
+            silent.take_frame()
 
 
 def test_closing_answers_and_then_closes(raw):

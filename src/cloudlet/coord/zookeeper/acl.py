@@ -23,6 +23,9 @@ from cloudlet.wire.zookeeper import ACL, OPEN_LIST, PERMS_ALL, ACLs, Code, Id, P
 
 Identity = tuple[str, str]
 SUPER: Identity = ("super", "")
+SKIPS: Identity = ("", "")
+"""Of a client whose requests no list is asked about (skipACL). An identity of scheme "" is a right without
+being anybody: ("", NAME) is to be let do what SASL's user NAME may (letAnySaslUserDoX)."""
 OPEN = b""
 """A list as it is kept: world:anyone may do all."""
 
@@ -57,14 +60,14 @@ def allows(kept: bytes, perms: int, identities: Iterable[Identity]) -> bool:
     if not kept:
         return True
     listed = rows(kept)
-    if not listed or SUPER in identities:
+    if not listed or any(scheme == "super" or (scheme, who) == SKIPS for scheme, who in identities):
         return True
     for granted, scheme, name in listed:
         if not granted & perms:
             continue
         if scheme == "world" and name == "anyone":
             return True
-        if any(mine == scheme and _matches(scheme, who, name) for mine, who in identities):
+        if any(_matches(mine, who, scheme, name) for mine, who in identities):
             return True
     return False
 
@@ -75,7 +78,7 @@ def check(kept: bytes, perms: int, identities: Iterable[Identity]) -> None:
         raise KeeperFault(Code.NOAUTH)
 
 
-def resolve(acl: Sequence[ACL], identities: Sequence[Identity]) -> bytes:
+def resolve(acl: Sequence[ACL], identities: Sequence[Identity], *, has_digest: bool = True) -> bytes:
     """The list that a client asks for, "auth" replaced by who the client is; as it is kept. INVALIDACL."""
     if len(acl) == 1 and (acl[0] is OPEN_LIST[0] or acl[0] == OPEN_LIST[0]):
         return OPEN
@@ -91,7 +94,7 @@ def resolve(acl: Sequence[ACL], identities: Sequence[Identity]) -> bytes:
             if not mine:
                 raise KeeperFault(Code.INVALIDACL)
             found += [ACL(one.perms, who) for who in mine]
-        elif _is_name(scheme, name):
+        elif (has_digest or scheme != "digest") and _is_name(scheme, name):
             found.append(one)
         else:
             raise KeeperFault(Code.INVALIDACL)
@@ -106,10 +109,10 @@ def masked(kept: bytes) -> list[ACL]:
     ]
 
 
-def digest_of(user_and_password: bytes) -> str:
-    """The name in the digest scheme of "user:password"."""
+def digest_of(user_and_password: bytes, hash_name: str) -> str:
+    """The name in the digest scheme of "user:password"; `hash_name` is hashlib's."""
     user = user_and_password.decode("utf-8", "replace").split(":", 1)[0]
-    sum_ = base64.b64encode(hashlib.sha1(user_and_password, usedforsecurity=False).digest())
+    sum_ = base64.b64encode(hashlib.new(hash_name, user_and_password, usedforsecurity=False).digest())
     return f"{user}:{sum_.decode()}"
 
 
@@ -130,9 +133,12 @@ def _is_name(scheme: str, name: str) -> bool:
     return scheme == "sasl" and bool(name)
 
 
-def _matches(scheme: str, who: str, name: str) -> bool:
+def _matches(mine: str, who: str, scheme: str, name: str) -> bool:
+    """Whether an identity is the one that a list names."""
+    if mine != scheme:
+        return not mine and scheme == "sasl" and who == name
     if scheme != "ip":
-        return who == name
+        return who == name or (scheme == "sasl" and who == "super")
     network = _network(name)
     try:
         return network is not None and ip_address(who.partition("%")[0]) in network

@@ -146,6 +146,6 @@ class Client:
         return data
 
     def be(self, identity: Identity) -> None:
-        """The client has proven who else it is."""
+        """The client has proven who else it is, or is given a right."""
         if identity not in self.identities:
             self.identities.append(identity)

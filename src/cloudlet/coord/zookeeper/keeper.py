@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from cloudlet.coord.faults import Faults
-from cloudlet.coord.zookeeper.acl import OPEN, Identity
+from cloudlet.coord.zookeeper.acl import OPEN, SKIPS, SUPER, Identity
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.endings import end
 from cloudlet.coord.zookeeper.faults import KeeperFault
@@ -74,6 +74,7 @@ class Statistics(msgspec.Struct):
     latency_ms_sum: float = 0.0
     latency_ms_min: float = 0.0
     latency_ms_max: float = 0.0
+    trace_mask: int = 306  # of ZooTrace: requests, packets, sessions, warnings
 
     @property
     def average_ms(self) -> float:
@@ -89,7 +90,7 @@ class Statistics(msgspec.Struct):
         self.batches += 1
 
     def reset(self) -> None:
-        fresh = Statistics()
+        fresh = Statistics(trace_mask=self.trace_mask)
         for field in self.__struct_fields__:
             setattr(self, field, getattr(fresh, field))
 
@@ -119,6 +120,7 @@ class Keeper:
         self.began_ms = clock.monotonic_ms()
         self.config = b""  # of /zookeeper/config, which a standalone server leaves empty
         self.clients: dict[Client, None] = {}
+        self._strangers: dict[Client, float] = {}  # those without a session, and since when; oldest first
         self.unsent: dict[Client, None] = {}  # clients with frames to send, or to be closed
         self.on_outside: Callable[[], None] = lambda: None
         self._tap: Tap | None = None  # of other faces' changes
@@ -157,14 +159,29 @@ class Keeper:
             self.keys, address, self.unsent, port=port, is_secure=is_secure, subject=subject,
             began_ms=self.clock.wall_ms(),
         )  # fmt: skip
+        if subject is not None and subject == self.settings.x509_super:
+            client.be((SUPER[0], subject))
+        if self.settings.skips_acl:
+            client.be(SKIPS)
         self.clients[client] = None
+        self._strangers[client] = self.clock.monotonic_ms()
         return client
+
+    def is_full(self, client: Client) -> bool:
+        """Whether a connection that was just made is one more than there may be."""
+        settings = self.settings
+        if 0 < settings.clients_max < len(self.clients):
+            return True
+        address = client.author.address
+        most = settings.address_clients_max
+        return 0 < most < sum(1 for each in self.clients if each.author.address == address)
 
     def leave(self, client: Client) -> None:
         """A connection has gone; its session may come back on another."""
         client.is_gone = True
         client.outbox.clear()
         self.clients.pop(client, None)
+        self._strangers.pop(client, None)
         forgetting = self.watches.forget(client)
         for _ in forgetting:
             self.long_replies.work(forgetting)
@@ -231,6 +248,7 @@ class Keeper:
         return session
 
     def _attach(self, session: Session, client: Client) -> None:
+        self._strangers.pop(client, None)
         session.client = client
         client.session = session
         client.author = Author("zookeeper", f"{session.id:#x}", client.author.address)
@@ -267,6 +285,16 @@ class Keeper:
             self._swept_ms = self.clock.cloud_ms()
             self._in_slices(sweep(self))
 
+    def cut_strangers(self) -> None:
+        """Close the connections that have been without a session for too long."""
+        until_ms = self.clock.monotonic_ms() - self.settings.sessionless_ms_max
+        while self._strangers:
+            client, since_ms = next(iter(self._strangers.items()))
+            if since_ms > until_ms:
+                return
+            self.leave(client)
+            client.close()
+
     def clock_moved(self) -> None:
         """Cloud time has made a step."""
         over = self.sessions.jumped(self.clock.monotonic_ms(), self.clock.cloud_ms())
@@ -294,7 +322,8 @@ class Keeper:
         """A transaction of the client's session."""
         assert client.session is not None
         identities: Sequence[Identity] = client.identities
-        return Transaction(self.tree, client.session.id, identities, self.clock.cloud_ms())
+        now_ms, has_digest = self.clock.cloud_ms(), self.settings.has_digest
+        return Transaction(self.tree, client.session.id, identities, now_ms, has_digest=has_digest)
 
     def apply(self, transaction: Transaction, author: Author, drops: Sequence[Drop] = ()) -> None:
         """Commit what is staged and tell who watches; KeeperFault with nothing changed."""

@@ -189,7 +189,7 @@ def ping(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 
 def who_am_i(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    infos = [ClientInfo(who[0], acls.user_of(who)) for who in client.identities]
+    infos = [ClientInfo(who[0], acls.user_of(who)) for who in client.identities if who[0]]
     return codec(WhoAmIResponse).encode(WhoAmIResponse(infos))
 
 

@@ -11,7 +11,7 @@ write is committed when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import MappingProxyType
 
@@ -74,7 +74,8 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         client.send(reply_frame(xid, keeper.keys.head, Code.UNIMPLEMENTED))
         client.close()
         return
-    if keeper.settings.requires_sasl and kind not in BEFORE_SASL and not has_sasl(client):
+    required = keeper.settings.schemes_required
+    if required and kind not in BEFORE_AUTH and not has_one_of(client, required):
         client.send(reply_frame(xid, keeper.keys.head, Code.SESSIONCLOSEDREQUIRESASLAUTH))
         client.close()
         return
@@ -90,7 +91,7 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
         return
     head = client.last_zxid = keeper.keys.head
     client.send(_reply(16 + len(body), xid, head, error) + body, head)
-    if error == Code.AUTHFAILED:
+    if error in (Code.AUTHFAILED, Code.SESSIONCLOSEDREQUIRESASLAUTH):
         client.close()
 
 
@@ -110,9 +111,9 @@ def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
         pass  # nobody is told of the outcome
 
 
-def has_sasl(client: Client) -> bool:
-    """Whether the client has proven who it is by SASL."""
-    return any(scheme == "sasl" for scheme, _ in client.identities)
+def has_one_of(client: Client, schemes: Container[str]) -> bool:
+    """Whether the client has proven who it is in one of the schemes."""
+    return any(scheme in schemes for scheme, _ in client.identities)
 
 
 def reconfig(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
@@ -235,16 +236,22 @@ def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2
 
 def auth(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = codec(AuthPacket).decode(frame, at)
-    if asked.scheme == "digest":
-        digest = acls.digest_of(asked.auth or b"")
-        if keeper.settings.super_digest and digest == keeper.settings.super_digest:
+    settings = keeper.settings
+    if asked.scheme == "digest" and settings.has_digest:
+        digest = acls.digest_of(asked.auth or b"", settings.digest_hash)
+        if settings.super_digest and digest == settings.super_digest:
             client.be(acls.SUPER)
         client.be(("digest", digest))
         return b""
     if asked.scheme == "ip":
         return b""  # what every connection is from the start
-    if asked.scheme == "x509" and any(scheme == "x509" for scheme, _ in client.identities):
+    if asked.scheme == "x509" and has_one_of(client, ("x509",)):
         return b""
+    if asked.scheme == "ensemble" and settings.ensembles is not None:
+        name = (asked.auth or b"").decode("utf-8", "replace")
+        if not name or not settings.ensembles or name in settings.ensembles:
+            return b""
+        keeper.leave(client)  # without an answer, so that the client looks for another server
     raise KeeperFault(Code.AUTHFAILED)
 
 
@@ -260,11 +267,17 @@ def sasl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
         client.sasl = None
         if fault.code != Failed.code:
             raise
+        if "sasl" in keeper.settings.schemes_required:
+            raise KeeperFault(Code.SESSIONCLOSEDREQUIRESASLAUTH) from None
+        if keeper.settings.keeps_failed_sasl:
+            return codec(SaslToken).encode(SaslToken(None))
         raise KeeperFault(Code.AUTHFAILED) from None
     if client.sasl.user is not None:
         client.be(("sasl", client.sasl.user))
-        if client.sasl.user == keeper.settings.sasl_super:
+        if client.sasl.user in keeper.settings.sasl_supers:
             client.be(acls.SUPER)
+        if keeper.settings.sasl_anyone:
+            client.be(("", keeper.settings.sasl_anyone))
     return codec(SaslToken).encode(SaslToken(said))
 
 
@@ -281,7 +294,6 @@ OPERATIONS: Mapping[int, Operation] = MappingProxyType(
         OpCode.sync: reads.sync,
         OpCode.ping: reads.ping,
         OpCode.getChildren2: reads.children2,
-        OpCode.check: writes.check,
         OpCode.multi: writes.multi,
         OpCode.create2: writes.create2,
         OpCode.reconfig: reconfig,
@@ -303,5 +315,5 @@ OPERATIONS: Mapping[int, Operation] = MappingProxyType(
 )
 
 _operation = dict(OPERATIONS).get
-BEFORE_SASL = frozenset((OpCode.sasl, OpCode.auth, OpCode.ping, OpCode.closeSession))
-"""What a client may ask before it has proven who it is, where SASL is required."""
+BEFORE_AUTH = frozenset((OpCode.sasl, OpCode.auth))
+"""What a client may ask before it has proven who it is, where it must."""

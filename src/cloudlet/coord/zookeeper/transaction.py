@@ -46,6 +46,7 @@ class Transaction:
     """One request's changes; `commit` tells the store."""
 
     __slots__ = (
+        "_has_digest",
         "_identities",
         "_now_ms",
         "_session",
@@ -59,11 +60,21 @@ class Transaction:
         "zxid",
     )
 
-    def __init__(self, tree: Tree, session: LeaseId, identities: Sequence[Identity], now_ms: int) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        session: LeaseId,
+        identities: Sequence[Identity],
+        now_ms: int,
+        *,
+        has_digest: bool = True,
+    ) -> None:
+        """`has_digest`: whether access control lists may name users of scheme digest."""
         self.tree = tree
         self.zxid = tree.keys.head + 1
         self._session = session
         self._identities = identities
+        self._has_digest = has_digest
         self._now_ms = now_ms
         self.nodes: dict[str, Znode | None] = {}
         self.sides: dict[str, Side] = {}
@@ -112,7 +123,7 @@ class Transaction:
         mode = _mode_of(path, flags, ttl)
         if path.find("/") < 0 or "\0" in path:
             raise KeeperFault(Code.BADARGUMENTS, path)
-        kept = acls.resolve(acl, self._identities)
+        kept = acls.resolve(acl, self._identities, has_digest=self._has_digest)
         parent = self.need(parent_of(path))
         parent_acl = self.acl(parent)
         acls.check(parent_acl, Perms.CREATE, self._identities)
@@ -189,7 +200,7 @@ class Transaction:
     def set_acl(self, path: str, acl: Sequence[ACL], version: int) -> Znode:
         """Set a znode's list."""
         check_path(path)
-        kept = acls.resolve(acl, self._identities)
+        kept = acls.resolve(acl, self._identities, has_digest=self._has_digest)
         znode = self.need(path)
         acls.check(self.acl(znode), Perms.ADMIN, self._identities)
         _check_version(path, self.side(path).aversion, version)

@@ -2,8 +2,7 @@
 
 State   none of its own
 Source  ZooKeeper 3.9: SessionTrackerImpl, ContainerManager
-Absent  znode.container.maxPerMinute, by which ZooKeeper spreads deletions over the minute, and
-        znode.container.maxNeverUsedIntervalMs: a container that never had a child stays
+Absent  znode.container.maxPerMinute, by which ZooKeeper spreads deletions over the minute
 """
 
 from __future__ import annotations
@@ -71,8 +70,10 @@ def _delete_if_over(keeper: Keeper, path: str) -> bool:
     side = keeper.tree.side(path)
     if side.children > 0:
         return False
-    is_over = znode.flags & CONTAINER and side.creates > 0
-    if not is_over and not (znode.flags & HAS_TTL and now_ms - znode.mtime > znode.ttl):
+    age_ms = now_ms - znode.mtime
+    is_unused = 0 < keeper.settings.unused_ms_max < age_ms
+    is_over = znode.flags & CONTAINER and (side.creates > 0 or is_unused)
+    if not is_over and not (znode.flags & HAS_TTL and age_ms > znode.ttl):
         return False
     transaction = Transaction(keeper.tree, NO_LEASE, (), now_ms)
     transaction.remove(znode, transaction.find(parent_of(path)))

@@ -2,14 +2,14 @@
 
 State   none
 Source  ZooKeeper 3.9: server.command, ServerStats, ServerCnxn.dumpConnectionInfo, WatchManager.dumpWatches
-Absent  latencies by percentile; gtmk and stmk, whose trace masks only Java's logging knows, answer
-        a mask of 0
+Absent  latencies by percentile; the tracing that the mask of gtmk and stmk asks for
 
-All of them are on: a loopback port needs no list of those allowed.
+All of them are on, as a loopback port needs no list of those allowed; 4lw.commands.whitelist makes one.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -22,11 +22,18 @@ from cloudlet.coord.zookeeper.watches import Table
 ZOOKEEPER_VERSION = "3.9.3"
 """The version whose behaviour this is: clients ask for it before they use what is new."""
 
+MASK = struct.Struct(">q")
+
 VERSION_LINE = f"{ZOOKEEPER_VERSION}-cloudlet-{__version__}, built on 1970-01-01 00:00 UTC"
 
 
-def said(keeper: Keeper, word: str, address: str, client: Client) -> str:
-    """What a word is answered; the asking client counts itself not."""
+def said(keeper: Keeper, word: str, address: str, client: Client, rest: bytes = b"") -> str:
+    """What a word is answered; the asking client counts itself not. `rest` is what came behind the word."""
+    allowed = keeper.settings.words
+    if allowed is not None and word not in allowed:
+        return f"{word} is not executed because it is not in the whitelist.\n"
+    if word == "stmk" and len(rest) >= MASK.size:
+        (keeper.statistics.trace_mask,) = MASK.unpack_from(rest)
     return ANSWERS[word](keeper, address, client)
 
 
@@ -76,7 +83,7 @@ def configuration(keeper: Keeper, address: str) -> dict[str, object]:
         "dataLogDir": "keys",
         "dataLogSize": 0,
         "tickTime": settings.tick_ms,
-        "maxClientCnxns": 0,
+        "maxClientCnxns": settings.address_clients_max,
         "minSessionTimeout": settings.least_ms,
         "maxSessionTimeout": settings.most_ms,
         "clientPortListenBacklog": -1,
@@ -86,7 +93,10 @@ def configuration(keeper: Keeper, address: str) -> dict[str, object]:
 
 def environment() -> dict[str, str]:
     """What envi tells."""
-    return {"zookeeper.version": VERSION_LINE, "host.name": "localhost", "java.vendor": "none: cloudlet"}
+    return {
+        "zookeeper.version": VERSION_LINE, "host.name": "localhost", "java.version": "<NA>",
+        "java.vendor": "none: cloudlet", "java.home": "<NA>", "java.class.path": "<NA>",
+    }  # fmt: skip
 
 
 def client_line(client: Client, *, is_brief: bool) -> str:
@@ -164,7 +174,7 @@ def _envi(keeper: Keeper, address: str, client: Client) -> str:
 
 
 def _mask(keeper: Keeper, address: str, client: Client) -> str:
-    return "0"
+    return str(keeper.statistics.trace_mask)
 
 
 def _ruok(keeper: Keeper, address: str, client: Client) -> str:

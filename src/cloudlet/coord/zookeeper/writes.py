@@ -100,12 +100,6 @@ def set_acl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     return _stat_reply.encode(StatResponse(transaction.stat(znode)))
 
 
-def check(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
-    asked, _ = _path_version.decode(frame, at)
-    keeper.begin(client).check(asked.path, asked.version)
-    return b""
-
-
 def make(
     keeper: Keeper, transaction: Transaction, asked: CreateRequest | CreateTTLRequest, ttl: int
 ) -> Znode:
