@@ -237,6 +237,21 @@ def test_a_closed_terminal_stops_a_cloud_in_order(tmp_path):
     assert not pathlib.Path(lines["data"].strip()).exists()
 
 
+def test_a_cloud_whose_disk_fails_below_its_memory_says_where_it_ended(tmp_path):
+    """Here by a file that is cut: the store into its memory is a SIGBUS, as one into a bad sector."""
+    data = tmp_path / "data"
+    with under_way("up", "--ports", "auto", "--only", "aws", "--data", data) as process:
+        while not process.stdout.readline().startswith("ready"):
+            pass
+        assert cloudlet_command("clock", "freeze", "--data", data).returncode == 0
+        os.truncate(max((data / "keys").glob("log-*")), 0)
+        cloudlet_command("clock", "thaw", "--data", data)
+        assert process.wait(SECONDS) == -signal.SIGBUS
+        said = process.stderr.read()
+    assert "Fatal Python error: Bus error" in said
+    assert "disk_window.py" in said
+
+
 @pytest.mark.parametrize(
     "words",
     [["logs", "-f"], ["keys", "watch", "--since", "1"], ["kafka", "groups", "lag", "waiters", "-f"]],

@@ -8,6 +8,7 @@ Absent  none
 from __future__ import annotations
 
 import errno
+import faulthandler
 import gc
 import json
 import logging
@@ -162,6 +163,8 @@ def up(chosen: Settings) -> int:
     """Serve in this process until Ctrl-C; the exit status."""
     gc.disable()  # until the cloud is ready: looking for garbage takes a fifth of a start
     announce = announcer()
+    if sys.stderr is not None:
+        faulthandler.enable()  # an error of the disk below memory (engines/disk_window.py) comes as a signal
     life = os.environ.pop(LIFE_VARIABLE, None)
     # Beside a command, whose output this is, only what somebody should look at is said.
     logging.basicConfig(
