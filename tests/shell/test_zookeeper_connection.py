@@ -8,6 +8,7 @@ import struct
 
 from tests.coord.zookeeper.raw import ANYONE
 
+from cloudlet.coord.zookeeper import requests
 from cloudlet.engines.memory_keys import MemoryKeys
 from cloudlet.kernel.clock import ManualClock
 from cloudlet.kernel.ids import Ids
@@ -22,6 +23,7 @@ from cloudlet.wire.zookeeper import (
     ReplyHeader,
     RequestHeader,
     SetDataRequest,
+    SetWatches,
 )
 
 COUNT = 200
@@ -159,3 +161,23 @@ def test_who_does_not_read_is_not_read():
             assert [await much.reply() for _ in range(COUNT)] == [(xid, 0) for xid in range(COUNT)]
 
     asyncio.run(body())
+
+
+def test_a_failure_in_a_later_turn_ends_no_other_s(monkeypatch, caplog):
+    monkeypatch.setattr(requests, "PATHS_MAX", 2)
+
+    def failing():
+        yield
+        raise ZeroDivisionError
+
+    async def body():
+        async with asyncio.timeout(30), served(wants_face=True) as (face, client, _):
+            face.keeper.long_replies.work(failing())
+            for xid in range(2):  # the second when nothing else was left
+                client.writer.write(
+                    request(xid, OpCode.setWatches, SetWatches(face.keeper.keys.head, ["/"] * 5, [], []))
+                )
+                assert await client.reply() == (xid, 0)
+
+    asyncio.run(body())
+    assert "ZeroDivisionError" in caplog.text

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from cloudlet.coord.zookeeper.client import Client
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._is_waking = False  # `release` is due in the next turn
         self._asked_s = 0.0  # when what is being answered came; 0: nothing is
         self._loop = asyncio.get_running_loop()
-        self._delayed = 0  # writes that a fault keeps back
+        self._delayed: deque[tuple[float, bytes]] = deque()  # what a fault keeps back, and when it is due
         self._fileno = -1  # of a plain connection, until it is closed or lost
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
         self.client: Client = None  # type: ignore[assignment]
@@ -206,8 +207,7 @@ class Connection(asyncio.Protocol):
         if data:
             delay_ms = keeper.faults.delay_ms
             if delay_ms or self._delayed:
-                self._delayed += 1
-                self._loop.call_later(delay_ms / 1000, self._write_delayed, data)
+                self._delay(data, now_s + delay_ms / 1000)
             elif self._fileno < 0:
                 self._transport.write(data)
             else:
@@ -228,10 +228,20 @@ class Connection(asyncio.Protocol):
             self._release_soon()
         return True
 
-    def _write_delayed(self, data: bytes) -> None:
-        self._delayed -= 1
-        self._transport.write(data)
-        if not self._delayed and not self.client.outbox:
+    def _delay(self, data: bytes, due_s: float) -> None:
+        """Write at a time to come, and never before what is kept back already: the delay may have changed."""
+        delayed = self._delayed
+        if not delayed:
+            self._loop.call_at(due_s, self._write_delayed)
+        delayed.append((max(due_s, delayed[-1][0]) if delayed else due_s, data))
+        if len(delayed) > OUTSTANDING_MAX:
+            self.hold()
+
+    def _write_delayed(self) -> None:
+        self._transport.write(self._delayed.popleft()[1])
+        if self._delayed:
+            self._loop.call_at(self._delayed[0][0], self._write_delayed)
+        elif not self.client.outbox:
             if self.client.is_closing:
                 self.close()
             else:

@@ -189,6 +189,9 @@ class ZooKeeperFace:
         except StoreError as error:
             log.warning("what was left for later turns cannot be done: %s", error)
             is_more = True  # perhaps: the next step tells
+        except Exception:
+            log.exception("what was left for later turns has failed")
+            is_more = True
         if is_more:
             asyncio.get_running_loop().call_soon(self._make_long)
         self.flush()

@@ -6,6 +6,7 @@ import pytest
 from tests.coord.etcd.running import run, running
 
 from cloudlet.coord import leases
+from cloudlet.coord.etcd import lease as etcd_lease
 from cloudlet.kernel.keys import Author
 from cloudlet.wire.grpc import Code, GrpcStatus
 
@@ -174,5 +175,30 @@ def test_a_keepalive_that_came_before_the_end_is_answered_before_it():
                 await client.LeaseRevoke(ID=lease)
                 assert (await stream.receive()).TTL == 60
                 stream.cancel()
+
+    run(body)
+
+
+def test_a_stream_forgets_leases_that_are_gone(monkeypatch):
+    """A client keeps one stream, and may make leases all year."""
+    monkeypatch.setattr(etcd_lease, "ATTENDED_MIN", 3)
+
+    async def body():
+        async with running() as served:
+            client = served.client
+            stream = client.stream("LeaseKeepAlive")
+            await client.LeaseGrant(TTL=60, ID=1)
+            for number in range(1, 40):
+                await client.LeaseGrant(TTL=60, ID=number + 1)
+                stream.send(ID=number)
+                assert (await stream.receive()).TTL == 60
+                if number > 1:
+                    await client.LeaseRevoke(ID=number)
+            attended = served.face.server.leases._lessor._attended
+            assert len(attended) <= 7
+            assert attended[1] == 1
+            stream.end()
+            assert await stream.receive() is None
+            assert not attended
 
     run(body)

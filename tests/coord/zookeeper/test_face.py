@@ -254,6 +254,19 @@ def test_replies_are_delayed_in_their_order(face, faults, raw):
     assert client.call(OpCode.exists, PathWatchRequest("/", False))[0].err == 0
 
 
+def test_no_reply_overtakes_one_that_is_delayed_longer(face, faults, raw):
+    """A client takes a reply of another number for the end of the connection."""
+    client = raw()
+    asked = []
+    for delay_ms in (200, 20, 0):
+        faults.delay_ms = delay_ms
+        before = face.face.keeper.statistics.received
+        asked.append(client.ask(OpCode.exists, codec(PathWatchRequest).encode(PathWatchRequest("/", False))))
+        while face.call(lambda: face.face.keeper.statistics.received) == before:
+            pass
+    assert [client.reply()[0].xid for _ in asked] == asked
+
+
 def test_connections_are_dropped_and_sessions_stay(face, raw):
     client, other = raw(), raw()
     assert face.call(lambda: face.face.drop(client.session.sessionId)) == 1

@@ -270,3 +270,34 @@ def test_a_session_that_cannot_be_ended_is_come_back_to(keeper, monkeypatch):
 
 def refuse(commit):
     raise NoSpace("full")
+
+
+def broken_multi_read(count):
+    """So many reads, and then what is none."""
+    read = codec(PathWatchRequest).encode(PathWatchRequest("/", False))
+    heads = [MultiHeader(OpCode.getData, False, -1)] * count + [MultiHeader(OpCode.delete, False, -1)]
+    return b"".join(codec(MultiHeader).encode(head) + read for head in heads) + MULTI_END
+
+
+def test_a_request_that_nobody_hears_of_may_be_broken(keeper):
+    client = Told(keeper)
+    keeper.faults.unanswered = 1
+    ask(client, OpCode.multiRead, broken_multi_read(12))
+    ask(client, OpCode.multiRead, broken_multi_read(12))
+    rest(keeper)
+    [reply] = client.frames()
+    assert shown(reply)[:2] == (client.xid, Code.MARSHALLINGERROR)
+
+
+def test_what_fails_is_given_up_and_the_others_go_on(keeper):
+    lost, kept = filled(keeper, 12), Told(keeper)
+    paths = SetWatches(keeper.keys.head, [f"/n{number:02}" for number in range(12)], [], [])
+    ask(lost, OpCode.setWatches, codec(SetWatches).encode(paths))
+    ask(kept, OpCode.setWatches, codec(SetWatches).encode(paths))
+    keeper.watches.data.add = lambda path, *_: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        keeper.long_replies.step()
+    del keeper.watches.data.add
+    assert (lost.client.is_closing, list(lost.client.outbox)) == (True, [])
+    rest(keeper)
+    assert shown(kept.frames()[-1]) == (kept.xid, 0, b"")

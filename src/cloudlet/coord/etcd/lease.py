@@ -25,6 +25,7 @@ from cloudlet.wire.protobuf import decode, encode
 
 LEASE_SECONDS_MAX = 9_000_000_000
 KEYS_MAX = 2000  # shown in one turn
+ATTENDED_MIN = 500  # of a stream: below twice as many nobody looks which of them are gone
 MS = 1000
 
 
@@ -76,6 +77,7 @@ class Leases:
         """A lease that is not there is answered with a TTL of zero. While the stream is open, the leases that
         it has named are attended."""
         attended: set[LeaseId] = set()
+        looked_at = ATTENDED_MIN
         try:
             async for message in incoming:
                 try:
@@ -92,10 +94,18 @@ class Leases:
                     if lease not in attended:
                         attended.add(lease)
                         self._lessor.attend(lease)
+                    if len(attended) > 2 * looked_at:  # a client has one stream, for all its leases of a year
+                        self._leave_those_gone(attended)
+                        looked_at = max(len(attended), ATTENDED_MIN)
                 await call.send(encode(pb.LeaseKeepAliveResponse(header=header, ID=lease, TTL=ttl)))
         finally:
             for lease in attended:
                 self._lessor.leave(lease)
+
+    def _leave_those_gone(self, attended: set[LeaseId]) -> None:
+        for lease in [lease for lease in attended if self._keys.find_lease(lease) is None]:
+            attended.discard(lease)
+            self._lessor.leave(lease)
 
     async def time_to_live(self, request: pb.LeaseTimeToLiveRequest) -> bytes:
         reply = pb.LeaseTimeToLiveResponse(ID=request.ID, TTL=-1)

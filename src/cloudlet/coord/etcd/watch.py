@@ -47,9 +47,7 @@ SHOWN_BYTES_MAX = 64 << 10  # of one that is kept
 EVENTS_BYTES_MAX = 1 << 20  # a response is closed at the revision that reaches this
 FRAGMENT_BYTES_MAX = 1536 << 10  # etcd's max-request-bytes
 WATCHERS_MAX = 100_000  # of one stream
-CATCH_UP_S = (
-    0.1  # between looks whether those have caught up of whom progress is owed: etcd's syncWatchersLoop
-)
+CATCH_UP_S = 0.1  # until the next look whether watchers are synced of whom progress is owed
 NO_ID = -1
 NOPUT, NODELETE = 0, 1
 

@@ -57,10 +57,18 @@ class LongReplies:
         self._making.append(one)
 
     def step(self) -> bool:
-        """Make a slice of the one that has waited longest; whether there is more to do."""
+        """Make a slice of the one that has waited longest; whether there is more to do. What raises is given
+        up: the others go on with the next step."""
         if self._making:
             reply = self._making.popleft()
-            if reply.step():
+            is_given_up = True
+            try:
+                is_more = reply.step()
+                is_given_up = False
+            finally:
+                if is_given_up:
+                    reply.give_up()
+            if is_more:
                 self._making.append(reply)
         return bool(self._making)
 
@@ -79,6 +87,9 @@ class _Work:
         for _ in self._slices:
             return True
         return False
+
+    def give_up(self) -> None:
+        """Nobody is to be told."""
 
 
 class _LongReply:
@@ -120,3 +131,8 @@ class _LongReply:
         head = reply_head(self._xid, self._zxid, sum(map(len, body)))
         self._client.fulfil(b"".join([head, *body]), self._zxid)
         return False
+
+    def give_up(self) -> None:
+        """The client cannot be answered, so its connection ends."""
+        self._client.outbox.clear()
+        self._client.close()

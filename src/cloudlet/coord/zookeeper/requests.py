@@ -106,9 +106,18 @@ def _spoil(keeper: Keeper, client: Client, frame: bytes, fate: Fate) -> None:
         if operation is not None:
             operation(keeper, client, frame, HEADER_BYTES)
     except Deferred as deferred:
-        keeper.long_replies.work(None for _ in deferred.slices)
+        keeper.long_replies.work(_unheard(deferred))
     except (KeeperFault, Broken):
         pass  # nobody is told of the outcome
+
+
+def _unheard(deferred: Deferred) -> Iterator[None]:
+    """Carry it out; nobody is told of the outcome."""
+    try:
+        for _ in deferred.slices:
+            yield
+    except (KeeperFault, Broken):
+        pass
 
 
 def has_one_of(client: Client, schemes: Container[str]) -> bool:
