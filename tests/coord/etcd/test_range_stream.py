@@ -57,7 +57,8 @@ def merged(parts):
         {**ALL, "revision": 20},
         {**ALL, "revision": 20, "limit": 12},
         {"key": b"k2", "range_end": b"k4", "sort_order": 1, "serializable": True},
-        {**ALL, "sort_target": 4, "limit": 30},
+        {"key": b"k2", "range_end": b"k25", "sort_target": 4},
+        {**ALL, "sort_target": 2, "limit": 3},
     ],
 )
 def test_merged_it_is_the_reply_of_range(tmp_path, fields):
@@ -65,11 +66,24 @@ def test_merged_it_is_the_reply_of_range(tmp_path, fields):
         async with running(tmp_path) as served:
             await fill(served.client)
             parts = await streamed(served.client, **fields)
-            unordered = {**fields, "sort_target": 0}
-            assert merged(parts) == await served.client.Range(**unordered)
+            assert merged(parts) == await served.client.Range(**fields)
             for part in parts[:-1]:
                 assert part.kvs
                 assert (part.header, part.more, part.count) == (None, False, 0)
+
+    run(body)
+
+
+def test_a_target_alone_sorts_each_piece():
+    async def body():
+        async with running() as served:
+            for number in range(40):
+                await served.client.Put(key=b"k%02d" % number, value=b"%d" % (number * 7 % 10))
+            parts = await streamed(served.client, **ALL, sort_target=4)
+            shown = [[kv.value for kv in part.kvs] for part in parts]
+            assert [len(values) for values in shown] == [10, 20, 10]
+            assert shown == [sorted(values) for values in shown]
+            assert len({kv.key for part in parts for kv in part.kvs}) == 40
 
     run(body)
 

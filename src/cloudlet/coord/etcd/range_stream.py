@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from cloudlet.coord.etcd.kv import ASCEND, NONE, check_range, is_filtered
+from cloudlet.coord.etcd.kv import ASCEND, NONE, check_range, is_filtered, sort_field
 from cloudlet.coord.etcd.long_range import Turns, read_range
 from cloudlet.coord.etcd.ranges import key_value
 from cloudlet.coord.etcd.replies import Replies
@@ -48,7 +48,9 @@ async def pieces(
 ) -> AsyncIterator[bytes]:
     """The messages of the reply; FutureRev, Compacted."""
     check_stream(request)
-    # No order is what is asked for: the order of the keys.
+    # No order is what is asked for: the order of the keys. A target alone sorts what is fetched at once, as
+    # it does for Range: the keys of each piece.
+    field = sort_field(request)
     request.sort_order = request.sort_target = NONE
     if request.count_only:
         request.limit = 1  # none are sent: the count is enough
@@ -61,7 +63,8 @@ async def pieces(
     at, size = 0, FIRST_KEYS
     while True:
         await turns.next()
-        kvs = [key_value(entry, with_value=not request.keys_only) for entry in chosen[at : at + size]]
+        some = sorted(chosen[at : at + size], key=field)
+        kvs = [key_value(entry, with_value=not request.keys_only) for entry in some]
         at += len(kvs)
         reply = pb.RangeResponse(kvs=kvs)
         is_last = at == len(chosen)
