@@ -239,6 +239,7 @@ def test_what_makes_no_sense_is_refused(cloud):
     for verb, asked in [
         ("delay", {"ms": -1}), ("delay", {"ms": 3_600_000}), ("fail", {"count": -2}),
         ("lift", {"face": "sqs"}), ("drop", {"id": "worker"}), ("reject", {"mode": "hard"}),
+        ("drop", {"id": "55"}), ("drop", {"id": "55", "face": "etcd"}),
     ]:  # fmt: skip
         status, answer = cloud.tell("POST", f"/fault/{verb}", **asked)
         assert status in (400, 404), (verb, asked, answer)

@@ -11,7 +11,7 @@ from tests.shell.test_control import request
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.engines.memory_keys import MemoryKeys
-from cloudlet.kernel.keys import Author, Commit, Drop, Put
+from cloudlet.kernel.keys import Author, Commit, Drop, LeaseId, Put
 from cloudlet.kernel.tuples import pack
 from cloudlet.shell.control import Control
 from cloudlet.shell.key_verbs import KeyVerbs
@@ -101,8 +101,70 @@ def test_a_diff_between_revisions(run):
         assert await rows(4, prefix="s") == [("s/a", "put"), ("s/b", "changed")]
         assert await rows(6) == []
         assert (await ask(keys, "/keys/diff", **{"from": 3, "to": 9}))[0] == 400
+        _, found = await ask(keys, "/keys/diff", **{"from": 1, "to": 5, "prefix": "s"})
+        authors = [(row["key"], row["revision"], row["author"]["principal"]) for row in found["keys"]]
+        assert authors == [("s/a", 5, "alice"), ("s/b", 2, "alice")]
+        _, found = await ask(keys, "/keys/diff", **{"from": 2, "to": 4})
+        [gone] = found["keys"]
+        assert (gone["change"], gone["revision"], gone["author"]["principal"]) == ("dropped", 4, "bob")
 
     run(scenario)
+
+
+def test_revisions_that_there_cannot_be(run):
+    async def scenario(keys):
+        for number in (0, -3):
+            for path, body in (
+                ("/keys/get", {"key": "s/b", "at": number}),
+                ("/keys/diff", {"from": number}),
+                ("/keys/watch", {"since": number}),
+            ):
+                status, found = await ask(keys, path, **body)
+                assert (status, found["error"]) == (400, f"there is no revision {number}: the first is 1")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b'{"a": 1,  "a": 2}', '{"a": 1,  "a": 2}'),
+        (b"\x80", {"base64": "gA=="}),  # to MessagePack an empty map
+        (b"text", "text"),
+        (b"", ""),
+    ],
+)
+def test_a_value_of_a_client_is_shown_as_it_is(value, shown):
+    async def main():
+        keys = MemoryKeys(lambda: 0.0)
+        await keys.commit(Commit(ALICE, put=[Put(b"ejobs", value)]))
+        assert (await ask(keys, "/keys/get", key="#etcd/jobs"))[1]["value"] == shown
+        [change] = (await ask(keys, "/keys/history", key="#etcd/jobs"))[1]["changes"]
+        assert change["value"] == shown
+        await keys.close()
+
+    asyncio.run(main())
+
+
+def test_the_lease_of_a_key_is_told():
+    async def main():
+        keys = MemoryKeys(lambda: 0.0)
+        await keys.lease_grant(LeaseId(0x1A), 60_000, ALICE)
+        await keys.commit(Commit(ALICE, put=[Put(b"ejobs", b"x", lease=LeaseId(0x1A))]))
+        assert (await ask(keys, "/keys/get", key="#etcd/jobs"))[1]["lease"] == "1a"
+        await keys.lease_revoke(LeaseId(0x1A), BOB)
+        _, found = await ask(keys, "/keys/history", key="#etcd/jobs")
+        assert [(row["change"], row["lease"]) for row in found["changes"]] == [
+            ("put", "1a"),
+            ("dropped", "1a"),
+        ]
+        _, found = await ask(keys, "/keys/watch", since=1)
+        assert [row["lease"] for row in found["changes"]] == ["1a", "1a"]
+        await keys.commit(Commit(ALICE, put=[Put(b"ejobs", b"x")]))
+        assert "lease" not in (await ask(keys, "/keys/get", key="#etcd/jobs"))[1]
+        await keys.close()
+
+    asyncio.run(main())
 
 
 def test_a_watch_waits_for_what_comes_and_goes_on_where_it_was(run):

@@ -57,9 +57,13 @@ def spelled_change(row: Row, subject: str) -> str:
 
 
 def who_of(row: Row) -> str:
-    """Who made a change: its face, then what is known of the session and the request."""
+    """Who made a change: its face, then what is known of the session, the request and the key's lease."""
     author = cast("Mapping[str, str]", row["author"])
-    return " ".join(filter(None, (author[part] for part in ("face", "principal", "address", "request_id"))))
+    known = [author[part] for part in ("face", "principal", "address", "request_id") if author[part]]
+    lease = row.get("lease")
+    if lease and author["principal"] != f"0x{lease}":  # a ZooKeeper session is the lease of its ephemerals
+        known.append(f"(lease {lease})")
+    return " ".join(known)
 
 
 def watch(data: Path | None, prefix: str, since: int | None, *, as_json: bool) -> None:
@@ -77,12 +81,12 @@ def watch(data: Path | None, prefix: str, since: int | None, *, as_json: bool) -
 def show_diff(
     data: Path | None, from_revision: int, to_revision: int | None, prefix: str, *, as_json: bool
 ) -> None:
-    """Print what differs: + put, ~ changed, - dropped."""
+    """Print what differs: + put, ~ changed, - dropped; and whose change was the last."""
     said = ask(data, "/keys/diff", {"from": from_revision, "to": to_revision, "prefix": prefix})
     if as_json:
         click.echo(json.dumps(said))
         return
     for row in cast("Sequence[Row]", said["keys"]):
-        click.echo(f"{MARKS[str(row['change'])]} {row['key']}")
+        click.echo(f"{MARKS[str(row['change'])]} {row['key']}  {row['revision']} {who_of(row)}")
     if said["more"]:
         click.echo(f"… and {said['more']} keys more")

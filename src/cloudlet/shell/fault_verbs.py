@@ -101,8 +101,12 @@ class FaultVerbs:
     def _drop(self, request: Request) -> Response:
         asked = said(request, Dropping)
         session = number_of(asked.id)
+        if session is not None and asked.face not in (None, "zookeeper"):
+            raise Refused(f"sessions are of the face 'zookeeper', not {asked.face!r}")
         meant = self._meant(asked if session is None else Faces("zookeeper"))
         dropped = sum(face.drop(session) for face in meant.values())
+        if session is not None and not dropped:
+            raise Refused(f"no client of session {session:#x} is connected", 404)
         return json_reply({"connections": dropped})
 
     def _delay(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ import msgspec
 
 from cloudlet.kernel.fault import Compacted, FutureRevision
 from cloudlet.kernel.key_paths import key_of, path_of, prefix_of
-from cloudlet.kernel.keys import Change, Entry, Event, Keys, Revision
+from cloudlet.kernel.keys import FIRST_REVISION, Author, Change, Entry, Event, Keys, Revision
 from cloudlet.kernel.spaces import ETCD
 from cloudlet.shell.control import Refused, Verbs, json_reply, said
 from cloudlet.wire.http1 import Request, Response
@@ -26,6 +26,7 @@ ROWS_MAX = 10_000
 CHANGES_PER_TURN = 200
 WAIT_MS_MAX = 60_000
 EVERYTHING = b"\xff" * 8
+LEASE_MASK = (1 << 64) - 1
 
 
 class Key(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +77,7 @@ class KeyVerbs:
     async def _show(self, request: Request) -> Response:
         asked = said(request, Key)
         key = wanted(asked.key)
-        at = Revision(self._keys.head if asked.at is None else asked.at)
+        at = self._keys.head if asked.at is None else revision_of(asked.at)
         try:
             found = await self._keys.scan_at(at, key, key + b"\0")
         except (Compacted, FutureRevision) as error:
@@ -115,12 +116,13 @@ class KeyVerbs:
 
     async def _diff(self, request: Request) -> Response:
         asked = said(request, Between)
+        revision_of(asked.start)
         stop = self._keys.head if asked.stop is None else Revision(asked.stop)
         if not asked.start <= stop <= self._keys.head:
             raise Refused(f"from {asked.start} to {stop} is no range of revisions up to {self._keys.head}")
         low, high = under(asked.prefix)
         before: dict[bytes, Entry | None] = {}
-        after: dict[bytes, Entry] = {}
+        after: dict[bytes, tuple[Change, Event]] = {}  # the last change
         if asked.start < stop:
             try:
                 await self._keys.scan_at(Revision(asked.start), b"", b"\0")
@@ -128,10 +130,10 @@ class KeyVerbs:
                     for event in change.events:
                         if low <= event.entry.key < high:
                             before.setdefault(event.entry.key, event.previous)
-                            after[event.entry.key] = event.entry
+                            after[event.entry.key] = change, event
             except Compacted as error:
                 raise out_of_history(asked.start, error) from None
-        rows = [row for key in sorted(after) if (row := diff_row(before[key], after[key])) is not None]
+        rows = [row for key in sorted(after) if (row := diff_row(before[key], *after[key]))]
         return json_reply(
             {"from": asked.start, "to": stop, "keys": rows[:ROWS_MAX], "more": max(len(rows) - ROWS_MAX, 0)}
         )
@@ -142,7 +144,7 @@ class KeyVerbs:
         if not 0 <= asked.wait_ms <= WAIT_MS_MAX:
             raise Refused(f"wait_ms {asked.wait_ms} is not between 0 and {WAIT_MS_MAX}")
         low, high = under(asked.prefix)
-        since = Revision(self._keys.head + 1 if asked.since is None else asked.since)
+        since = Revision(self._keys.head + 1) if asked.since is None else revision_of(asked.since)
         watch = self._keys.watch(low, high, since)
         changes: Sequence[Change] = ()
         try:
@@ -184,6 +186,13 @@ class KeyVerbs:
             watch.close()
 
 
+def revision_of(number: int) -> Revision:
+    """A revision that there could be."""
+    if number < FIRST_REVISION:
+        raise Refused(f"there is no revision {number}: the first is {FIRST_REVISION}")
+    return Revision(number)
+
+
 def wanted(path: str) -> bytes:
     """The key of a path; Refused for what is none."""
     try:
@@ -207,9 +216,10 @@ def out_of_history(revision: int, error: Compacted | FutureRevision) -> Refused:
     return Refused(f"revision {revision} is no longer kept; the oldest that is: {error.revision}", 410)
 
 
-def value_of(value: bytes) -> object:
-    """A record as JSON can say it: MessagePack or JSON by its parts, text as it is, other bytes in base64."""
-    for decode in (msgspec.msgpack.decode, msgspec.json.decode):
+def value_of(key: bytes, value: bytes) -> object:
+    """A record as JSON can say it: MessagePack or JSON by its parts, text as it is, other bytes in base64.
+    What a client of etcd's or ZooKeeper's has put is no record, whatever it looks like."""
+    for decode in () if key.startswith(ETCD) else (msgspec.msgpack.decode, msgspec.json.decode):
         try:
             found: object = decode(value)
         except msgspec.DecodeError:
@@ -226,36 +236,56 @@ def entry_row(entry: Entry) -> Mapping[str, object]:
     """An entry as JSON."""
     return {
         "key": path_of(entry.key),
-        "value": value_of(entry.value),
+        "value": value_of(entry.key, entry.value),
         "create_revision": entry.create_revision,
         "mod_revision": entry.mod_revision,
         "version": entry.version,
+        **lease_of(entry),
     }
 
 
 def change_row(change: Change, event: Event) -> Mapping[str, object]:
     """One change of a key as JSON."""
-    author = change.author
     return {
         "revision": change.revision,
         "change": "dropped" if event.dropped else "put" if event.entry.version == 1 else "changed",
         "version": event.entry.version,
-        "author": {
-            "face": author.face,
-            "principal": author.principal,
-            "address": author.address,
-            "request_id": author.request_id,
-        },
-        "value": None if event.dropped else value_of(event.entry.value),
+        "author": author_row(change.author),
+        **lease_of(event.previous if event.dropped else event.entry),
+        "value": None if event.dropped else value_of(event.entry.key, event.entry.value),
     }
 
 
-def diff_row(before: Entry | None, after: Entry) -> Mapping[str, object] | None:
-    """How a key differs; None where it does not, though it has changed in between."""
-    if after.version == 0:
-        return None if before is None else {"key": path_of(after.key), "change": "dropped"}
-    if before is None:
-        return {"key": path_of(after.key), "change": "put"}
-    if (before.value, before.meta) == (after.value, after.meta):
+def author_row(author: Author) -> Mapping[str, str]:
+    """Who has made a change."""
+    return {
+        "face": author.face,
+        "principal": author.principal,
+        "address": author.address,
+        "request_id": author.request_id,
+    }
+
+
+def lease_of(entry: Entry | None) -> Mapping[str, str]:
+    """The lease that an entry hangs on, as etcdctl writes it: nothing for none."""
+    return {"lease": f"{entry.lease & LEASE_MASK:x}"} if entry is not None and entry.lease else {}
+
+
+def diff_row(before: Entry | None, change: Change, event: Event) -> Mapping[str, object] | None:
+    """How a key differs, and by whose last change; None where it does not, though it changed in between."""
+    after = event.entry
+    if event.dropped:
+        kind = "dropped" if before is not None else ""
+    elif before is None:
+        kind = "put"
+    else:
+        kind = "changed" if (before.value, before.meta) != (after.value, after.meta) else ""
+    if not kind:
         return None
-    return {"key": path_of(after.key), "change": "changed"}
+    return {
+        "key": path_of(after.key),
+        "change": kind,
+        "revision": change.revision,
+        "author": author_row(change.author),
+        **lease_of(event.previous if event.dropped else after),
+    }
