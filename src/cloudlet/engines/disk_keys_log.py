@@ -79,6 +79,19 @@ def write_zeroes(descriptor: int, start: int, stop: int) -> None:
         start += os.pwrite(descriptor, ZEROES[: stop - start], start)
 
 
+def read_at(descriptor: int, size_bytes: int, offset: int) -> bytes:
+    """So many bytes, fewer only at the end of the file: one call gives no more than 2 GiB, and a drop of many
+    large values is longer."""
+    data = os.pread(descriptor, size_bytes, offset)
+    if len(data) == size_bytes:
+        return data
+    pieces = [data]
+    while data and (left := size_bytes - sum(map(len, pieces))):
+        data = os.pread(descriptor, left, offset + size_bytes - left)
+        pieces.append(data)
+    return b"".join(pieces)
+
+
 def sync_data(descriptor: int) -> None:
     """Bring a file's bytes to the disk."""
     if hasattr(os, "fdatasync"):
@@ -274,7 +287,7 @@ class Log:
         data = os.pread(segment.descriptor, min(size_bytes, segment.stop - place), offset)
         skimmed = skim_frame(data, 0)
         if skimmed is not None and skimmed[2] > len(data):
-            data = os.pread(segment.descriptor, skimmed[2], offset)
+            data = read_at(segment.descriptor, skimmed[2], offset)
         if place < segment.stop and parse_frame(data, 0) is None:
             raise Damaged(f"{segment.path} at byte {offset}")
         return data
@@ -390,7 +403,7 @@ class Log:
             path.unlink()
 
     def _walk(self, segment: Segment, place: int, *, is_last: bool) -> Iterator[Frame]:
-        data = os.pread(segment.descriptor, segment.size_bytes, 0)
+        data = read_at(segment.descriptor, segment.size_bytes, 0)
         at = place - segment.start
         behind = len(data) if is_last else segment.stop - segment.start
         while (found := parse_frame(data, at)) is not None and found.stop <= behind:
@@ -410,7 +423,7 @@ class Log:
         place = segment.start + at
         damaged = proves(data, at, place)
         for later in self.segments[self.segments.index(segment) + 1 :]:
-            whole = os.pread(later.descriptor, later.size_bytes, 0)
+            whole = read_at(later.descriptor, later.size_bytes, 0)
             damaged = damaged or proves(whole, SEGMENT_HEADER_BYTES, place)
         if damaged:
             raise Damaged(f"{segment.path} at byte {at}")

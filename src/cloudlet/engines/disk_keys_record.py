@@ -28,6 +28,7 @@ from typing import NamedTuple
 import google_crc32c
 import msgspec
 
+from cloudlet.kernel.fault import NoSpace
 from cloudlet.kernel.keys import Author, Entry, Event, LeaseId, Revision
 from cloudlet.kernel.keys_newest import Step, in_order, tombstone
 
@@ -172,18 +173,29 @@ def parse_segment_header(data: bytes) -> tuple[int, int, int] | None:
 
 
 def frame(kind: int, revision: int, durable: int, body: bytes) -> bytes:
-    """The frame around a body."""
-    tail = _tail.pack(len(body), durable, revision, kind) + body
+    """The frame around a body; NoSpace for one that no frame holds."""
+    try:
+        tail = _tail.pack(len(body), durable, revision, kind) + body
+    except struct.error:
+        raise _too_long(len(body)) from None
     return MARKER + _crc.pack(checksum(tail)) + tail
 
 
 def long_frame(kind: int, revision: int, durable: int, body: list[bytes]) -> list[bytes]:
     """The same in pieces, none of which is copied."""
-    tail = _tail.pack(sum(map(len, body)), durable, revision, kind)
+    size = sum(map(len, body))
+    try:
+        tail = _tail.pack(size, durable, revision, kind)
+    except struct.error:
+        raise _too_long(size) from None
     crc = checksum(tail)
     for piece in body:
         crc = google_crc32c.extend(crc, piece)
     return [MARKER + _crc.pack(crc) + tail, *body]
+
+
+def _too_long(size_bytes: int) -> NoSpace:
+    return NoSpace(f"a commit of {size_bytes >> 20} MiB, with all that it drops: more than one frame holds")
 
 
 def parse_frame(data: bytes, at: int) -> Frame | None:
