@@ -28,6 +28,22 @@ def test_members_are_told_by_the_address_that_was_dialled():
     run(body)
 
 
+def test_a_member_is_told_of_other_peer_urls_and_keeps_them(tmp_path):
+    async def body():
+        urls = ["http://localhost:7", "https://peer.example:2380"]
+        async with running(tmp_path) as served:
+            [member] = (await served.client.MemberList()).members
+            assert member.peerURLs == ["http://localhost:2380"]
+            [updated] = (await served.client.MemberUpdate(ID=member.ID, peerURLs=urls)).members
+            assert (updated.ID, updated.peerURLs) == (member.ID, urls)
+            missing = (Code.NOT_FOUND, "etcdserver: member not found")
+            await refused(served.client.MemberUpdate(ID=1, peerURLs=urls), *missing)
+        async with running(tmp_path) as served:
+            assert (await served.client.MemberList()).members[0].peerURLs == urls
+
+    run(body)
+
+
 def test_the_quota_raises_the_alarm_and_writes_are_refused_until_it_is_disarmed():
     async def body():
         async with running(quota_bytes=200_000) as served:

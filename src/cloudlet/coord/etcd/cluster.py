@@ -1,6 +1,7 @@
 """etcd's Cluster and Maintenance services, for a cluster of one member.
 
 State   ("etcd", "alarm", kind, member's id) -> nothing: an alarm that is raised
+        ("etcd", "member", "peers")          -> Peers: what MemberUpdate has made of the member's peer URLs
 Source  etcd 3.6, v3rpc/member and v3rpc/maintenance
 Absent  members beside this one (refused by name), downgrades; a snapshot is our own format and no bbolt file,
         so etcdutl's offline verbs refuse it: `cloudlet checkpoint` brings a cloud back
@@ -18,6 +19,8 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from struct import Struct
 
+from cloudlet.aws.record import Record, decoder
+from cloudlet.aws.record import encode as encode_record
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.replies import MEMBER_ID, RAFT_TERM, Replies
 from cloudlet.coord.etcd.settings import QUOTA_BYTES
@@ -45,8 +48,16 @@ VALIDATE, ENABLE, CANCEL = range(3)  # of Downgrade
 NO_ALARM, NOSPACE, CORRUPT = 0, 1, 2
 KINDS = {NOSPACE: "NOSPACE", CORRUPT: "CORRUPT"}
 
+MEMBER = pack(("etcd", "member", "peers"))
+
 _ROW = Struct(">QQQQIII")
 _COUNTS = Struct(">QQ")  # revision, keys
+
+
+class Peers(Record):
+    """The addresses for other members; there are none to use them."""
+
+    urls: tuple[str, ...] = (PEER_URL,)
 
 
 class Cluster:
@@ -61,7 +72,9 @@ class Cluster:
 
     def members(self, call: Call) -> list[pb.Member]:
         url = f"{call.scheme}://{call.authority}"
-        return [pb.Member(ID=MEMBER_ID, name=NAME, peerURLs=[PEER_URL], clientURLs=[url])]
+        entry = self._keys.get(MEMBER)
+        peers = Peers() if entry is None else decoder(Peers).decode(entry.value)
+        return [pb.Member(ID=MEMBER_ID, name=NAME, peerURLs=list(peers.urls), clientURLs=[url])]
 
     async def member_list(self, call: Call, request: pb.MemberListRequest) -> bytes:
         reply = pb.MemberListResponse(members=self.members(call))
@@ -78,10 +91,13 @@ class Cluster:
     async def member_remove(self, call: Call, request: pb.MemberRemoveRequest) -> bytes:
         raise refused("MemberNotEnoughStarted" if request.ID == MEMBER_ID else "MemberNotFound")
 
-    async def member_update(self, call: Call, request: pb.MemberUpdateRequest) -> bytes:
+    async def member_update(self, call: Call, request: pb.MemberUpdateRequest, author: Author) -> bytes:
+        """As etcd, which does not look at the URLs either."""
         if request.ID != MEMBER_ID:
             raise refused("MemberNotFound")
-        raise GrpcStatus(Code.UNIMPLEMENTED, "cloudlet: this member has no peers, so no peer URLs to change")
+        put = Put(MEMBER, encode_record(Peers(tuple(request.peerURLs))))
+        revision = self._keys.commit_now(Commit(author, (), [put], (), Durability.SYNC))
+        return await self._replies.settled(pb.MemberUpdateResponse(members=self.members(call)), revision)
 
     async def member_promote(self, call: Call, request: pb.MemberPromoteRequest) -> bytes:
         raise refused("MemberNotLearner" if request.ID == MEMBER_ID else "MemberNotFound")

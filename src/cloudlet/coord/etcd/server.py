@@ -131,7 +131,7 @@ class EtcdServer:
             ("/etcdserverpb.Cluster/MemberList", doors.known(cluster.member_list)),
             ("/etcdserverpb.Cluster/MemberAdd", doors.administered(cluster.member_add)),
             ("/etcdserverpb.Cluster/MemberRemove", doors.administered(cluster.member_remove)),
-            ("/etcdserverpb.Cluster/MemberUpdate", doors.administered(cluster.member_update)),
+            ("/etcdserverpb.Cluster/MemberUpdate", doors.administered(self._member_update)),
             ("/etcdserverpb.Cluster/MemberPromote", doors.administered(cluster.member_promote)),
             ("/etcdserverpb.Maintenance/Alarm", self._alarm),
             (
@@ -338,6 +338,9 @@ class EtcdServer:
         for lease in self._keys.leases():
             self.access.check_lease(call, lease.id, READ)
         return await self.leases.leases(request)
+
+    async def _member_update(self, call: Call, request: pb.MemberUpdateRequest) -> bytes:
+        return await self.cluster.member_update(call, request, self._author(call))
 
     async def _alarm(self, call: Call, request: pb.AlarmRequest) -> bytes:
         if request.action:
