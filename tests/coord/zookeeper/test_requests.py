@@ -497,6 +497,26 @@ def test_a_hard_quota_is_enforced(clock):
     assert client.data("/zookeeper/quota/q/zookeeper_stats")[0] == b"count=3,bytes=10"
 
 
+def test_what_is_over_its_quota_may_not_even_shrink_unless_to_below_it(clock):
+    client = Told(opened(clock=clock, enforces_quotas=True))
+    client.create("/q", b"123456789")
+    quota(client, "/q", b"count=-1,bytes=-1=;byteHardLimit=5")
+    assert client.set("/q", b"123456") is Code.QUOTAEXCEEDED
+    assert client.set("/q", b"987654321").version == 1
+    assert client.set("/q", b"12345").version == 2
+
+
+def test_a_quota_is_looked_at_after_the_znode_and_its_list_and_before_the_version(clock):
+    client = Told(opened(clock=clock, enforces_quotas=True))
+    client.create("/q")
+    client.create("/q/secret", acl=JOE)
+    quota(client, "/q", b"count=-1,bytes=-1=;byteHardLimit=2")
+    assert client.set("/q/none", b"123") is Code.NONODE
+    assert client.set("/q/secret", b"123") is Code.NOAUTH
+    assert client.call(OpCode.setData, SetDataRequest("/q", b"123", 7))[0] is Code.QUOTAEXCEEDED
+    assert client.call(OpCode.setData, SetDataRequest("/q", b"12", 7))[0] is Code.BADVERSION
+
+
 def test_a_soft_quota_is_only_logged(keeper, client, caplog):
     client.create("/q")
     quota(client, "/q", b"count=1,bytes=-1")

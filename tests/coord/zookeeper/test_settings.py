@@ -55,6 +55,9 @@ def test_how_many_and_which_words():
     assert settings_of([("4lw.commands.whitelist", "stat, ruok")]).words == {"stat", "ruok", "srvr"}
     assert settings_of([("4lw.commands.whitelist", "*")]).words is None
     assert settings_of([("4lw.commands.whitelist", "")]).words == {"srvr"}
+    assert settings_of([("readonlymode.enabled", "true")]).words is None
+    both = [("readonlymode.enabled", "true"), ("4lw.commands.whitelist", "stat")]
+    assert settings_of(both).words == {"stat", "srvr", "isro"}
 
 
 @pytest.mark.parametrize(

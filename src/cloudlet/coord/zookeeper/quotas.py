@@ -112,18 +112,19 @@ class Quotas:
             path = parent_of(path)
 
     def check(self, path: str, more_bytes: int, more_nodes: int, *, enforced: bool) -> None:
-        """A znode is about to grow: QUOTAEXCEEDED over a hard limit, a warning over a soft one."""
+        """A znode is about to change its size: QUOTAEXCEEDED over a hard limit, a warning over a soft one.
+        What is over its limit already may not even shrink, unless to below it."""
         for of in self._over(path):
             held = self._held[of]
             count, size = len(held.sizes) + more_nodes, held.bytes + more_bytes
             limits = held.limits
             if more_nodes > 0 and 0 <= limits.count_hard < count:
                 self._exceed(of, f"count={count}, hard limit {limits.count_hard}", enforced=enforced)
-            if more_bytes > 0 and 0 <= limits.bytes_hard < size:
+            if more_bytes and 0 <= limits.bytes_hard < size:
                 self._exceed(of, f"bytes={size}, hard limit {limits.bytes_hard}", enforced=enforced)
             if more_nodes > 0 and 0 <= limits.count < count:
                 log.warning("quota of %s exceeded: count=%d, limit %d", of, count, limits.count)
-            if more_bytes > 0 and 0 <= limits.bytes < size:
+            if more_bytes and 0 <= limits.bytes < size:
                 log.warning("quota of %s exceeded: bytes=%d, limit %d", of, size, limits.bytes)
 
     def _exceed(self, of: str, what: str, *, enforced: bool) -> None:

@@ -135,7 +135,7 @@ PROPERTIES: Mapping[str, tuple[str, Callable[[str], object]]] = {
 
 OTHERS = (
     "superUser", "superUser.N", "sessionRequireClientSASLAuth", "enforce.auth.enabled",
-    "enforce.auth.schemes", "ensembleAuthName", "authProvider.N", "user_NAME",
+    "enforce.auth.schemes", "ensembleAuthName", "authProvider.N", "readonlymode.enabled", "user_NAME",
 )  # fmt: skip
 
 PROVIDERS = ("SASLAuthenticationProvider", "X509AuthenticationProvider", "EnsembleAuthenticationProvider")
@@ -164,6 +164,9 @@ def settings_of(pairs: Iterable[tuple[str, str]]) -> KeeperSettings:
         else:
             known = ", ".join((*PROPERTIES, *OTHERS))
             raise ValueError(f"there is no such property here; there is: {known}")
+    listed = found.get("words")
+    if isinstance(listed, frozenset) and flag(rest.get("readonlymode.enabled", "false")):
+        found["words"] = listed | {"isro"}  # by which clients look for a server that may write
     has_ensembles = "EnsembleAuthenticationProvider" in _providers(rest)
     if has_ensembles:
         found["ensembles"] = names(rest.get("ensembleAuthName", ""))

@@ -114,11 +114,18 @@ def make(
 
 def change(keeper: Keeper, transaction: Transaction, asked: SetDataRequest) -> Znode:
     """Stage a setData."""
-    if not keeper.quotas.is_idle:
-        before = transaction.find(asked.path)
-        more = len(asked.data or b"") - len((before.data if before is not None else None) or b"")
-        keeper.quotas.check(asked.path, more, 0, enforced=keeper.settings.enforces_quotas)
-    return transaction.set_data(asked.path, asked.data, asked.version)
+    if keeper.quotas.is_idle:
+        return transaction.set_data(asked.path, asked.data, asked.version)
+    before = transaction.find(asked.path)
+    more = len(asked.data or b"") - len((before.data if before is not None else None) or b"")
+    try:
+        changed = transaction.set_data(asked.path, asked.data, asked.version)
+    except KeeperFault as fault:
+        if fault.error == Code.BADVERSION:  # which ZooKeeper looks at last
+            keeper.quotas.check(asked.path, more, 0, enforced=keeper.settings.enforces_quotas)
+        raise
+    keeper.quotas.check(asked.path, more, 0, enforced=keeper.settings.enforces_quotas)
+    return changed
 
 
 def multi(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
