@@ -41,10 +41,14 @@ class EitherListener:
         factory: Factory,
         sockets: Sequence[socket.socket],
         context: SSLContext | Callable[[], SSLContext],
+        *,
+        silent_s: float = SILENT_S,
     ) -> None:
-        """A `context` that is a function is called at the first handshake, on another thread."""
+        """A `context` that is a function is called at the first handshake, on another thread. A client that
+        has not said a byte after `silent_s` is cut off."""
         self._factory = factory
         self._context = context
+        self._silent_s = silent_s
         self._making_context: asyncio.Future[SSLContext] | None = None
         self._sockets = list(sockets)
         self._loop = asyncio.get_running_loop()
@@ -78,7 +82,7 @@ class EitherListener:
             if len(self._silent) >= SILENT_MAX:
                 self._forget(next(iter(self._silent)))  # who has been silent for longest makes room
             client.settimeout(0)
-            timer = self._loop.call_later(SILENT_S, self._forget, client)
+            timer = self._loop.call_later(self._silent_s, self._forget, client)
             self._silent[client] = timer
             self._loop.add_reader(client, self._first_byte, client)
 

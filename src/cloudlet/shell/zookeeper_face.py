@@ -100,7 +100,9 @@ class ZooKeeperFace:
         self._begin()
         await catch_up(self.keeper)
         if self._tls is not None:
-            self._listeners.append(EitherListener(lambda: Connection(self), sockets, self._tls))
+            silent_s = self.keeper.settings.sessionless_ms_max / 1000
+            either = EitherListener(lambda: Connection(self), sockets, self._tls, silent_s=silent_s)
+            self._listeners.append(either)
             return
         for listener in sockets:
             self._listeners.append(

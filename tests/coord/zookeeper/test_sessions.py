@@ -1,6 +1,7 @@
 """Sessions: the handshake, coming back, and the end."""
 
 import contextlib
+import ssl
 
 import pytest
 from tests.coord.zookeeper.keepers import Told, opened
@@ -125,9 +126,13 @@ def test_a_connection_without_a_session_is_closed_after_a_while():
     assert not late.is_closing
 
 
-def test_the_face_closes_connections_without_a_session():
-    with running(sessionless_ms_max=1) as face:
+@pytest.mark.parametrize("has_tls", [False, True])
+@pytest.mark.parametrize("said", [b"", b"\0"])
+def test_the_face_closes_connections_without_a_session(has_tls, said):
+    options = {"tls": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)} if has_tls else {}
+    with running(sessionless_ms_max=1, **options) as face:
         silent = RawClient(face.port)
+        silent.socket.sendall(said)
         with contextlib.closing(silent), pytest.raises(EOFError):
             silent.take_frame()
 
