@@ -290,3 +290,31 @@ def test_the_same_drop_by_somebody_else_takes_all_keys_also_while_one_is_prepare
         await keys.close()
 
     asyncio.run(run())
+
+
+def test_the_past_below_many_writes_of_many_keys_is_read_frame_by_frame(tmp_path, monkeypatch):
+    """Each key's way back leads through the same frames, long ones among them: none is read for each key."""
+
+    async def run():
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0)
+        filled(keys, 3000)
+        before = keys.head
+        for _ in range(3):
+            async with keys.foresee([(START, STOP)]):
+                keys.commit_now(Commit(ME, drop=[Drop(START, STOP)]))
+            filled(keys, 3000)
+            filled(keys, 3000)
+        frames = keys.head - before
+        read = []
+        step = DiskPast._step
+        monkeypatch.setattr(
+            DiskPast, "_step", lambda past, revision: read.append(revision) or step(past, revision)
+        )
+        assert len(await keys.scan_at(before, START, STOP)) == 3000
+        assert len(read) == frames
+        monkeypatch.setattr(disk_keys_past, "ROWS_KEPT", 100)  # not even that much room
+        monkeypatch.setattr(disk_keys_past, "FRAMES_KEPT_MIN", 1)
+        assert len(await keys.scan_at(before, START, START + b"0002")) == 20
+        await keys.close()
+
+    asyncio.run(run())

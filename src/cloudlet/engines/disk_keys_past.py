@@ -42,6 +42,9 @@ from cloudlet.kernel.ordered_keys import OrderedKeys
 PAGE_BYTES = 1 << 16
 SCAN_KEYS = 1000  # looked at before the loop gets its turn
 LOOKUPS_MAX = 64  # frames found one by one before the loop gets its turn
+FRAMES_KEPT = 256  # read ones, of one read of the past
+ROWS_KEPT = 50_000  # in them; of longer ones FRAMES_KEPT_MIN are kept in any case
+FRAMES_KEPT_MIN = 4
 
 Rows = dict[Revision, dict[bytes, PutRow | DropRow]]
 Suspect = tuple[bytes, Revision, Entry | None]
@@ -184,14 +187,18 @@ class DiskPast:
             raise Compacted(self.mark)
 
     async def _row(self, revision: Revision, key: bytes, kept: Rows) -> PutRow | DropRow:
-        """What a revision did to a key. The rows of the last one that was read are kept: neighbours are often
-        written together."""
-        if revision not in kept:
+        """What a revision did to a key. The rows of those that were read last are kept: neighbours are often
+        written together, again and again, and a drop has very many."""
+        rows = kept.pop(revision, None)
+        if rows is None:
             body = await self._step(revision)
-            kept.clear()
-            rows = kept[revision] = {row.key: row for row in body.drops}
+            rows = {row.key: row for row in body.drops}
             rows.update((row.key, row) for row in body.puts)
-        row = kept[revision].get(key)
+            count = len(rows) + sum(map(len, kept.values()))
+            while len(kept) >= FRAMES_KEPT or (count > ROWS_KEPT and len(kept) >= FRAMES_KEPT_MIN):
+                count -= len(kept.pop(next(iter(kept))))
+        kept[revision] = rows  # behind the others: the first is the one that was not used for longest
+        row = rows.get(key)
         if row is None:
             raise Damaged(f"{self._log.folder}: revision {revision} does not change {key!r}")
         return row
