@@ -3,13 +3,15 @@
 State   none
 Source  ZooKeeper 3.9: server.admin.Commands, JettyAdminServer
 Absent  snapshot and restore, whose files are ZooKeeper's own: `cloudlet checkpoint` saves and restores; the
-        commands of a quorum (leader, observers, voting_view, zabstate, quorum_…) tell of a standalone server
+        commands of a quorum (leader, observers, voting_view, zabstate, quorum_…) tell of a standalone server;
+        of monitor what figures() has
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
+from urllib.parse import parse_qs
 
 from cloudlet.coord.zookeeper.figures import data_bytes
 from cloudlet.coord.zookeeper.keeper import Keeper
@@ -20,13 +22,16 @@ from cloudlet.coord.zookeeper.words import (
     connected,
     environment,
     ephemerals,
+    expiries,
     figures,
+    watch_counts,
     watched,
 )
 from cloudlet.shell.control import BODY_BYTES_MAX, json_reply
 from cloudlet.wire.http1 import Buffer, Head, Request, Response, Stream
 
 PREFIX = b"/commands"
+SET_TRACE_MASK = "set_trace_mask"  # the one that is asked something
 
 Facts = dict[str, object]
 Command = Callable[[Keeper, str], Facts]
@@ -66,7 +71,10 @@ class AdminServer:
         if command is None:
             return json_reply({"command": name, "error": "unknown command"}, 404)
         name = NAMES.get(name, name)
-        return json_reply({**command(self._keeper, self._address), "command": name, "error": None})
+        facts: Facts = {"command": name, "error": None}
+        if name == SET_TRACE_MASK:
+            return json_reply(facts | _set_trace_mask(self._keeper, head.query))
+        return json_reply(facts | command(self._keeper, self._address))
 
 
 def _connections(keeper: Keeper, address: str) -> Facts:
@@ -105,12 +113,8 @@ def _reset_statistics(keeper: Keeper, address: str) -> Facts:
 
 
 def _dump(keeper: Keeper, address: str) -> Facts:
-    now_ms = keeper.clock.monotonic_ms()
-    sessions = keeper.sessions.by_id.values()
     return {
-        "expiry_time_to_session_ids": {
-            str(int(session.heard_ms + session.timeout_ms - now_ms)): [session.id] for session in sessions
-        },
+        "expiry_time_to_session_ids": {str(1000 * ends_s): ids for ends_s, ids in expiries(keeper).items()},
         "session_id_to_ephemeral_paths": {
             str(session): paths for session, paths in ephemerals(keeper).items()
         },
@@ -133,6 +137,7 @@ def _server(keeper: Keeper, address: str) -> Facts:
             "last_processed_zxid": keeper.keys.head,
             "num_alive_client_connections": connected(keeper),
             "provider_null": False,
+            "fsync_threshold_exceed_count": 0,
             "uptime": rows["uptime"],
         },
         "node_count": rows["znode_count"],
@@ -156,11 +161,14 @@ def _monitor(keeper: Keeper, address: str) -> Facts:
 
 
 def _configuration(keeper: Keeper, address: str) -> Facts:
-    names = {"clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_log_dir",
-             "tickTime": "tick_time", "maxClientCnxns": "max_client_cnxns",
-             "minSessionTimeout": "min_session_timeout", "maxSessionTimeout": "max_session_timeout",
-             "serverId": "server_id"}  # fmt: skip
-    return {names.get(name, name): value for name, value in configuration(keeper, address).items()}
+    names = {
+        "clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_log_dir",
+        "tickTime": "tick_time", "maxClientCnxns": "max_client_cnxns",
+        "minSessionTimeout": "min_session_timeout", "maxSessionTimeout": "max_session_timeout",
+        "serverId": "server_id", "clientPortListenBacklog": "client_port_listen_backlog",
+    }  # fmt: skip
+    rows = configuration(keeper, address)
+    return {told: rows[name] for name, told in names.items()}
 
 
 def _directories(keeper: Keeper, address: str) -> Facts:
@@ -176,28 +184,18 @@ def _hash(keeper: Keeper, address: str) -> Facts:
 
 
 def _watches(keeper: Keeper, address: str) -> Facts:
-    return {"session_id_to_watched_paths": _grouped(keeper, by_path=False)}
+    found = {str(int(session, 16)): paths for session, paths in watched(keeper, by_path=False)}
+    return {"session_id_to_watched_paths": found}
 
 
 def _watches_by_path(keeper: Keeper, address: str) -> Facts:
-    return {"path_to_session_ids": _grouped(keeper, by_path=True)}
-
-
-def _grouped(keeper: Keeper, *, by_path: bool) -> Facts:
-    found: dict[str, list[str]] = {}
-    for table in (keeper.watches.data, keeper.watches.children):
-        for name, others in watched(table, by_path=by_path):
-            found[name] = sorted({*found.get(name, ()), *others})
-    return {**found}
+    by_path = watched(keeper, by_path=True)
+    return {"path_to_session_ids": {path: [int(each, 16) for each in others] for path, others in by_path}}
 
 
 def _watch_summary(keeper: Keeper, address: str) -> Facts:
-    tables = (keeper.watches.data, keeper.watches.children)
-    return {
-        "num_connections": len({watcher for table in tables for watcher in table.by_watcher}),
-        "num_paths": sum(len(table.by_path) for table in tables),
-        "num_total_watches": sum(table.count() for table in tables),
-    }
+    watchers, paths, total = watch_counts(keeper)
+    return {"num_connections": watchers, "num_paths": paths, "num_total_watches": total}
 
 
 def _system_properties(keeper: Keeper, address: str) -> Facts:
@@ -209,7 +207,19 @@ def _initial_configuration(keeper: Keeper, address: str) -> Facts:
 
 
 def _leader(keeper: Keeper, address: str) -> Facts:
-    return {"is_leader": True, "leader_id": 1, "leader_ip": address.rpartition(":")[0]}
+    return {"error": "server is not initialized"}  # as a standalone server says it
+
+
+def _trace_mask(keeper: Keeper, address: str) -> Facts:
+    return {"tracemask": keeper.statistics.trace_mask}
+
+
+def _set_trace_mask(keeper: Keeper, query: bytes) -> Facts:
+    try:
+        keeper.statistics.trace_mask = int(parse_qs(query.decode("latin-1"))["traceMask"][0])
+    except (KeyError, ValueError):
+        return {"error": "setTraceMask requires long traceMask argument"}
+    return {"tracemask": keeper.statistics.trace_mask}
 
 
 def _observers(keeper: Keeper, address: str) -> Facts:
@@ -231,15 +241,18 @@ COMMANDS: Mapping[str, Command] = {
     "dirs": _directories,
     "dump": _dump,
     "environment": _environment,
+    "get_trace_mask": _trace_mask,
     "hash": _hash,
     "initial_configuration": _initial_configuration,
     "is_read_only": _is_read_only,
     "last_snapshot": _last_snapshot,
     "leader": _leader,
     "monitor": _monitor,
+    "observer_connection_stat_reset": lambda keeper, address: {},
     "observers": _observers,
     "ruok": _ruok,
     "server_stats": _server,
+    SET_TRACE_MASK: _trace_mask,
     "stat_reset": _reset_statistics,
     "stats": lambda keeper, address: {**_server(keeper, address), **_connections(keeper, address)},
     "system_properties": _system_properties,
@@ -252,9 +265,10 @@ COMMANDS: Mapping[str, Command] = {
 
 NAMES: Mapping[str, str] = {
     "conf": "configuration", "config": "configuration", "cons": "connections",
-    "crst": "connection_stat_reset", "env": "environment", "envi": "environment", "icfg":
-    "initial_configuration", "isro": "is_read_only", "lead": "leader", "lsnp": "last_snapshot",
-    "mntr": "monitor", "obsr": "observers", "srvr": "server_stats", "srst": "stat_reset", "stat": "stats",
+    "crst": "connection_stat_reset", "env": "environment", "envi": "environment", "gtmk": "get_trace_mask",
+    "icfg": "initial_configuration", "isro": "is_read_only", "lead": "leader", "lsnp": "last_snapshot",
+    "mntr": "monitor", "obsr": "observers", "orst": "observer_connection_stat_reset",
+    "srvr": "server_stats", "srst": "stat_reset", "stat": "stats", "stmk": SET_TRACE_MASK,
     "sysp": "system_properties", "wchc": "watches", "wchp": "watches_by_path", "wchs": "watch_summary",
 }  # fmt: skip
 """The short names of commands."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import struct
@@ -13,7 +14,7 @@ from tests.coord.zookeeper.raw import RawClient
 from tests.coord.zookeeper.running import running
 
 from cloudlet.coord.zookeeper import children, reads
-from cloudlet.coord.zookeeper.words import ANSWERS
+from cloudlet.coord.zookeeper.words import ANSWERS, ENVIRONMENT
 from cloudlet.kernel.clock import SystemClock
 from cloudlet.shell.local_ca import LocalAuthority
 from cloudlet.shell.zookeeper_admin import COMMANDS, NAMES
@@ -39,6 +40,14 @@ def authority(tmp_path_factory):
 def face(authority):
     with running(tls=lambda: authority.server_context(())) as face:
         yield face
+
+
+@pytest.fixture
+def alone():
+    """A face of one's own, and its only client."""
+    with running() as face, contextlib.closing(RawClient(face.port)) as client:
+        client.connect(20_000)
+        yield face, client
 
 
 @pytest.fixture
@@ -78,6 +87,28 @@ def test_every_word_is_answered_and_the_connection_closed(face, raw, name):
         "dirs": "datadir_size: ", "crst": "reset", "srst": "reset",
     }  # fmt: skip
     assert expected.get(name, "") in said
+
+
+def test_dumps_look_as_zookeepers(alone):
+    face, client = alone
+    client.call(OpCode.exists, PathWatchRequest("/word", True))
+    client.call(OpCode.getChildren, PathWatchRequest("/", True))
+    client.create("/held", flags=1)
+    session = f"{client.session.sessionId:#x}"
+    assert word(face, b"wchc") == f"{session}\n\t/word\n\n"
+    assert word(face, b"wchp") == f"/word\n\t{session}\n\n"
+    assert word(face, b"wchs") == "1 connections watching 1 paths\nTotal watches:1\n"
+    date = r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d UTC \d{4}"
+    address = ":".join(map(str, client.socket.getsockname()[:2]))
+    assert re.fullmatch(
+        rf"SessionTracker dump:\nSession Sets \(1\)/\(1\):\n1 expire at {date}:\n\t{session}\n"
+        rf"ephemeral nodes dump:\nSessions with Ephemerals \(1\):\n{session}:\n\t/held\n"
+        rf"Connections dump:\nConnections Sets \(1\)/\(1\):\n1 expire at {date}:\n"
+        rf"\tip: /{address} sessionId: {session}\n",
+        word(face, b"dump"),
+    )
+    names = [line.partition("=")[0] for line in word(face, b"envi").splitlines()]
+    assert names == ["Environment:", *ENVIRONMENT]
 
 
 def test_words_can_be_left_out(tmp_path):
@@ -141,15 +172,31 @@ def commanded(face, name, **headers):
 def test_every_command_is_answered(face, raw, name):
     raw().call(OpCode.exists, PathWatchRequest("/watched", True))
     status, said = commanded(face, name)
-    assert (status, said["command"], said["error"]) == (200, NAMES.get(name, name), None)
+    assert (status, said["command"]) == (200, NAMES.get(name, name))
+    refusals = {
+        "leader": "server is not initialized",
+        "set_trace_mask": "setTraceMask requires long traceMask argument",
+    }
+    assert said["error"] == refusals.get(said["command"])
 
 
-def test_commands_tell_what_is_so(face, raw):
-    client = raw()
+def test_commands_tell_what_is_so(alone):
+    face, client = alone
     client.call(OpCode.exists, PathWatchRequest("/watched/one", True))
     client.create("/admin-e", flags=1)
     assert commanded(face, "monitor")[1]["num_alive_connections"] >= 1
-    assert "/watched/one" in commanded(face, "wchp")[1]["path_to_session_ids"]
+    client.call(OpCode.getChildren, PathWatchRequest("/", True))  # of which ZooKeeper tells nothing
+    session = client.session.sessionId
+    assert commanded(face, "wchp")[1]["path_to_session_ids"] == {"/watched/one": [session]}
+    assert commanded(face, "wchc")[1]["session_id_to_watched_paths"] == {str(session): ["/watched/one"]}
+    summary = commanded(face, "wchs")[1]
+    assert [summary[f"num_{name}"] for name in ("connections", "paths", "total_watches")] == [1, 1, 1]
+    assert commanded(face, "set_trace_mask?traceMask=5")[1]["tracemask"] == 5
+    assert commanded(face, "gtmk")[1]["tracemask"] == 5
+    assert commanded(face, "conf")[1].keys() == {
+        "client_port", "data_dir", "data_log_dir", "tick_time", "max_client_cnxns", "min_session_timeout",
+        "max_session_timeout", "server_id", "client_port_listen_backlog", "command", "error",
+    }  # fmt: skip
     paths = commanded(face, "dump")[1]["session_id_to_ephemeral_paths"]
     assert paths[str(client.session.sessionId)] == ["/admin-e"]
 

@@ -116,7 +116,7 @@ class Cluster:
 
     def raised(self) -> list[str]:
         """The alarms by their names."""
-        return [KINDS[each.alarm] for each in self.alarms()]
+        return [KINDS[each.alarm] for each in self.alarms() if each.alarm in KINDS]
 
     def check_alarms(self, *, takes_space: bool) -> None:
         """Of a write: Corrupt refuses every one, NoSpace those that take space."""
@@ -172,7 +172,7 @@ class Cluster:
             storageVersion=STORAGE_VERSION,
             dbSizeQuota=self.quota_bytes,
             downgradeInfo=pb.DowngradeInfo(),
-            errors=[alarm_text(each) for each in self.alarms()],
+            errors=[alarm_text(each) for each in self.alarms() if each.alarm in KINDS],
         )
         return await self._replies.settled(reply, head)
 

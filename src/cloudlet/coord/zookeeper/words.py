@@ -9,18 +9,28 @@ All of them are on, as a loopback port needs no list of those allowed; 4lw.comma
 
 from __future__ import annotations
 
+import platform
 import struct
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from cloudlet import __version__
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.figures import data_bytes, ephemerals_of, nodes_count, uptime_ms
 from cloudlet.coord.zookeeper.keeper import Keeper
-from cloudlet.coord.zookeeper.watches import Table
 
 ZOOKEEPER_VERSION = "3.9.3"
 """The version whose behaviour this is: clients ask for it before they use what is new."""
+
+ENVIRONMENT = (
+    "zookeeper.version", "host.name", "java.version", "java.vendor", "java.home", "java.class.path",
+    "java.library.path", "java.io.tmpdir", "java.compiler", "os.name", "os.arch", "os.version", "user.name",
+    "user.home", "user.dir", "os.memory.free", "os.memory.max", "os.memory.total",
+)  # fmt: skip
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 MASK = struct.Struct(">q")
 
@@ -43,7 +53,6 @@ def figures(keeper: Keeper) -> dict[str, object]:
     return {
         "version": VERSION_LINE,
         "server_state": "standalone",
-        "peer_state": "leading - broadcast",
         "avg_latency": round(statistics.average_ms, 4),
         "max_latency": round(statistics.latency_ms_max),
         "min_latency": round(statistics.latency_ms_min),
@@ -87,16 +96,36 @@ def configuration(keeper: Keeper, address: str) -> dict[str, object]:
         "minSessionTimeout": settings.least_ms,
         "maxSessionTimeout": settings.most_ms,
         "clientPortListenBacklog": -1,
-        "serverId": 1,
+        "serverId": 0,
     }
 
 
 def environment() -> dict[str, str]:
-    """What envi tells."""
-    return {
-        "zookeeper.version": VERSION_LINE, "host.name": "localhost", "java.version": "<NA>",
-        "java.vendor": "none: cloudlet", "java.home": "<NA>", "java.class.path": "<NA>",
-    }  # fmt: skip
+    """What envi tells: of the Java that there is not, that it is not known."""
+    return dict.fromkeys(ENVIRONMENT, "<NA>") | {
+        "zookeeper.version": VERSION_LINE,
+        "host.name": "localhost",
+        "java.vendor": "none: cloudlet",
+        "os.name": platform.system(),
+        "os.arch": platform.machine(),
+        "os.version": platform.release(),
+    }
+
+
+def expiries(keeper: Keeper) -> dict[int, list[int]]:
+    """Which sessions end when, by the wall's second."""
+    ahead_ms = keeper.clock.wall_ms() - keeper.clock.monotonic_ms()
+    found: dict[int, list[int]] = {}
+    for session in keeper.sessions.by_id.values():
+        ends_ms = session.heard_ms + session.timeout_ms + ahead_ms
+        found.setdefault(int(-(-ends_ms // 1000)), []).append(session.id)
+    return {ends_s: sorted(found[ends_s]) for ends_s in sorted(found)}
+
+
+def java_date(second: int) -> str:
+    """As Java's Date says it, whatever the locale."""
+    at = datetime.fromtimestamp(second, UTC)
+    return f"{DAYS[at.weekday()]} {MONTHS[at.month - 1]} {at:%d %H:%M:%S} UTC {at.year}"
 
 
 def client_line(client: Client, *, is_brief: bool) -> str:
@@ -122,18 +151,20 @@ def summary(keeper: Keeper) -> str:
     )
 
 
-def watched(table: Table, *, by_path: bool) -> list[tuple[str, list[str]]]:
-    """Session ids and paths, grouped either way."""
+def watched(keeper: Keeper, *, by_path: bool) -> list[tuple[str, list[str]]]:
+    """Session ids and paths, grouped either way. Watches of data alone: ZooKeeper tells no others."""
     groups: dict[str, list[str]] = {}
-    for path, watchers in table.by_path.items():
+    for path, watchers in keeper.watches.data.by_path.items():
         for watcher in watchers:
             name = watcher.name
             groups.setdefault(path if by_path else name, []).append(name if by_path else path)
     return list(groups.items())
 
 
-def _tables(keeper: Keeper) -> tuple[Table, Table]:
-    return keeper.watches.data, keeper.watches.children
+def watch_counts(keeper: Keeper) -> tuple[int, int, int]:
+    """How many connections watch the data of how many paths, and with how many watches."""
+    table = keeper.watches.data
+    return len(table.by_watcher), len(table.by_path), table.count()
 
 
 def _conf(keeper: Keeper, address: str, client: Client) -> str:
@@ -155,17 +186,23 @@ def _dirs(keeper: Keeper, address: str, client: Client) -> str:
 
 
 def _dump(keeper: Keeper, address: str, client: Client) -> str:
-    sessions = keeper.sessions.by_id.values()
-    over = sorted((session.heard_ms + session.timeout_ms, session.id) for session in sessions)
-    now_ms = keeper.clock.monotonic_ms()
-    lines = [f"Session Sets ({len(over)})/({len(over)}):"]
-    lines += [f"1 expire in {int(ends_ms - now_ms)}ms:\n\t{session:#x}" for ends_ms, session in over]
+    sets = expiries(keeper)
+    lines = ["SessionTracker dump:", f"Session Sets ({len(sets)})/({len(keeper.sessions.by_id)}):"]
+    for ends_s, sessions in sets.items():
+        lines.append(f"{len(sessions)} expire at {java_date(ends_s)}:")
+        lines += [f"\t{session:#x}" for session in sessions]
     held = ephemerals(keeper)
     lines.append(f"ephemeral nodes dump:\nSessions with Ephemerals ({len(held)}):")
     for session, paths in held.items():
         lines.append(f"{session:#x}:")
         lines += [f"\t{path}" for path in paths]
-    lines.append(f"Connections dump:\nConnections Sets ({connected(keeper)})/({connected(keeper)}):")
+    addresses = {int(each.session.id): each.address for each in keeper.clients if each.session is not None}
+    kept = {ends_s: [each for each in sessions if each in addresses] for ends_s, sessions in sets.items()}
+    kept = {ends_s: sessions for ends_s, sessions in kept.items() if sessions}
+    lines.append(f"Connections dump:\nConnections Sets ({len(kept)})/({len(addresses)}):")
+    for ends_s, sessions in kept.items():
+        lines.append(f"{len(sessions)} expire at {java_date(ends_s)}:")
+        lines += [f"\tip: /{addresses[each]} sessionId: {each:#x}" for each in sessions]
     return "\n".join(lines) + "\n"
 
 
@@ -196,11 +233,8 @@ def _srst(keeper: Keeper, address: str, client: Client) -> str:
 
 
 def _wchs(keeper: Keeper, address: str, client: Client) -> str:
-    tables = _tables(keeper)
-    watchers = {watcher for table in tables for watcher in table.by_watcher}
-    paths = sum(len(table.by_path) for table in tables)
-    total = sum(table.count() for table in tables)
-    return f"{len(watchers)} connections watching {paths} paths\nTotal watches:{total}\n"
+    watchers, paths, total = watch_counts(keeper)
+    return f"{watchers} connections watching {paths} paths\nTotal watches:{total}\n"
 
 
 def _wchc(keeper: Keeper, address: str, client: Client) -> str:
@@ -212,8 +246,9 @@ def _wchp(keeper: Keeper, address: str, client: Client) -> str:
 
 
 def _watch_dump(keeper: Keeper, *, by_path: bool) -> str:
-    rows = [row for table in _tables(keeper) for row in watched(table, by_path=by_path)]
-    return "".join(f"{name}\n" + "".join(f"\t{other}\n" for other in others) for name, others in rows)
+    rows = watched(keeper, by_path=by_path)
+    told = (f"{name}\n" + "".join(f"\t{other}\n" for other in others) for name, others in rows)
+    return "".join(told) + "\n"
 
 
 def _mntr(keeper: Keeper, address: str, client: Client) -> str:
