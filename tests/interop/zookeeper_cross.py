@@ -294,7 +294,7 @@ class Chooser:
         kind = self.random.random()
         if kind < 0.5:
             chosen = self.write()
-            # A check outside of a multi, which no client sends, is never answered by ZooKeeper.
+            # A check outside of a multi, which no client sends, ends the connection, or is never answered.
             return chosen if chosen[0] != OpCode.check else self.read()
         if kind < 0.75:
             return self.read()

@@ -123,3 +123,16 @@ def test_clients_must_prove_who_they_are_in_one_of_the_schemes_required():
     client = Told(keeper)
     assert proven(client, "digest", b"joe:secret") == 0
     assert client.create("/a") == "/a"
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("user", True), ("service/host.name.com", True), ("user@KERB.REALM", True), ("a/b/c", True),
+        ("", True), ("service/host.name.com@KERB.REALM", True), ("a/b/c@d", False),
+        ("user@KERB.REALM/server.com", False), ("a@b@c", False),
+    ],
+)  # fmt: skip
+def test_names_of_scheme_sasl(name, may):
+    client = Told(opened())
+    assert client.create("/a", acl=[ACL(31, Id("sasl", name))]) == ("/a" if may else Code.INVALIDACL)

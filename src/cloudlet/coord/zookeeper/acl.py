@@ -30,6 +30,7 @@ OPEN = b""
 """A list as it is kept: world:anyone may do all."""
 
 _AUTHENTICATES = ("digest", "sasl", "x509")  # schemes whose identities "auth" stands for
+_PRINCIPAL = re.compile(r"[^/@]*(/[^/@]*)?@[^/@]*")  # of Kerberos: service/host@REALM
 _MASK = re.compile(r":.*", re.DOTALL)
 _codec = codec(ACLs)
 
@@ -130,7 +131,7 @@ def _is_name(scheme: str, name: str) -> bool:
         return _network(name) is not None
     if scheme == "x509":
         return all("=" in part for part in name.split(",")) and bool(name)
-    return scheme == "sasl" and bool(name)
+    return scheme == "sasl" and ("@" not in name or _PRINCIPAL.fullmatch(name) is not None)
 
 
 def _matches(mine: str, who: str, scheme: str, name: str) -> bool:

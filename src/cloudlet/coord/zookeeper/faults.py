@@ -12,8 +12,9 @@ from cloudlet.wire.zookeeper import Code
 
 
 class KeeperFault(Fault):
-    """A request that is answered with an error code."""
+    """A request that is answered with an error code; and, in one case, with a body behind it."""
 
-    def __init__(self, error: Code, message: str = "") -> None:
+    def __init__(self, error: Code, message: str = "", *, body: bytes = b"") -> None:
         super().__init__(error.name, message)
         self.error = error
+        self.body = body

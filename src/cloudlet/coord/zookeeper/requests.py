@@ -82,7 +82,7 @@ def answer(keeper: Keeper, client: Client, frame: bytes) -> None:
     try:
         body, error = operation(keeper, client, frame, HEADER_BYTES), 0
     except KeeperFault as fault:
-        body, error = b"", fault.error
+        body, error = fault.body, fault.error
     except Broken:
         body, error = b"", Code.MARSHALLINGERROR
     except Deferred as deferred:
@@ -276,11 +276,14 @@ def sasl(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
         client.sasl = None
         if fault.code != Failed.code:
             raise
+        # Java's client reads a token whatever the error is: without one it takes the connection for broken,
+        # and tries for ever.
+        no_token = codec(SaslToken).encode(SaslToken(None))
         if "sasl" in keeper.settings.schemes_required:
-            raise KeeperFault(Code.SESSIONCLOSEDREQUIRESASLAUTH) from None
+            raise KeeperFault(Code.SESSIONCLOSEDREQUIRESASLAUTH, body=no_token) from None
         if keeper.settings.keeps_failed_sasl:
-            return codec(SaslToken).encode(SaslToken(None))
-        raise KeeperFault(Code.AUTHFAILED) from None
+            return no_token
+        raise KeeperFault(Code.AUTHFAILED, body=no_token) from None
     if client.sasl.user is not None:
         client.be(("sasl", client.sasl.user))
         if client.sasl.user in keeper.settings.sasl_supers:
