@@ -1,13 +1,10 @@
 """Requests that take more than one turn: what each slice does, and where the reply stands among events."""
 
-from itertools import pairwise
-
 import pytest
 from tests.coord.zookeeper.keepers import Told, opened
 
-from cloudlet.coord.zookeeper import children, endings, long_replies, reads, requests, watches
+from cloudlet.coord.zookeeper import children, long_replies, reads, requests, watches
 from cloudlet.coord.zookeeper.requests import answer
-from cloudlet.kernel.fault import NoSpace
 from cloudlet.kernel.keys import Author, Commit, Put
 from cloudlet.wire.jute import codec
 from cloudlet.wire.zookeeper import (
@@ -177,6 +174,17 @@ def test_the_watches_of_a_client_that_has_gone_go_in_slices(keeper):
     assert client.frames() == []
 
 
+def hanging(keeper, count):
+    """A client with that many ephemerals, and a key that another face has hung on its session."""
+    client = Told(keeper)
+    client.create("/e")
+    for number in range(count):
+        client.create(f"/e/{number:02}", flags=1)
+    session = client.client.session
+    keeper.keys.commit_now(Commit(Author("etcd"), put=[Put(b"ehung", b"", lease=session.id)]))
+    return client, session
+
+
 def test_many_ephemerals_are_listed_and_many_znodes_counted_in_slices(keeper, monkeypatch):
     client, _ = hanging(keeper, 17)
     filled(keeper, 7)
@@ -192,84 +200,6 @@ def test_many_ephemerals_are_listed_and_many_znodes_counted_in_slices(keeper, mo
     ask(client, OpCode.getAllChildrenNumber, asked)
     assert rest(keeper) >= 4
     assert [shown(frame)[1:] for frame in client.frames()] == [(0, counted.to_bytes(4))]
-
-
-def hanging(keeper, count):
-    """A client with that many ephemerals, and a key that another face has hung on its session."""
-    client = Told(keeper)
-    client.create("/e")
-    for number in range(count):
-        client.create(f"/e/{number:02}", flags=1)
-    session = client.client.session
-    keeper.keys.commit_now(Commit(Author("etcd"), put=[Put(b"ehung", b"", lease=session.id)]))
-    return client, session
-
-
-def test_a_session_with_many_ephemerals_ends_over_several_turns(keeper, monkeypatch):
-    monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
-    monkeypatch.setattr(endings, "SLICE", 5)
-    client, session = hanging(keeper, 17)
-    other = Told(keeper)
-    other.children("/e", watch=True)
-    other.exists("/e/16", watch=True)
-    ask(client, OpCode.closeSession, b"")
-    assert len(other.children("/e")) == 17
-    sizes = []
-
-    def look(step):
-        assert client.frames() == []
-        sizes.append(len(other.children("/e")))
-        again = Told(keeper, session=(session.id, session.password))
-        assert again.client.is_closing
-        assert again.client.session is None
-
-    rest(keeper, look)
-    assert all(before - after <= 5 for before, after in pairwise([17, *sizes]))
-    assert sizes[-1] == 0
-    assert [shown(frame) for frame in client.frames()] == [(client.xid, 0, b"")]
-    assert client.client.is_closing
-    assert keeper.keys.get(b"ehung") is None
-    assert keeper.keys.find_lease(session.id) is None
-    assert session.id not in keeper.sessions.by_id
-    assert other.exists("/e").numChildren == 0
-    assert sorted(other.events()) == ["NodeChildrenChanged /e", "NodeDeleted /e/16"]
-
-
-def test_nobody_comes_back_to_a_session_whose_end_was_begun(keeper, monkeypatch):
-    monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
-    monkeypatch.setattr(endings, "SLICE", 5)
-    _, session = hanging(keeper, 17)
-    keeper.end_session(session)
-    keeper.long_replies.step()
-    clock = keeper.clock
-    restarted = opened(keeper.keys, clock)  # a crash came
-    restarted.tick()
-    assert Told(restarted, session=(session.id, session.password)).client.session is None
-    reader = Told(restarted, timeout_ms=40_000)
-    assert 0 < len(reader.children("/e")) < 17
-    clock.pass_ms(11_000)
-    restarted.tick()
-    rest(restarted)
-    assert reader.children("/e") == []
-    assert restarted.keys.find_lease(session.id) is None
-
-
-def test_a_session_that_cannot_be_ended_is_come_back_to(keeper, monkeypatch):
-    monkeypatch.setattr(endings, "EPHEMERALS_MAX", 5)
-    monkeypatch.setattr(endings, "SLICE", 5)
-    _, session = hanging(keeper, 17)
-    keeper.end_session(session)
-    with monkeypatch.context() as full:
-        full.setattr(keeper.keys, "commit_now", refuse)
-        rest(keeper)
-    assert not session.is_ending
-    keeper.end_session(session)
-    rest(keeper)
-    assert keeper.keys.find_lease(session.id) is None
-
-
-def refuse(commit):
-    raise NoSpace("full")
 
 
 def broken_multi_read(count):

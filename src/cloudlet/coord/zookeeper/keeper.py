@@ -234,7 +234,7 @@ class Keeper:
 
     def _returned(self, client: Client, asked: ConnectRequest, timeout_ms: int) -> Session | None:
         session = self.sessions.by_id.get(self.sessions.as_id(asked.sessionId))
-        if session is None or session.is_ending or not is_password(session, asked.passwd):
+        if session is None or not is_password(session, asked.passwd):
             return None
         if not self.renew(session):
             return None
@@ -267,7 +267,7 @@ class Keeper:
 
     def end_session(self, session: Session) -> None:
         """A session is over: see endings.py; its client is closed."""
-        if self.sessions.by_id.get(session.id) is session and not session.is_ending:
+        if self.sessions.by_id.get(session.id) is session:
             end(self, session)
 
     def tick(self) -> None:

@@ -132,16 +132,8 @@ def reconfig(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
 
 def close_session(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     assert client.session is not None
-    session = client.session
-    keeper.end_session(session)  # closes the client behind the reply
-    if not session.is_ending:
-        return b""
-
-    def slices() -> Iterator[tuple[int, bytes]]:
-        while session.is_ending:
-            yield 0, b""
-
-    raise Deferred(slices(), b"", is_live=True)
+    keeper.end_session(client.session)  # closes the client behind the reply
+    return b""
 
 
 # --- watches

@@ -60,7 +60,6 @@ class Session:
         "heard_cloud_ms",
         "heard_ms",
         "id",
-        "is_ending",
         "lease_ms",
         "password",
         "timeout_ms",
@@ -71,7 +70,6 @@ class Session:
         self.password = password
         self.timeout_ms = timeout_ms
         self.client: Client | None = None
-        self.is_ending = False  # its znodes go, some in each turn
         self.heard_ms = 0.0
         self.heard_cloud_ms = 0
         self.lease_ms = timeout_ms  # the lease has this and BACKSTOP_MS, whatever was agreed later
@@ -86,10 +84,6 @@ class Session:
     def record(self) -> Put:
         """What is kept of it."""
         return Put(session_key(self.id), encode(SessionRecord(self.password, self.timeout_ms)))
-
-    def last_record(self) -> Put:
-        """The same without a password: whatever happens now, nobody comes back to it."""
-        return Put(session_key(self.id), encode(SessionRecord(b"", self.timeout_ms)))
 
 
 class Sessions:
