@@ -6,6 +6,7 @@ import itertools
 import socket
 import struct
 
+import uvloop
 from tests.coord.zookeeper.raw import ANYONE
 
 from cloudlet.coord.zookeeper import requests
@@ -181,3 +182,26 @@ def test_a_failure_in_a_later_turn_ends_no_other_s(monkeypatch, caplog):
 
     asyncio.run(body())
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_delayed_reply_to_who_has_gone_is_let_go():
+    """uvloop's transports refuse to be written to once they are closed."""
+    complaints = []
+
+    async def body():
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
+        async with asyncio.timeout(30), served(wants_face=True) as (face, gone, kept):
+            faults, statistics = face.keeper.faults, face.keeper.statistics
+            faults.delay_ms = 50
+            gone.writer.write(request(1, OpCode.exists, PathWatchRequest("/", False)))
+            while not statistics.received:
+                await asyncio.sleep(0)
+            gone.writer.transport.abort()
+            while len(face.keeper.clients) > 1:
+                await asyncio.sleep(0)
+            kept.writer.write(request(2, OpCode.exists, PathWatchRequest("/", False)))
+            assert await kept.reply() == (2, 0)  # delayed behind the other
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(body())
+    assert complaints == []

@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fileno = -1
+        self._delayed.clear()
         self._face.left(self)
 
     # --- reading
@@ -238,6 +239,8 @@ class Connection(asyncio.Protocol):
             self.hold()
 
     def _write_delayed(self) -> None:
+        if not self._delayed:
+            return  # the connection is lost
         self._transport.write(self._delayed.popleft()[1])
         if self._delayed:
             self._loop.call_at(self._delayed[0][0], self._write_delayed)
