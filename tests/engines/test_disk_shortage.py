@@ -93,7 +93,7 @@ def test_a_sealed_segment_that_could_not_be_synced_is_synced_before_what_follows
     tmp_path: Path, shortage: Shortage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    real = disk_segment.fdatasync
+    real = disk_segment.sync_data
 
     def fdatasync(fd: int) -> None:
         synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
@@ -101,7 +101,7 @@ def test_a_sealed_segment_that_could_not_be_synced_is_synced_before_what_follows
 
     async def scenario() -> None:
         monkeypatch.setattr(disk_segment, "patiently", partial(patiently, patience_s=0.0))
-        monkeypatch.setattr(disk_segment, "fdatasync", fdatasync)
+        monkeypatch.setattr(disk_segment, "sync_data", fdatasync)
         world = World(tmp_path)
         partition = world.partition(LogSettings(segment_bytes=200, flush_messages=2))
         await partition.append(batch("x" * 100))

@@ -19,7 +19,6 @@ or has the small body in memory, so a body that is dropped while it is read is r
 from __future__ import annotations
 
 import asyncio
-import errno
 import heapq
 import os
 from collections import deque
@@ -27,8 +26,10 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from cloudlet.engines.disk_calls import sync_folder
 from cloudlet.engines.disk_pack_file import place_of
-from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs, sync_folder
+from cloudlet.engines.disk_packs import BODY_BYTES_MAX, Packs
+from cloudlet.engines.disk_shortage import NO_ROOM
 from cloudlet.engines.disk_thread import on_thread
 from cloudlet.kernel.blob_ids import DIGITS, BlobIds, is_blob_id, made_ms_of
 from cloudlet.kernel.blobs import CHUNK_BYTES, BlobFacts, BlobId, BlobReader
@@ -40,7 +41,6 @@ from cloudlet.kernel.keys import Durability
 
 VECTORS_MAX = 256  # pieces that one call writes; the system takes 1,024
 INLINE_BYTES = 64 << 10  # a smaller write costs less than the way to a thread and back
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FOLDERS = tuple(first + second for first in DIGITS for second in DIGITS)
 
 
@@ -235,7 +235,7 @@ def _write_all(file: int, chunks: Sequence[bytes | bytearray | memoryview]) -> N
 
 
 def _refusal(error: OSError) -> Exception:
-    return NoSpace(str(error)) if error.errno in NO_SPACE else error
+    return NoSpace(str(error)) if error.errno in NO_ROOM else error
 
 
 class DiskBlobReader:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.engines.disk_keys_log import sync_folder
+from cloudlet.engines.disk_calls import sync_folder
 from cloudlet.engines.disk_keys_record import FORMAT, checksum
 from cloudlet.engines.disk_shortage import patiently
 from cloudlet.engines.disk_thread import on_thread

@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from cloudlet.engines.disk_calls import reserve, sync_data, sync_folder, write_zeroes
 from cloudlet.engines.disk_keys_record import (
     FORMAT,
     FRAME_BYTES,
@@ -53,7 +54,6 @@ from cloudlet.kernel.fault import Compacted, Damaged, NoSpace, StoreError
 
 FULL = PASSING  # what is refused now, and goes later
 FIRST_SEGMENT_BYTES = 1 << 20  # a small cloud stays small; zeroed at once, in 0.3 ms
-ZEROES = bytes(1 << 20)
 GATHERED_BYTES_MAX = 1 << 20  # more is written at once: a slow disk does not fill the memory
 INDEX_BYTES = 1 << 20  # looked at in one go: 7,000 frames, 3 ms
 INDEX_STEP_BYTES = 4096  # a place is kept for one frame in so many bytes; the rest is walked
@@ -67,16 +67,7 @@ Reserve = Callable[[int, int], None]
 
 def reserve_space(descriptor: int, size_bytes: int) -> None:
     """Take the blocks of a file, or OSError (ENOSPC)."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size_bytes)
-    else:
-        write_zeroes(descriptor, 0, size_bytes)
-
-
-def write_zeroes(descriptor: int, start: int, stop: int) -> None:
-    """Overwrite [start, stop)."""
-    while start < stop:
-        start += os.pwrite(descriptor, ZEROES[: stop - start], start)
+    reserve(descriptor, 0, size_bytes)
 
 
 def read_at(descriptor: int, size_bytes: int, offset: int) -> bytes:
@@ -90,23 +81,6 @@ def read_at(descriptor: int, size_bytes: int, offset: int) -> bytes:
         data = os.pread(descriptor, left, offset + size_bytes - left)
         pieces.append(data)
     return b"".join(pieces)
-
-
-def sync_data(descriptor: int) -> None:
-    """Bring a file's bytes to the disk."""
-    if hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -449,13 +423,13 @@ class Log:
         self.durable = self.stop
 
 
-def has_space(segment: Segment, reserve: Reserve) -> bool:
+def has_space(segment: Segment, take: Reserve) -> bool:
     """Whether a segment has the space that it needs. A folder that was copied may have lost some; then it is
     taken again, where there is as much."""
     if os.fstat(segment.descriptor).st_blocks * BLOCK_BYTES >= segment.size_bytes:
         return True
     try:
-        reserve(segment.descriptor, segment.size_bytes)
+        take(segment.descriptor, segment.size_bytes)
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -35,7 +35,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from cloudlet.engines.disk_keys_log import Log, sync_data, sync_folder
+from cloudlet.engines.disk_calls import sync_data, sync_folder
+from cloudlet.engines.disk_keys_log import Log
 from cloudlet.engines.disk_keys_record import MARK
 from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.fault import StoreError

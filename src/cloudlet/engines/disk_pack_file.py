@@ -22,7 +22,7 @@ from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
-from cloudlet.engines.disk_segment import fdatasync
+from cloudlet.engines.disk_calls import sync_data
 from cloudlet.kernel.blob_ids import TAIL_BITS, is_blob_id, tail_of
 from cloudlet.kernel.blobs import BlobId
 
@@ -206,7 +206,7 @@ def compacted(source: PackFile, pack: int, path: Path) -> PackFile | None:
     entries, is_whole = entries_of(source.file, pack, PACK_BYTES)
     if not is_whole:
         return None
-    fdatasync(source.file)
+    sync_data(source.file)
     data = os.pread(source.file, os.fstat(source.file).st_size, 0)
     rows = array("I")
     parts: list[bytes] = []
@@ -227,7 +227,7 @@ def compacted(source: PackFile, pack: int, path: Path) -> PackFile | None:
         rest = memoryview(b"".join((MAGIC, COUNT.pack(len(entries)), rows.tobytes(), *parts)))
         while rest:
             rest = rest[os.write(file, rest) :]
-        fdatasync(file)
+        sync_data(file)
     except OSError:
         os.close(file)
         path.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from cloudlet.engines.disk_calls import reserve, sync_data, sync_folder
 from cloudlet.engines.disk_pack_file import (
     ENTRY,
     PACK_BYTES,
@@ -43,7 +44,6 @@ from cloudlet.engines.disk_pack_file import (
     place_of,
     tail_for,
 )
-from cloudlet.engines.disk_segment import fdatasync
 from cloudlet.engines.disk_shortage import NO_ROOM
 from cloudlet.engines.disk_thread import on_thread
 from cloudlet.engines.disk_window import WINDOW_BYTES, Window
@@ -145,7 +145,7 @@ class Packs:
         assert file is not None
         copy = os.dup(file.file)  # stays open whatever happens to the pack meanwhile
         try:
-            await on_thread(fdatasync, copy)
+            await on_thread(sync_data, copy)
             if place.pack > self._named:
                 newest = self._active
                 for folder in (self._folder, self._folder.parent):
@@ -309,18 +309,3 @@ class Packs:
             file.close()
         self._files.clear()
         self._active = 0
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder survive power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def reserve(file: int, start: int, stop: int) -> None:
-    """Take the blocks of [start, stop) of a file, or OSError."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, start, stop - start)

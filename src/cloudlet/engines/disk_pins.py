@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cloudlet.engines.disk_calls import sync_folder
 from cloudlet.engines.disk_log import EPOCHS, START
 from cloudlet.engines.disk_logs import DiskLogs
 from cloudlet.engines.disk_partition_log import CLEANER, METADATA, PartitionDiskLog
@@ -126,8 +127,4 @@ def _sync_tree(root: str, label: str) -> None:
 
 def _sync_folder(folder: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)

@@ -27,6 +27,7 @@ from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
+from cloudlet.engines.disk_calls import sync_data
 from cloudlet.engines.disk_shortage import patiently
 from cloudlet.kernel.batches import (
     FRONT,
@@ -43,8 +44,6 @@ INDEX_INTERVAL_BYTES = 4096  # Kafka's index.interval.bytes
 ENTRY_BYTES = 8
 WINDOW_BYTES = 8192  # an index interval and a small batch: one pread finds most records
 SCAN_BYTES = 1 << 20
-
-fdatasync = getattr(os, "fdatasync", os.fsync)  # macOS has none
 
 
 def path_of(folder: str, base: int, suffix: str) -> str:
@@ -318,7 +317,7 @@ def sync_file(path: str) -> None:
     """Sync a file's bytes, through a descriptor of its own: the loop may close the segment's meanwhile."""
     fd = patiently(partial(os.open, path, os.O_RDONLY))
     try:
-        fdatasync(fd)
+        sync_data(fd)
     finally:
         os.close(fd)
 
