@@ -96,7 +96,7 @@ def early_event(patch):
     def ready(self, changes_max):
         found = []
         while self._pending and len(found) < changes_max:
-            step = self._pending.popleft()
+            step = self._pending.pop(0)
             self._position = step.revision + 1
             found.append(change_of(step))
         return found

@@ -36,6 +36,7 @@ def test_all_is_well(seed, tmp_path):
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
-def test_a_seeded_bug_is_seen(bug, tmp_path, monkeypatch):
+def test_a_seeded_bug_is_seen(bug, tmp_path, monkeypatch, caplog):
     bug(monkeypatch)
     assert recorded(tmp_path, 1) != []
+    assert not [each for each in caplog.records if each.exc_info]  # it is a lie, and no crash
