@@ -447,8 +447,9 @@ def test_digests_are_masked_for_who_may_not_administer(keeper, client):
     assert found.acl == [ACL(1, Id("world", "anyone")), ACL(31, Id("digest", "joe:x"))]
 
 
-def test_an_unknown_scheme_ends_the_connection(keeper, client):
-    assert client.call(OpCode.auth, AuthPacket(0, "nonesuch", b""), xid=-4)[0] is Code.AUTHFAILED
+@pytest.mark.parametrize("proof", [("nonesuch", b""), ("digest", b""), ("digest", None)])
+def test_what_proves_nothing_ends_the_connection(keeper, client, proof):
+    assert client.call(OpCode.auth, AuthPacket(0, *proof), xid=-4)[0] is Code.AUTHFAILED
     assert client.client.is_closing
 
 

@@ -238,8 +238,8 @@ def _set_watches(keeper: Keeper, client: Client, asked: SetWatches | SetWatches2
 def auth(keeper: Keeper, client: Client, frame: bytes, at: int) -> bytes:
     asked, _ = codec(AuthPacket).decode(frame, at)
     settings = keeper.settings
-    if asked.scheme == "digest" and settings.has_digest:
-        digest = acls.digest_of(asked.auth or b"", settings.digest_hash)
+    if asked.scheme == "digest" and settings.has_digest and asked.auth:
+        digest = acls.digest_of(asked.auth, settings.digest_hash)
         if settings.super_digest and digest == settings.super_digest:
             client.be(acls.SUPER)
         client.be(("digest", digest))
