@@ -152,6 +152,9 @@ def cell(client: Path, server: Running, kind: str, clients: int) -> Cell:
 
 
 def main() -> None:
+    if absent := [program for program in ("go", "etcd") if shutil.which(program) is None]:
+        print(f"nothing is measured beside etcd; not installed: {', '.join(absent)}")
+        return
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         client = compiled(folder)

@@ -2,23 +2,24 @@
 
     python -m tools.kazoo_suite
 
-Needs Debian's package `zookeeper` (and its Java) and the package registry, from which a virtual environment
-in a temporary folder gets what the suite wants. kazoo starts and stops its servers itself, each time one
-standalone server; a plugin (tests/interop/kazoo_plugin.py) lets it start ours. Ends with status 1 if anything
-passes there and fails here without a reason in EXPLAINED, or passes that is explained.
-docs/zookeeper-suites.md tells what it has found.
+Needs Debian's package `zookeeper` (and its Java), a C compiler, and the package registry, from which a
+virtual environment in a temporary folder gets what the suite wants. kazoo starts and stops its servers
+itself, each time one standalone server; a plugin (tests/interop/kazoo_plugin.py) lets it start ours. Ends
+with status 1 if anything passes there and fails here without a reason in EXPLAINED, or passes that is
+explained. docs/zookeeper-suites.md tells what it has found.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import venv
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 ROOT = pathlib.Path(__file__).parent.parent
 JAVA = pathlib.Path("/usr/share/java")
@@ -85,10 +86,19 @@ def judged(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
     return wrong
 
 
+def missing(which: Callable[[str], str | None] = shutil.which) -> str:
+    """What is not installed; nothing where all is there."""
+    found = [] if (JAVA / "zookeeper.jar").exists() else ["Debian's package zookeeper"]
+    found += [
+        what for program, what in (("java", "java"), ("cc", "a C compiler (gcc)")) if which(program) is None
+    ]
+    return f"not installed: {', '.join(found)}" if found else ""
+
+
 def main() -> int:
     """Run both and tell."""
-    if not (JAVA / "zookeeper.jar").exists():
-        print("Debian's package zookeeper is not installed")
+    if said := missing():
+        print(said)
         return 2
     with tempfile.TemporaryDirectory(prefix="kazoo-suite-") as name:
         folder = pathlib.Path(name)

@@ -32,3 +32,10 @@ def test_a_report_is_read(tmp_path):
     assert kazoo_suite.outcomes(report) == {
         "a::one": "passed", "a::two": "failed", "a::three": "skipped", "kazoo.tests.test_x.T::four": "failed",
     }  # fmt: skip
+
+
+def test_what_is_missing_is_named():
+    said = kazoo_suite.missing(lambda program: None)
+    assert said.startswith("not installed: ")
+    assert said.endswith("java, a C compiler (gcc)")
+    assert "java, " not in kazoo_suite.missing(lambda program: f"/usr/bin/{program}")
