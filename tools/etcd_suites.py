@@ -65,7 +65,6 @@ SUITES = (
         "tests",
         {"TEST_ETCD_HTTP_URL": URL},
         "--override-ini=addopts= --asyncio-mode=auto -W ignore",
-        {"test_snapshot": "reads the snapshot with `etcdctl snapshot status`, which wants a bbolt file"},
     ),
     Suite(
         "etcd3",
@@ -75,7 +74,6 @@ SUITES = (
         "tests/test_etcd3.py",
         {"PYTHON_ETCD_HTTP_URL": URL, "TEST_ETCD_VERSION": "v3.4.23"},
         "--override-ini=addopts= -W ignore",
-        {"test_snapshot": "reads the snapshot with `etcdctl snapshot status`, which wants a bbolt file"},
     ),
 )
 

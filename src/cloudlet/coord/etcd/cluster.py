@@ -3,8 +3,7 @@
 State   ("etcd", "alarm", kind, member's id) -> nothing: an alarm that is raised
         ("etcd", "member", "peers")          -> Peers: what MemberUpdate has made of the member's peer URLs
 Source  etcd 3.6, v3rpc/member and v3rpc/maintenance
-Absent  members beside this one (refused by name), downgrades; a snapshot is our own format and no bbolt file,
-        so etcdutl's offline verbs refuse it: `cloudlet checkpoint` brings a cloud back
+Absent  members beside this one (refused by name), downgrades
 
 A client that asks for the members is told the address by which it came, so it never moves on to an address
 that it cannot reach.
@@ -16,11 +15,11 @@ import asyncio
 import re
 import zlib
 from collections.abc import AsyncIterator
-from hashlib import sha256
 from struct import Struct
 
 from cloudlet.aws.record import Record, decoder
 from cloudlet.aws.record import encode as encode_record
+from cloudlet.coord.etcd import snapshot
 from cloudlet.coord.etcd.faults import of_store, refused
 from cloudlet.coord.etcd.replies import MEMBER_ID, RAFT_TERM, Replies
 from cloudlet.coord.etcd.settings import QUOTA_BYTES
@@ -37,9 +36,6 @@ STORAGE_VERSION = "3.6.0"
 CLUSTER_VERSION = "3.6.0"
 NAME = "cloudlet"
 PEER_URL = "http://localhost:2380"
-SNAPSHOT_MAGIC = b"cloudlet etcd snapshot 1\n"
-PIECE_BYTES = 256 << 10
-PAGE_BYTES = 512
 ROWS_PER_TURN = 2_000
 HASH_START = 1  # a client takes 0 for no hash at all: etcd's is never that of nothing
 
@@ -51,7 +47,6 @@ KINDS = {NOSPACE: "NOSPACE", CORRUPT: "CORRUPT"}
 MEMBER = pack(("etcd", "member", "peers"))
 
 _ROW = Struct(">QQQQIII")
-_COUNTS = Struct(">QQ")  # revision, keys
 
 
 class Peers(Record):
@@ -207,34 +202,15 @@ class Cluster:
         return found, len(entries)
 
     async def snapshot(self, call: Call, incoming: AsyncIterator[bytes]) -> None:
-        """Every key at one revision, filled up to whole pages, and then a SHA-256 of all before: etcdctl
-        takes a file for a snapshot if it is 32 bytes longer than whole pages."""
+        """A file of bbolt's, and then a SHA-256 of all before."""
         async for _ in incoming:
             pass
-        await self._keys.settle(self._keys.head)
-        revision = self._keys.settled
-        entries = await self._keys.scan_at(revision, ETCD, ETCD_STOP)
-        header = self._replies.header(revision)
-        digest = sha256()
-        piece = bytearray(SNAPSHOT_MAGIC)
-        piece += _COUNTS.pack(revision, len(entries))
-        size = 0
-        for number, entry in enumerate(entries, 1):
-            piece += row_of(entry)
-            if len(piece) >= PIECE_BYTES:
-                digest.update(piece)
-                size += len(piece)
-                left = len(entries) - number + 1
-                reply = pb.SnapshotResponse(
-                    header=header, blob=bytes(piece), remaining_bytes=left, version=VERSION
-                )
-                await call.send(encode(reply))
-                await asyncio.sleep(0)
-                piece.clear()
-        piece += bytes(-(size + len(piece)) % PAGE_BYTES)
-        digest.update(piece)
-        for blob in (bytes(piece), digest.digest()):
-            await call.send(encode(pb.SnapshotResponse(header=header, blob=blob, version=VERSION)))
+        [member] = self.members(call)
+        told = snapshot.Cluster(member, STORAGE_VERSION, RAFT_TERM)
+        async for revision, blob, left in snapshot.snapshot_of(self._keys, told):
+            reply = pb.SnapshotResponse(blob=blob, remaining_bytes=left, version=VERSION)
+            reply.header = self._replies.header(revision)
+            await call.send(encode(reply))
 
     async def move_leader(self, request: pb.MoveLeaderRequest) -> bytes:
         """To itself, the leader moves at once; as etcd's, the reply has no header."""
@@ -267,7 +243,7 @@ def alarm_text(alarm: pb.AlarmMember) -> str:
 
 
 def row_of(entry: Entry) -> bytes:
-    """One key with its value and numbers, as hashes and snapshots have it."""
+    """One key with its value and numbers, as hashes have it."""
     key = entry.key[1:]
     return b"".join(
         (
