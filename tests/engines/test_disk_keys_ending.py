@@ -12,7 +12,7 @@ import pytest
 
 from cloudlet.engines import disk_keys_checkpoint as checkpoint
 from cloudlet.engines.disk_keys import DiskKeys
-from cloudlet.engines.disk_keys_log import LogSettings
+from cloudlet.engines.disk_keys_log import LogSettings, Spare
 from cloudlet.kernel.keys import Author, Commit, Put
 
 WAIT_S = 30
@@ -104,5 +104,27 @@ def test_no_checkpoint_begins_in_a_store_that_closes(tmp_path: Path) -> None:
         put(keys, 50)  # so much that one is due as soon as they are on the disk
         await keys.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(body())
+
+
+def test_no_spare_segment_is_begun_in_a_store_that_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        keys = await opened(tmp_path, LogSettings(segment_bytes=1 << 16, first_segment_bytes=4096))
+        put(keys, 15)  # over the half of the first segment
+        begun, prepare = threading.Event(), keys._log.prepare
+
+        def seen(size_bytes: int, *, zeroed: bool) -> Spare:
+            begun.set()
+            return prepare(size_bytes, zeroed=zeroed)
+
+        monkeypatch.setattr(keys._log, "prepare", seen)
+        assert keys._log.wants_spare
+        await keys.close()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        assert not begun.is_set()
+        assert not list(tmp_path.glob("next-*"))
 
     run(body())

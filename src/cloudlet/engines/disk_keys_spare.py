@@ -25,15 +25,17 @@ class SpareSegments:
         self._loop = loop
         self._fail = fail
         self._preparing: asyncio.Future[Spare] | None = None
+        self._is_ending = False
 
     def look(self) -> None:
         """It is time for one: begin, unless it is on its way."""
-        if self._preparing is None:
+        if self._preparing is None and not self._is_ending:
             self._preparing = self._loop.run_in_executor(None, self._prepare)
             self._preparing.add_done_callback(self._prepared)
 
     async def finish(self) -> None:
-        """Wait for the one that is being made."""
+        """Wait for the one that is being made, and make no other: the folder is to be somebody else's."""
+        self._is_ending = True
         if self._preparing is not None:
             await asyncio.wait([self._preparing])
             await asyncio.sleep(0)  # `_prepared` runs first
