@@ -213,6 +213,18 @@ def test_requests_are_carried_out_and_not_answered(cloud, fault, zk, etcd):
     assert etcd.value(b"unheard") == b"1"
 
 
+def test_a_stream_may_be_left_without_answers(fault, etcd):
+    lease = etcd("Lease/LeaseGrant", TTL=60).ID
+    keepalive = etcd.channel.stream_stream("/etcdserverpb.Lease/LeaseKeepAlive")
+    said = encode(pb.LeaseKeepAliveRequest(ID=lease))
+    fault("no-response", count=1, face="etcd")
+    with pytest.raises(grpc.RpcError) as late:
+        next(keepalive(iter([said]), timeout=0.5))
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert decode(pb.LeaseKeepAliveResponse, next(keepalive(iter([said]), timeout=10))).TTL == 60
+    etcd("Lease/LeaseRevoke", ID=lease)
+
+
 def test_the_command_line_says_what_is_in_force(cloud, fault):
     def said(*arguments):
         result = CliRunner().invoke(main, ["fault", *arguments, "--data", str(cloud.data)])

@@ -92,20 +92,21 @@ class Checkpoints:
 
 class Fault:
     """What goes wrong on purpose. `face` is "etcd" or "zookeeper", and both without it; `delay`, `reject`,
-    `fail` and `no_response` are in force until `lift`, for every test of this process."""
+    `fail` and `no_response` are in force until `lift`, for every test of this process. An id is a number, or
+    hexadecimal text."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def session_expire(self, session: int | None = None) -> int:
+    def session_expire(self, session: int | str | None = None) -> int:
         """End a ZooKeeper session now, or all; how many there were."""
         return self._count("session-expire", "sessions", id=session)
 
-    def lease_expire(self, lease: int | None = None) -> int:
+    def lease_expire(self, lease: int | str | None = None) -> int:
         """End an etcd lease now, or all; how many there were."""
         return self._count("lease-expire", "leases", id=lease)
 
-    def drop(self, session: int | None = None, *, face: str | None = None) -> int:
+    def drop(self, session: int | str | None = None, *, face: str | None = None) -> int:
         """Close the connection of a ZooKeeper session, or all connections; how many there were."""
         return self._count("drop", "connections", id=session, face=face)
 

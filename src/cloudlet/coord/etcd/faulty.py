@@ -2,13 +2,13 @@
 
 State   the faults of the face (coord/faults.py)
 Source  docs/faults.md
-Absent  delays of what streams send on their own
+Absent  delays of what streams send on their own; streams that are open go on, whatever is put in force
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -43,8 +43,11 @@ def _behind(method: Method, faults: Faults) -> Method:
         return handler(call, incoming) if faults.is_idle else faulty(call, incoming)
 
     async def faulty(call: Call, incoming: Any) -> None:
-        if faults.of_request() is Fate.FAILED:
+        fate = faults.of_request()
+        if fate is Fate.FAILED:
             raise GrpcStatus(Code.UNAVAILABLE, f"{PREFIX}request timed out")
+        if fate is Fate.UNANSWERED:
+            await _unanswered(handler(_Mute(call), incoming))
         await handler(call, incoming)
 
     return msgspec.structs.replace(method, handler=unary if method.kind is Kind.UNARY else streaming)
@@ -60,7 +63,7 @@ async def _late(handler: Any, call: Call, message: bytes, delay_ms: int) -> byte
     return bytes(await answer if isawaitable(answer) else answer)
 
 
-async def _unanswered(answer: Awaitable[bytes]) -> bytes:
+async def _unanswered(answer: Awaitable[Any]) -> bytes:
     """Carry it out, and answer never: the client's deadline ends the call."""
     await answer
     await asyncio.Event().wait()
@@ -84,6 +87,15 @@ class _Mute(_Seen):
         """It is carried out, and that is all."""
 
     def fail(self, status: GrpcStatus) -> None:
+        """Likewise."""
+
+    def send_header(self, metadata: Sequence[tuple[str, str]] = ()) -> None:
+        """Likewise."""
+
+    async def send(self, message: bytes) -> None:
+        """Likewise."""
+
+    def send_nowait(self, message: bytes) -> None:
         """Likewise."""
 
 
