@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -295,5 +296,29 @@ def test_empty_messages_that_nobody_takes_hold_their_sender_back() -> None:
             stream.cancel()
         finally:
             await client.close()
+
+    run(Limits(), body)
+
+
+@pytest.mark.parametrize("turn_ms", [http2_connection.TURN_MS, -1.0])
+def test_nothing_is_left_of_connections_that_have_gone(
+    turn_ms: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2_connection, "TURN_MS", turn_ms)  # below 0 what comes together is left for later
+
+    async def body(face: Face, server: Server) -> None:
+        for _ in range(3):
+            async with raw(server) as client:
+                client.call_at_once(20)
+                await client.reader.readexactly(100)
+                client.writer.transport.abort()
+        while server.connections:
+            await asyncio.sleep(0)
+        for _ in range(3):  # what is due in the next turns is over
+            await asyncio.sleep(0)
+        face.calls.clear()
+        gc.collect()
+        there = [each for each in gc.get_objects() if isinstance(each, http2_connection.Http2Connection)]
+        assert not [each for each in there if each.shared is server._shared]
 
     run(Limits(), body)

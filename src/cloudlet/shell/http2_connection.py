@@ -111,6 +111,7 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.read_deadline = self.write_deadline = NEVER
         self._is_closing = True
+        self._later = []
         for call in list(self._calls):
             call.cancel()
         self.slow.clear()

@@ -96,8 +96,7 @@ class Http2(Streams):
             return []
         if self._rest:
             data = self._rest + data
-        events: list[Event] = []
-        self._events = events
+        events = self._events
         at, size = 0, len(data)
         try:
             if self._awaits_preface:
@@ -122,6 +121,8 @@ class Http2(Streams):
         except ConnectionFault as fault:
             self._fail(fault)
             return events
+        finally:
+            self._events = []  # which the garbage collector does not look into: see http2_streams.py
         self._rest = data[at:] if at < size else b""
         if self.sender.closed:
             self.tidy()

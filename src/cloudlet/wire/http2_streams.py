@@ -98,6 +98,8 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+# The garbage collector does not look into events, as there are so many. So whoever has read them
+# lets go of them: one that is kept by its own connection keeps that, and all of its streams, for ever.
 Event = Opened | Data | Ended | Reset | Ponged | GoneAway | Failed
 
 
