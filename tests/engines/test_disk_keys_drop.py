@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from cloudlet.engines import disk_keys_drop, disk_keys_past
+from cloudlet.engines import disk_keys_drop, disk_keys_past, keys_dump, keys_feed
 from cloudlet.engines.disk_keys import DiskKeys
 from cloudlet.engines.disk_keys_log import LogSettings
 from cloudlet.engines.disk_keys_past import DiskPast
@@ -315,6 +315,70 @@ def test_the_past_below_many_writes_of_many_keys_is_read_frame_by_frame(tmp_path
         monkeypatch.setattr(disk_keys_past, "ROWS_KEPT", 100)  # not even that much room
         monkeypatch.setattr(disk_keys_past, "FRAMES_KEPT_MIN", 1)
         assert len(await keys.scan_at(before, START, START + b"0002")) == 20
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_of_more_watches_than_keys_only_those_of_the_keys_are_looked_at(small, tmp_path, monkeypatch):
+    async def run():
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0)
+        keys.commit_now(Commit(ME, put=[Put(numbered(number), b"") for number in range(20)]))
+        watches = [keys.watch(numbered(number), numbered(number) + b"\0") for number in range(60)]
+        everything = keys.watch(b"", b"z")
+        looked, touches = [], keys_feed.step_touches
+        monkeypatch.setattr(
+            keys_feed, "step_touches", lambda step, *place: looked.append(place) or touches(step, *place)
+        )
+        async with keys.foresee([(numbered(5), STOP)]):
+            keys.commit_now(Commit(ME, put=[Put(b"a", b"")], drop=[Drop(numbered(5), STOP)]))
+        assert looked == []
+        keys.commit_now(Commit(ME, put=[Put(numbered(number), b"end") for number in range(60)]))
+        for number, watch in enumerate(watches):
+            events = [event for change in await every(watch, 1) for event in change.events]
+            assert events[0].dropped == (5 <= number < 20)
+        [change, _] = await every(everything, 2)
+        assert [event.entry.key for event in change.events] == [
+            *map(numbered, range(5, 20)),
+            b"a",
+        ]
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_ranges_that_overlap_are_not_prepared_again_and_again(small, tmp_path):
+    async def run():
+        keys = await DiskKeys.open(tmp_path, lambda: 0.0)
+        keys.commit_now(Commit(ME, put=[Put(numbered(number), b"") for number in range(60)]))
+        ranges = [(numbered(number), STOP) for number in range(30)]
+        async with keys.foresee(ranges):
+            parts = keys._newest.foreseen.parts
+            assert 1 < len(parts) < 4
+            assert sum(len(part.entries()) for part in parts) <= 2 * 60
+            keys.commit_now(Commit(ME, drop=[Drop(*each) for each in ranges]))
+        assert keys.count(b"", b"z") == 0
+        await keys.close()
+
+    asyncio.run(run())
+
+
+def test_a_save_of_before_a_long_drop_is_written_in_slices(tmp_path, monkeypatch):
+    async def run():
+        keys = await DiskKeys.open(tmp_path / "keys", lambda: 0.0)
+        filled(keys, 5000)
+        before = keys.head
+        async with keys.foresee([(START, STOP)]):
+            keys.commit_now(Commit(ME, drop=[Drop(START, STOP)]))
+        sizes, page = [], keys_dump.entries_page
+        monkeypatch.setattr(
+            keys_dump, "entries_page", lambda entries: sizes.append(len(entries)) or page(entries)
+        )
+        path = tmp_path / "dump"
+        assert await keys_dump.write_dump(path, keys, before, b"", b"z", is_durable=False) == 5000
+        assert sizes == [1000] * 5
+        found = [entry for some in keys_dump.read_dump(path) for entry in some]
+        assert found == list(await keys.scan_at(before, b"", b"z"))
         await keys.close()
 
     asyncio.run(run())

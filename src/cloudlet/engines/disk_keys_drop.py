@@ -23,6 +23,7 @@ from cloudlet.kernel.keys_drop import PAGE_KEYS, Foreseen, Part
 from cloudlet.kernel.keys_newest import Newest
 
 DROP_KEYS_MAX = 1000  # that are dropped in one turn
+STORES_MAX = 2  # how many entries are prepared for a commit whose ranges overlap, in stores full
 SORTED_KEYS = 5000  # in one turn
 ROUNDS_MAX = 64  # of patching: where others write faster, the last turn does the rest
 
@@ -45,7 +46,7 @@ class LongDrops:
             return
         await self.turns.acquire()
         try:
-            parts = [Part(start, stop, None, self._rows_of) for start, stop in self._long(ranges)]
+            parts = [Part(*each, None, self._rows_of) for each in self._long(ranges)]
             self._newest.foreseen = Foreseen(parts, self._rows_of)
             for part in parts:
                 await self._fill(part)
@@ -56,7 +57,15 @@ class LongDrops:
             self._end()
 
     def _long(self, ranges: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        return [each for each in dict.fromkeys(ranges) if self._newest.order.count(*each) > DROP_KEYS_MAX]
+        """The ranges that are worth it, as long as there are not many of the same keys."""
+        found: list[tuple[bytes, bytes]] = []
+        room = len(self._newest.entries) * STORES_MAX
+        for each in dict.fromkeys(ranges):
+            count = self._newest.order.count(*each)
+            if count > DROP_KEYS_MAX and count <= room:
+                found.append(each)
+                room -= count
+        return found
 
     def _scan(self, start: bytes, stop: bytes) -> Sequence[Entry]:
         """The entries of a range, as far as possible of one that is prepared for."""

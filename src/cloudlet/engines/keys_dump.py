@@ -38,9 +38,11 @@ async def write_dump(
             upto = bound[-1].key + b"\0" if len(bound) == PAGE_KEYS else stop
             entries = list(await keys.scan_at(revision, start, upto))
             start = upto
-            if entries:
-                count += len(entries)
-                batch.append(entries_page(entries))
+            count += len(entries)
+            for at in range(0, len(entries), PAGE_KEYS):  # more where many have been deleted since
+                if at:
+                    await asyncio.sleep(0)
+                batch.append(entries_page(entries[at : at + PAGE_KEYS]))
             if sum(map(len, batch)) > WRITE_BYTES:
                 await on_thread(file.write, b"".join(batch))
                 batch = []

@@ -100,11 +100,14 @@ class Feed:
                     tap.applied(change_of(step))
 
     def _publish_long(self, step: Step) -> None:
-        """Look for the step's keys in the ranges: there are more keys than watches."""
-        for group in self._watches.values():
-            for watch in group:
-                if step_touches(step, watch.start, watch.stop):
-                    watch.push(step)
+        """Look for the step's keys in the ranges; for the ranges' in the step where these are more."""
+        if len(self._watches) > len(step.dropped):
+            self._deliver(step, step_keys(step))
+        else:
+            for group in self._watches.values():
+                for watch in group:
+                    if step_touches(step, watch.start, watch.stop):
+                        watch.push(step)
         for tap in self.taps:
             if not tap.is_paused and step_touches(step, tap.start, tap.stop):
                 tap.applied(change_of(step))

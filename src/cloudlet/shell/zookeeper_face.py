@@ -209,7 +209,8 @@ class ZooKeeperFace:
         if self.is_silent:
             return
         try:
-            self.keeper.repay()
+            if self.keeper.repay_some():
+                self._outside()
         except StoreError as error:
             log.warning("what other faces changed cannot be noted: %s", error)
         self.flush()

@@ -147,3 +147,28 @@ def test_no_turn_encodes_many_events_of_a_watched_delete(tmp_path, monkeypatch, 
             assert [event.type for event in await putless.events(1)] == [0]
 
     run(body)
+
+
+def test_one_message_of_a_watched_delete_is_made_after_the_other(tmp_path, monkeypatch):
+    async def body():
+        async with running(tmp_path) as served:
+            client = served.client
+            fill(served.keys)
+            making, most = [0], []
+            slices = watching.WatchStream._slices
+
+            async def counted(stream, watcher, change):
+                making[0] += 1
+                most.append(making[0])
+                async for some in slices(stream, watcher, change):
+                    yield some
+                making[0] -= 1
+
+            monkeypatch.setattr(watching.WatchStream, "_slices", counted)
+            watches = [await client.watch(**RANGE, prev_kv=True) for _ in range(6)]
+            await client.DeleteRange(**RANGE)
+            for watch in watches:
+                assert len(await watch.events(KEYS)) == KEYS
+            assert most == [1] * 6
+
+    run(body)

@@ -254,3 +254,21 @@ def test_other_faces_see_a_multi_in_its_order(keeper):
         (event.entry.key, event.dropped) for event in change.events if event.entry.key.startswith(b"e")
     ]
     assert touched == [(b"e/zk/1/a", False), (b"e/zk/1/b", True), (b"e/zk/1/c", False)]
+
+
+def test_what_a_deletion_of_very_many_znodes_owes_is_paid_in_several_turns(keeper):
+    client = Told(keeper)
+    client.create("/p")
+    for number in range(1200):
+        client.create(f"/p/{number:04}")
+        client.create(f"/p/{number:04}/x")  # so that each has a side
+    revision = asyncio.run(keeper.keys.commit(Commit(ETCD, drop=[Drop(b"e/zk/2/p/", b"e/zk/2/p0")])))
+    paid = []
+    while keeper.repay_some():
+        paid.append(keeper.keys.head)
+        stat = client.exists("/p")
+        assert (stat.numChildren, stat.cversion, stat.pzxid) == (0, 2400, revision)
+    assert paid == [revision + 1, revision + 2]
+    assert keeper.tree.owed == {}
+    again = Told(opened(keeper.keys, keeper.clock)).exists("/p")
+    assert (again.numChildren, again.cversion, again.pzxid) == (0, 2400, revision)

@@ -50,6 +50,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self.message = asyncio.Lock()  # of a long message that many are to have
 
     async def next(self) -> None:
         """Wait for a turn of the loop in which nobody else makes one."""

@@ -278,21 +278,25 @@ class WatchStream:
 
     async def _send_long(self, watcher: Watcher, change: Change) -> None:
         """A revision of very many events: encoded over several turns, whole or in fragments."""
-        request, fragmented = watcher.request, watcher.request.fragment
         header = self._replies.header(change.revision)
-        pieces: list[bytes] = []
+        if watcher.request.fragment:
+            await self._send_fragments(watcher, change, header)
+            return
+        # One is made after the other, however many are to have it: they would all be half made together.
+        async with self._turns.message:
+            pieces = [encode(pb.WatchResponse(events=some)) async for some in self._slices(watcher, change)]
+            if not any(pieces):
+                return
+            # What is concatenated is one message: each piece adds to its list.
+            whole = b"".join([encode(pb.WatchResponse(header=header, watch_id=watcher.id)), *pieces])
+            pieces.clear()
+        watcher.is_quiet = False
+        await self._call.send(whole)
+
+    async def _send_fragments(self, watcher: Watcher, change: Change, header: Any) -> None:
         held: pb.WatchResponse | None = None
-        for at in range(0, len(change.events), EVENTS_MAX):
-            await self._turns.next()
-            events = [
-                event_of(event, with_previous=request.prev_kv)
-                for event in change.events[at : at + EVENTS_MAX]
-                if (NODELETE if event.dropped else NOPUT) not in request.filters
-            ]
-            if not fragmented:
-                pieces.append(encode(pb.WatchResponse(events=events)))
-                continue
-            for reply in fragments(watcher.id, events) if events else ():
+        async for some in self._slices(watcher, change):
+            for reply in fragments(watcher.id, some) if some else ():
                 if held is not None:
                     await self._call.send(encode(held))
                 reply.header, reply.fragment = header, True
@@ -301,12 +305,17 @@ class WatchStream:
             watcher.is_quiet = False
             held.fragment = False
             await self._call.send(encode(held))
-        elif any(pieces):
-            watcher.is_quiet = False
-            # What is concatenated is one message: each piece adds to its list.
-            await self._call.send(
-                b"".join([encode(pb.WatchResponse(header=header, watch_id=watcher.id)), *pieces])
-            )
+
+    async def _slices(self, watcher: Watcher, change: Change) -> AsyncIterator[list[pb.Event]]:
+        """The events that a watcher is to see, some in each turn."""
+        request = watcher.request
+        for at in range(0, len(change.events), EVENTS_MAX):
+            await self._turns.next()
+            yield [
+                event_of(event, with_previous=request.prev_kv)
+                for event in change.events[at : at + EVENTS_MAX]
+                if (NODELETE if event.dropped else NOPUT) not in request.filters
+            ]
 
     async def _say(
         self,

@@ -22,17 +22,18 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from cloudlet.coord.faults import Faults
-from cloudlet.coord.zookeeper.acl import OPEN, SKIPS, SUPER, Identity
+from cloudlet.coord.zookeeper import outside
+from cloudlet.coord.zookeeper.acl import SKIPS, SUPER, Identity
 from cloudlet.coord.zookeeper.client import Client
 from cloudlet.coord.zookeeper.endings import end
 from cloudlet.coord.zookeeper.faults import KeeperFault
 from cloudlet.coord.zookeeper.long_replies import LongReplies
-from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP, parent_of
+from cloudlet.coord.zookeeper.paths import ZNODES, ZNODES_STOP
 from cloudlet.coord.zookeeper.quotas import Quotas
 from cloudlet.coord.zookeeper.sessions import BACKSTOP_MS, Session, Sessions, is_password
 from cloudlet.coord.zookeeper.settings import KeeperSettings
-from cloudlet.coord.zookeeper.transaction import Happened, Transaction
-from cloudlet.coord.zookeeper.tree import Touched, Tree
+from cloudlet.coord.zookeeper.transaction import Transaction
+from cloudlet.coord.zookeeper.tree import Tree
 from cloudlet.coord.zookeeper.upkeep import end_sessions, sweep
 from cloudlet.coord.zookeeper.watches import Watches
 from cloudlet.kernel.clock import Clock
@@ -55,7 +56,6 @@ from cloudlet.wire.zookeeper import (
     Code,
     ConnectRequest,
     ConnectResponse,
-    EventType,
 )
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Keeper:
         self.unsent: dict[Client, None] = {}  # clients with frames to send, or to be closed
         self.on_outside: Callable[[], None] = lambda: None
         self._tap: Tap | None = None  # of other faces' changes
-        self._suspects: list[Session] = []  # whose lease may be gone
+        self.suspects: dict[Session, None] = {}  # whose lease may be gone
         self._swept_ms = 0  # cloud time
         self.is_sweeping = False
 
@@ -356,37 +356,14 @@ class Keeper:
     # --- other faces' changes
 
     def _applied(self, change: Change) -> None:
-        for one in self.tree.follow(change):
-            if not self.quotas.is_idle:
-                self.quotas.follow({one.path: one.now})
-            if not self.watches.is_idle:
-                self._tell_outside(one, change.revision)
-            if one.was is not None and one.was.owner in self.sessions.by_id:
-                self._suspects.append(self.sessions.by_id[one.was.owner])
+        outside.follow(self, change)
         self.on_outside()
 
-    def _tell_outside(self, one: Touched, revision: int) -> None:
-        parent = self.tree.find(parent_of(one.path))
-        parent_acl = self.tree.acl(parent) if parent is not None else OPEN
-        kind = EventType.NodeDeleted
-        if one.now is not None:
-            kind = EventType.NodeCreated if one.was is None else EventType.NodeDataChanged
-        self.watches.tell(Happened(kind, one.path, one.acl, parent_acl), revision)
-
     def repay(self) -> None:
-        """Commit what other faces' changes owe, and end sessions whose lease was revoked; in a turn after
-        such a change."""
-        while self.tree.owed:
-            owed = dict(self.tree.owed)
-            puts, drops = self.tree.repayment()
-            try:
-                tree = Author("zookeeper", "tree")
-                self.write(Commit(tree, (), puts, drops, Durability.SYNC, LOCAL_LIMITS))
-            except KeeperFault as fault:
-                log.warning("what other faces changed cannot be noted yet: %s", fault)
-                self.tree.owed = owed
-                break
-        suspects, self._suspects = self._suspects, []
-        for session in suspects:
-            if self.keys.find_lease(session.id) is None:
-                self.try_to_end(session)
+        """Commit all that other faces' changes owe, and end sessions whose lease was revoked."""
+        while self.repay_some():
+            pass
+
+    def repay_some(self) -> bool:
+        """The same as far as one turn goes, in turns after such a change; whether there is more."""
+        return outside.repay(self)
