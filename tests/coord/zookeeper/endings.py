@@ -101,6 +101,7 @@ class Caller:
     def connect(self):
         """Connect, as soon as somebody listens; whether the session goes on, or begins."""
         while True:
+            self.close()
             try:
                 self.raw = RawClient(self.known.port)
                 if self.session is None:
@@ -119,6 +120,10 @@ class Caller:
                 continue
             self.known.resumed += 1
             return came.sessionId == self.session.sessionId
+
+    def close(self):
+        if self.raw is not None:
+            self.raw.close()
 
     def call(self, kind, record=None):
         try:
@@ -175,13 +180,14 @@ class Worker:
                     time.sleep(PAUSE_S)
         except Exception as failure:  # noqa: BLE001 - told by the judge
             self.known.wrong.append(f"client {self.number}: {failure!r}")
+        finally:
+            if self.caller is not None:
+                self.caller.close()
 
     def connected(self):
         """A client whose session goes on for ever."""
         if self.caller is None:
             self.caller = Caller(self.known)
-        if self.caller.raw is not None:
-            self.caller.raw.close()
         if not self.caller.connect():
             raise Wrong("the session is lost")
         return self.caller
@@ -200,15 +206,20 @@ def end_sessions(worker):
             worker.life = None
             look = Caller(known)
             look.connect()
-            for parent in PARENTS:
-                look.list(parent)
-            life.missed = look.zxid
-            look.call(OpCode.closeSession)
+            try:
+                for parent in PARENTS:
+                    look.list(parent)
+                life.missed = look.zxid
+                look.call(OpCode.closeSession)
+            finally:
+                look.close()
             return
     while not known.is_over.is_set():
         if worker.life is None:
             worker.lives += 1
             is_short = worker.random.random() < 0.2
+            if worker.caller is not None:
+                worker.caller.close()
             worker.caller = Caller(known, SHORT_MS if is_short else TIMEOUT_MS)
             worker.caller.connect()
             worker.life = Life(f"s{worker.number}x{worker.lives}-", worker.caller.session.sessionId)
@@ -232,13 +243,13 @@ def _end(worker):
     life.is_asked = True
     known.is_ending.set()
     if worker.caller.timeout_ms == SHORT_MS:
-        worker.caller.raw.close()  # its time passes
+        worker.caller.close()  # its time passes
     else:
         header, _ = worker.caller.call(OpCode.closeSession)
         if header.err:
             raise Wrong(f"the end: error {header.err}")
         life.ended = header.zxid
-        worker.caller.raw.close()
+        worker.caller.close()
     worker.life = None
 
 

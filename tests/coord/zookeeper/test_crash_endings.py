@@ -116,6 +116,7 @@ def prepare(known):
     caller.connect()
     caller.make(PARENTS, 0)
     caller.call(OpCode.closeSession)
+    caller.close()
 
 
 async def one_history(folder, seed, kills, bug=None):
@@ -137,14 +138,7 @@ async def one_history(folder, seed, kills, bug=None):
             recorder.is_over.set()
             known.is_over.set()
             if not known.wrong:
-                for thread in threads:
-                    await asyncio.to_thread(thread.join)
-                await deleting
-                client = await recorder.connect()
-                await asyncio.to_thread(look_at_last, known)
-                await client.Put(key=END)
-                await watching
-                await client.close()
+                await or_dead(victim, known, finish(known, recorder, threads, deleting, watching))
             for task in (watching, deleting):
                 task.cancel()
     finally:
@@ -157,11 +151,37 @@ async def one_history(folder, seed, kills, bug=None):
     return Judge(known, history).run() + recorder.wrong, known.done + recorder.done, known.resumed
 
 
+async def finish(known, recorder, threads, deleting, watching):
+    """Let everybody come to an end, and look once more."""
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    await deleting
+    client = await recorder.connect()
+    await asyncio.to_thread(look_at_last, known)
+    await client.Put(key=END)
+    await watching
+    await client.close()
+
+
+async def or_dead(victim, known, ending):
+    """Wait for it, unless the process ends by itself."""
+    task = asyncio.ensure_future(ending)
+    while not task.done():
+        await asyncio.wait([task], timeout=0.1)
+        if victim.process.poll() is not None:
+            known.wrong.append("it does not open again")
+            task.cancel()
+            await asyncio.wait([task])
+            return
+    task.result()
+
+
 def look_at_last(known):
     caller = Caller(known, is_last=True)
     caller.connect()
     for parent in PARENTS:
         caller.list(parent)
+    caller.close()
 
 
 def test_a_kill_amid_the_ends_of_large_sessions(tmp_path, kills, record_property):
