@@ -29,6 +29,7 @@ from cloudlet.cli.running import EPHEMERAL, chosen_folder, environment, ephemera
 from cloudlet.kernel.settings import FACES, FACES_TO_COME, Settings
 
 READY_SECONDS = 60.0
+STDERR = 2
 LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 FORMS = MappingProxyType({"region": re.compile(r"[A-Za-z0-9-]{1,64}"), "host": HOST, "advertise": HOST})
@@ -164,7 +165,9 @@ def up(chosen: Settings) -> int:
     gc.disable()  # until the cloud is ready: looking for garbage takes a fifth of a start
     announce = announcer()
     if sys.stderr is not None:
-        faulthandler.enable()  # an error of the disk below memory (engines/disk_window.py) comes as a signal
+        faulthandler.enable(
+            STDERR
+        )  # an error of the disk below memory (engines/disk_window.py) comes as a signal
     life = os.environ.pop(LIFE_VARIABLE, None)
     # Beside a command, whose output this is, only what somebody should look at is said.
     logging.basicConfig(
