@@ -207,10 +207,10 @@ class Cluster:
             pass
         [member] = self.members(call)
         told = snapshot.Cluster(member, STORAGE_VERSION, RAFT_TERM)
-        async for revision, blob, left in snapshot.snapshot_of(self._keys, told):
-            reply = pb.SnapshotResponse(blob=blob, remaining_bytes=left, version=VERSION)
-            reply.header = self._replies.header(revision)
-            await call.send(encode(reply))
+        async for blob, left in snapshot.snapshot_of(self._keys, told):  # as etcd's, without a header
+            await call.send(
+                encode(pb.SnapshotResponse(blob=blob, remaining_bytes=left, version=STORAGE_VERSION))
+            )
 
     async def move_leader(self, request: pb.MoveLeaderRequest) -> bytes:
         """To itself, the leader moves at once; as etcd's, the reply has no header."""

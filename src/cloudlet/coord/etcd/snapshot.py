@@ -129,8 +129,8 @@ async def ordered(entries: Sequence[Entry]) -> list[Row]:
     return rows
 
 
-async def snapshot_of(keys: LocalKeys, cluster: Cluster) -> AsyncIterator[tuple[Revision, bytes, int]]:
-    """The revision, the file piece by piece, and how many bytes are still to come; last its SHA-256. Other
+async def snapshot_of(keys: LocalKeys, cluster: Cluster) -> AsyncIterator[tuple[bytes, int]]:
+    """The file piece by piece, and how many bytes are still to come; last its SHA-256. Other
     calls have a turn between them."""
     await keys.settle(keys.head)
     revision = keys.settled
@@ -143,6 +143,6 @@ async def snapshot_of(keys: LocalKeys, cluster: Cluster) -> AsyncIterator[tuple[
     for piece in file.written():
         digest.update(piece)
         left -= len(piece)
-        yield revision, piece, left
+        yield piece, left
         await asyncio.sleep(0)
-    yield revision, digest.digest(), 0
+    yield digest.digest(), 0
